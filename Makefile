@@ -1,0 +1,51 @@
+# `make demo` and `make test` are all that a newcomer needs: each makes the virtual environment that it runs in.
+
+PYTHON ?= python3
+VENV ?= .venv
+RUN = $(VENV)/bin/python
+DEMO_ARGUMENTS = $(if $(filter-out 0,$(ONCE)),--once) $(if $(SKIP),--skip $(SKIP))
+PYTEST_ARGUMENTS = $(if $(FORBID_SKIPS),-p tests.forbid_skips)
+SOURCES = core/dd_pa dd_pa_django dd_pa_flask
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test pytest lint types vendor vendor-check bench clean
+
+help: ## Show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' Makefile
+
+demo: ## Two shops and a local Product Analytics (ONCE=1: check and exit; PYTHON=python3.12)
+	@$(PYTHON) -u example_project/demo/install.py $(DEMO_ARGUMENTS)
+
+test: lint types pytest ## All tests, lint and types
+
+pytest: $(VENV)/installed
+	$(RUN) -X dev -m pytest $(PYTEST_ARGUMENTS)
+
+lint: $(VENV)/installed ## ruff and import-linter
+	$(RUN) -m ruff check .
+	$(RUN) -m ruff format --check .
+	$(VENV)/bin/lint-imports
+
+types: $(VENV)/installed ## mypy and pyright
+	$(RUN) -m mypy $(SOURCES) example_project/demo benchmarks tests
+	$(RUN) -m pyright --pythonpath $(RUN)
+
+vendor: ## Build the page's third-party code from its lock file (needs Node)
+	frontend/vendor.sh
+
+vendor-check: ## Fail if that file is not what its lock file gives, or the page's types are wrong
+	frontend/vendor.sh --check
+
+bench: $(VENV)/installed ## All benchmarks, beside other libraries, into benchmarks/README.md (8 minutes; SMALL=1: only shown)
+	$(VENV)/bin/pip install --quiet --group bench
+	$(RUN) -m benchmarks $(if $(filter-out 0,$(SMALL)),--small)
+
+clean: ## Remove what the above made
+	rm -rf .venv .demo build dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis .coverage
+	find . -name __pycache__ -not -path './.git/*' -prune -exec rm -rf {} +
+
+$(VENV)/installed: pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(VENV)/bin/pip install --quiet --upgrade pip
+	$(VENV)/bin/pip install --quiet --editable '.[django,flask,cli,emulator,fast]' --group test --group lint --group typing
+	touch $@

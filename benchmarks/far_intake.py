@@ -1,0 +1,127 @@
+"""Datadog's intake from far away: TLS and HTTP/2, each answer delayed by what a round trip takes.
+
+HTTP/2 is done by hand, as far as one client needs it, because a server in plain Python would be the bottleneck: it
+takes any request, reads no header and answers 202 to each stream that ends.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import itertools
+import socket
+import ssl
+import struct
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import trustme
+
+from benchmarks import child, sink
+
+PREFACE, FRAME_HEAD = 24, 9
+DATA, HEADERS, SETTINGS, PING, WINDOW_UPDATE = 0, 1, 4, 6, 8
+END_STREAM, END_HEADERS, ACK = 1, 4, 1
+MOST_STREAMS = 128
+"""As nginx allows on one connection."""
+
+ANSWER = b"\x08\x03202" + b"\x0f\x10\x10application/json"
+"""`:status: 202` and the content type, in HPACK."""
+
+
+def frame(kind: int, flags: int, stream: int, payload: bytes) -> bytes:
+    return struct.pack(">I", len(payload))[1:] + struct.pack(">BBI", kind, flags, stream) + payload
+
+
+class Connection(asyncio.Protocol):
+    """One connection of a client."""
+
+    def __init__(self, delay: float, requests: itertools.count[int]) -> None:
+        self._delay, self._requests = delay, requests
+        self._loop = asyncio.get_running_loop()
+        self._received = b""
+        self._skip = PREFACE
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)
+        self._transport = transport
+        room_for_all = struct.pack(">I", 2**31 - 1 - 65_535)
+        streams = frame(SETTINGS, 0, 0, struct.pack(">HI", 3, MOST_STREAMS))
+        transport.write(streams + frame(WINDOW_UPDATE, 0, 0, room_for_all))
+
+    def data_received(self, data: bytes) -> None:
+        self._received += data
+        at = self._skip
+        while len(self._received) >= at + FRAME_HEAD:
+            length = int.from_bytes(self._received[at : at + 3], "big")
+            kind, flags, stream = struct.unpack_from(">BBI", self._received, at + 3)
+            end = at + FRAME_HEAD + length
+            if len(self._received) < end:
+                break
+            self._take(kind, flags, stream, self._received[at + FRAME_HEAD : end])
+            at = end
+        if at > self._skip:
+            self._received, self._skip = self._received[at:], 0
+
+    def _take(self, kind: int, flags: int, stream: int, payload: bytes) -> None:
+        if kind in (DATA, HEADERS) and flags & END_STREAM:
+            next(self._requests)
+            self._loop.call_later(self._delay, self._answer, stream)
+        elif kind in (SETTINGS, PING) and not flags & ACK:
+            self._transport.write(frame(kind, ACK, 0, payload if kind == PING else b""))
+
+    def _answer(self, stream: int) -> None:
+        head = frame(HEADERS, END_HEADERS, stream, ANSWER)
+        self._transport.write(head + frame(DATA, END_STREAM, stream, b"{}"))
+
+
+async def serve(port: int, count_port: int, delay: float, certificate: str) -> None:
+    """Serve for ever; who connects to `count_port` is told the number of requests since the last time."""
+    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    tls.load_cert_chain(certificate)
+    tls.set_alpn_protocols(["h2"])
+    requests, last = itertools.count(), 0
+
+    async def tell(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal last
+        number = next(requests)
+        writer.write(str(number - last).encode())
+        last = number + 1
+        writer.close()
+
+    await asyncio.start_server(tell, "127.0.0.1", count_port)
+    loop = asyncio.get_running_loop()
+    server = await loop.create_server(lambda: Connection(delay, requests), "127.0.0.1", port, ssl=tls)
+    await server.serve_forever()
+
+
+class FarIntake(NamedTuple):
+    """A running one."""
+
+    url: str
+    ca_file: str
+    count_port: int
+
+    def requests(self) -> int:
+        """Return the number of requests since the last call."""
+        with socket.create_connection(("127.0.0.1", self.count_port)) as asking, asking.makefile() as told:
+            return int(told.read())
+
+
+@contextlib.contextmanager
+def running(delay: float) -> Iterator[FarIntake]:
+    """Run it in a process of its own."""
+    authority, port, count_port = trustme.CA(), sink.free_port(), sink.free_port()
+    with tempfile.TemporaryDirectory() as directory:
+        ca_file, certificate = Path(directory, "ca.pem"), Path(directory, "server.pem")
+        authority.cert_pem.write_to_path(str(ca_file))
+        authority.issue_cert("127.0.0.1").private_key_and_cert_chain_pem.write_to_path(str(certificate))
+        with sink.serving(child.command("benchmarks.far_intake", port, count_port, delay, certificate), port):
+            yield FarIntake(f"https://127.0.0.1:{port}", str(ca_file), count_port)
+
+
+if __name__ == "__main__":
+    asyncio.run(serve(int(sys.argv[1]), int(sys.argv[2]), float(sys.argv[3]), sys.argv[4]))

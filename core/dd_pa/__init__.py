@@ -1,0 +1,32 @@
+"""Server-side Datadog Product Analytics events, linked to user, account and browser session."""
+
+from __future__ import annotations
+
+from dd_pa.capture.event import Event, EventDraft
+from dd_pa.capture.identity import Id, Identity, IdentitySource, bound_identity, identify
+from dd_pa.capture.rum import RumSession, rum_session_from_environ, rum_session_from_scope
+from dd_pa.delivery.gate import RetryPolicy
+from dd_pa.delivery.stats import Stats
+from dd_pa.emitter import Emitter
+from dd_pa.errors import EventError, ProductAnalyticsError, SettingsError
+from dd_pa.settings import Settings
+
+__all__ = [
+    "Emitter",
+    "Event",
+    "EventDraft",
+    "EventError",
+    "Id",
+    "Identity",
+    "IdentitySource",
+    "ProductAnalyticsError",
+    "RetryPolicy",
+    "RumSession",
+    "Settings",
+    "SettingsError",
+    "Stats",
+    "bound_identity",
+    "identify",
+    "rum_session_from_environ",
+    "rum_session_from_scope",
+]

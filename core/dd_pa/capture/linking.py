@@ -1,0 +1,66 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from dd_pa.capture.identity import Id, Identity, IdentityCallable, IdentitySource, as_id, bound_identity
+from dd_pa.errors import EventError
+
+OnProblem = Callable[[str], None]
+
+
+class Linker:
+    """Finds the ids of an event: explicit, then `identify()`, then what the identity callable says."""
+
+    def __init__(self, identity: IdentityCallable | None, *, strict: bool) -> None:
+        self._identity = identity
+        self._strict = strict
+
+    def link(self, usr: Id | None, account: Id | None, session: Id | None, on_problem: OnProblem) -> Identity:
+        """Return the ids. A bad or failing one raises in strict mode; else it is left out and told to `on_problem`."""
+        bound = bound_identity()
+        if bound is not None:
+            usr = bound.usr if usr is None else usr
+            account = bound.account if account is None else account
+            session = bound.session if session is None else session
+        if self._identity is not None and (usr is None or account is None or session is None):
+            source = self._source(self._identity, on_problem)
+            usr = self._pull(source, "usr", on_problem) if usr is None else usr
+            account = self._pull(source, "account", on_problem) if account is None else account
+            session = self._pull(source, "session", on_problem) if session is None else session
+        return self.checked(usr, account, session, on_problem)
+
+    def checked(self, usr: Id | None, account: Id | None, session: Id | None, on_problem: OnProblem) -> Identity:
+        """Return ids as the texts that go on the wire, with no look at who is logged in."""
+        try:
+            return Identity(
+                usr=None if usr is None else as_id("usr", usr),
+                account=None if account is None else as_id("account", account),
+                session=None if session is None else as_id("session", session),
+            )
+        except EventError as error:
+            if self._strict:
+                raise
+            on_problem(str(error))
+            kept = {"usr": usr, "account": account, "session": session} | {error.path: None}
+            return self.checked(**kept, on_problem=on_problem)
+
+    def _source(self, identity: IdentityCallable, on_problem: OnProblem) -> IdentitySource | None:
+        try:
+            return identity()
+        except Exception as error:
+            if self._strict:
+                raise
+            on_problem(f"the identity callable failed: {type(error).__name__}")
+            return None
+
+    def _pull(self, source: IdentitySource | None, name: str, on_problem: OnProblem) -> Id | None:
+        if source is None:
+            return None
+        try:
+            found: Id | None = getattr(source, name)
+        except Exception as error:
+            if self._strict:
+                raise
+            on_problem(f"{name}: could not be found out: {type(error).__name__}")
+            return None
+        return found

@@ -1,0 +1,83 @@
+"""What became of each event: counted, signalled, and said once per interval."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable
+from typing import Literal
+
+from dd_pa import signals
+from dd_pa.capture.event import Event, shown_name
+
+logger = logging.getLogger("dd_pa")
+
+LOG_INTERVAL = 60.0
+"""Seconds between two log lines about the same thing."""
+
+DropReason = Literal["invalid", "unlinked", "before_send", "overflow", "expired", "shutdown", "closed", "damaged"]
+
+_MEANING: dict[str, str] = {
+    "invalid": "it cannot be sent as it was given; set STRICT to see where",
+    "unlinked": "no login, no identify() block, and no live session of the browser SDK to link it to",
+    "before_send": "BEFORE_SEND dropped it or failed",
+    "overflow": "there was no room (BUFFER_SIZE, SPOOL_MAX_BYTES)",
+    "expired": "it could not be delivered for MAX_AGE seconds",
+    "damaged": "its record on disk was damaged; it is among the dead letters (dd-pa spool list)",
+    "closed": "it was tracked after close()",
+}
+
+
+class Ledger:
+    """Thread-safe; shared by the emitter and its delivery thread."""
+
+    def __init__(self, sender: object, *, clock: Callable[[], float] = time.monotonic) -> None:
+        self._sender = sender
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._said: dict[str, float] = {}
+        self.delivered = 0
+        self.retried = 0
+        self.rejected = 0
+        self.repaired = 0
+        self.dropped: Counter[str] = Counter()
+        self.last_error: str | None = None
+
+    def count_delivered(self, event: Event) -> None:
+        self.delivered += 1  # only the delivery thread writes this one
+        signals.send(signals.event_delivered, self._sender, event=event)
+
+    def count_retried(self, error: str) -> None:
+        self.retried += 1  # only the delivery thread writes this one
+        self.last_error = error
+
+    def count_rejected(self, event: Event, reason: str, detail: str) -> None:
+        self.rejected += 1  # only the delivery thread writes this one
+        self.last_error = reason
+        signals.send(signals.event_rejected, self._sender, event=event, reason=reason, detail=detail)
+        self.say("rejected", "the intake rejects events: %s %r (event %s)", reason, detail[:200], event.id)
+
+    def count_repaired(self, problem: str) -> None:
+        with self._lock:
+            self.repaired += 1
+        self.say("repaired", "an event was sent without what is wrong in it: %r; set STRICT to raise", problem[:200])
+
+    def count_dropped(self, reason: DropReason, event: Event | None, name: object = None) -> None:
+        with self._lock:
+            self.dropped[reason] += 1
+        name = event.name if event else name
+        signals.send(signals.event_dropped, self._sender, event=event, name=name, reason=reason)
+        if reason in _MEANING:
+            so_far, shown = self.dropped[reason], shown_name(name)
+            self.say(reason, "event %s dropped (%s, %d so far): %s", shown, reason, so_far, _MEANING[reason])
+
+    def say(self, about: str, message: str, *values: object) -> None:
+        """Log a warning, unless one about the same thing was logged within the interval."""
+        now = self._clock()
+        with self._lock:
+            if now - self._said.get(about, float("-inf")) < LOG_INTERVAL:
+                return
+            self._said[about] = now
+        logger.warning(message, *values)

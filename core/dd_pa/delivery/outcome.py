@@ -1,0 +1,86 @@
+"""What an answer of the intake means for the event and for the delivery."""
+
+from __future__ import annotations
+
+import enum
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+
+MAX_WAIT = 900.0
+"""Longest wait in seconds that an intake can ask for; more is taken for a mistake or an attack."""
+
+
+class Verdict(enum.Enum):
+    """What to do with an event after an attempt."""
+
+    DELIVERED = "delivered"
+    RETRY = "retry"
+    """The intake cannot take it now: try later, and go easy on the intake."""
+
+    LOST = "lost"
+    """The connection ended under the request, as HTTP/2 servers do after some 1,000: try again on another one."""
+
+    PAUSE = "pause"
+    """The key or the address is wrong: keep everything and try again slowly."""
+
+    REJECT = "reject"
+    """This event will never be taken; the others may."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """The result of one attempt to deliver one event."""
+
+    verdict: Verdict
+    reason: str = ""
+    """Short and safe to log: `503`, `ConnectTimeout`."""
+
+    detail: str = ""
+    """The intake's own words, cut; may echo the event, so it is logged only escaped."""
+
+    wait: float | None = None
+    """Seconds that the intake asks to wait for."""
+
+
+DELIVERED = Outcome(verdict=Verdict.DELIVERED)
+
+
+def judge(status: int, headers: Mapping[str, str], detail: str = "") -> Outcome:
+    """Return what an HTTP status means. `headers` are looked up in lower case."""
+    if 200 <= status < 300:
+        return DELIVERED
+    if status in (408, 429) or status >= 500:
+        return Outcome(verdict=Verdict.RETRY, reason=str(status), detail=detail, wait=asked_wait(headers))
+    if status in (401, 403) or 300 <= status < 400:
+        return Outcome(verdict=Verdict.PAUSE, reason=str(status), detail=detail)
+    return Outcome(verdict=Verdict.REJECT, reason=str(status), detail=detail)
+
+
+def asked_wait(headers: Mapping[str, str]) -> float | None:
+    """Return the seconds of `X-RateLimit-Reset` (Datadog: until the reset) or `Retry-After`, between 0 and MAX_WAIT."""
+    for value in (headers.get("x-ratelimit-reset"), headers.get("retry-after")):
+        wait = _seconds(value) if value else None
+        if wait is not None:
+            return min(max(wait, 0.0), MAX_WAIT)
+    return None
+
+
+def _seconds(value: str) -> float | None:
+    try:
+        seconds = float(value)
+    except ValueError:
+        return _seconds_until(value)
+    return None if math.isnan(seconds) else seconds
+
+
+def _seconds_until(value: str) -> float | None:
+    try:
+        moment = parsedate_to_datetime(value)
+    except ValueError:
+        return None
+    if moment.tzinfo is None:
+        moment = moment.replace(tzinfo=UTC)
+    return (moment - datetime.now(UTC)).total_seconds()

@@ -1,0 +1,28 @@
+from __future__ import annotations
+
+import logging
+import threading
+
+THREAD = "dd-pa-delivery"
+"""Name of the delivery thread."""
+
+_HEADER_LOGGERS = ("hpack.hpack", "hpack.table")
+
+
+class _NotOurs(logging.Filter):
+    """Stops what hpack says at DEBUG on the delivery thread: it spells out each header, the API key's too.
+
+    What it logs for the application's own requests passes.
+    """
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        return threading.current_thread().name != THREAD or record.levelno > logging.DEBUG
+
+
+_not_ours = _NotOurs()
+
+
+def keep_headers_out_of_logs() -> None:
+    """Make sure that no library logs the headers of our requests. Calling it again changes nothing."""
+    for name in _HEADER_LOGGERS:
+        logging.getLogger(name).addFilter(_not_ours)

@@ -1,0 +1,44 @@
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from dd_pa.delivery.worker import State
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stats:
+    """What became of the events of this process so far."""
+
+    queued: int
+    """Events that `track()` accepted: delivered, rejected, pending, or dropped later."""
+
+    delivered: int
+    """Events that the intake took (2xx)."""
+
+    retried: int
+    """Attempts that failed and are, or were, followed by another."""
+
+    rejected: int
+    """Events that the intake refused for good."""
+
+    repaired: int
+    """Events that were sent without something that was wrong in them, or linked without an id that failed."""
+
+    dropped: Mapping[str, int]
+    """Events given up, by reason."""
+
+    pending: int
+    """Events that wait, or are on their way."""
+
+    oldest_pending_age: float | None
+    """Seconds since the oldest pending event occurred, or None."""
+
+    spool_bytes: int
+    """Bytes that wait on disk for the same application and intake, whichever process wrote them."""
+
+    last_error: str | None
+    """The last failure of delivery, short: `503`, `ConnectError`."""
+
+    state: State
+    """What the delivery is doing: `idle` until the first event."""

@@ -1,0 +1,43 @@
+"""Keeps the delivery's running loop out of sight of whatever else runs on its thread.
+
+Under gevent the delivery thread is a greenlet, and asyncio notes the running loop by operating system thread. Without
+this, every other greenlet seems to be inside a coroutine while delivery waits: Django's ORM refuses to work there
+(`SynchronousOnlyOperation`), and `asyncio.run()` too.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import selectors
+from collections.abc import Iterator
+
+
+@contextlib.contextmanager
+def out_of_sight(others: asyncio.AbstractEventLoop | None = None) -> Iterator[None]:
+    """Show `others` as the thread's running loop inside the block, where other greenlets may run."""
+    ours = asyncio._get_running_loop()
+    asyncio._set_running_loop(others)
+    try:
+        yield
+    finally:
+        asyncio._set_running_loop(ours)
+
+
+def make_loop() -> asyncio.AbstractEventLoop:
+    """Return a new event loop that is not seen while it waits, and that can be run where another one waits."""
+    waiting = asyncio._get_running_loop()
+    asyncio._set_running_loop(None)
+
+    # The base is looked up now: gevent replaces it when it patches.
+    class UnseenSelector(selectors.DefaultSelector):
+        others = waiting
+        """The loop of a greenlet that waits; it cannot end while this one runs."""
+
+        def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
+            with out_of_sight(self.others):
+                ready = super().select(timeout)
+                self.others = asyncio._get_running_loop()
+            return ready
+
+    return asyncio.SelectorEventLoop(UnseenSelector())

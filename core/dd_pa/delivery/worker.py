@@ -1,0 +1,226 @@
+"""The delivery thread: an asyncio loop of its own, asleep when there is nothing to do."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import threading
+import time
+from collections.abc import Callable
+from typing import Any, Literal
+
+from dd_pa.delivery.dispatcher import Dispatcher
+from dd_pa.delivery.executor import InlineExecutor
+from dd_pa.delivery.intake import Outlet
+from dd_pa.delivery.ledger import Ledger
+from dd_pa.delivery.quiet import THREAD
+from dd_pa.delivery.unseen import make_loop
+from dd_pa.store.protocol import Store
+
+logger = logging.getLogger("dd_pa")
+
+State = Literal["idle", "running", "backing_off", "paused", "closed"]
+
+TICK = 0.05
+"""Seconds between two looks at the store while events come in. A look costs the thread little; waking it would cost
+the caller of `track()` a system call and a switch of threads, each time."""
+
+AWAKE = 10.0
+"""Seconds without events after which the thread stops looking, and sleeps until it is woken."""
+
+GRACE = 0.2
+"""Seconds of a deadline that are kept for ending the thread in order."""
+
+RESTART = 1.0
+"""Seconds before the loop is started again after an error that should not happen."""
+
+
+class Worker:
+    """Delivers the events of one store, in one process. The thread starts with the first event."""
+
+    def __init__(
+        self,
+        store: Store,
+        ledger: Ledger,
+        *,
+        open_outlet: Callable[[], Outlet],
+        make_dispatcher: Callable[[Outlet, Callable[[], None]], Dispatcher],
+        on_start: Callable[[], object],
+    ) -> None:
+        self._store, self._ledger = store, ledger
+        self._open_outlet, self._make_dispatcher = open_outlet, make_dispatcher
+        self._on_start = on_start
+        self._starting = threading.Lock()
+        self._thread: threading.Thread | None = None
+        self._stop = threading.Event()
+        self._ended = threading.Event()
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._poked: asyncio.Event | None = None
+        self._dispatcher: Dispatcher | None = None
+        self._asleep = False
+        self._hurry = False
+        self._flushes: dict[threading.Event, Any] = {}
+
+    @property
+    def state(self) -> State:
+        """What the delivery is doing."""
+        dispatcher = self._dispatcher
+        if self._stop.is_set():
+            return "closed"
+        if dispatcher is None:
+            return "idle"
+        if dispatcher.gate.paused_by:
+            return "paused"
+        return "running" if dispatcher.gate.healthy else "backing_off"
+
+    @property
+    def runs(self) -> bool:
+        """The thread may use the store."""
+        return self._thread is not None and not self._ended.is_set()
+
+    def wake(self) -> None:
+        """Say that an event was stored: starts or wakes the thread if it needs it, else costs nothing."""
+        if self._thread is None:
+            self._start()
+        elif self._asleep:
+            self._asleep = False
+            self._poke()
+
+    def _start(self) -> None:
+        with self._starting:
+            if self._thread is not None:
+                return
+            thread = threading.Thread(target=self._main, name=THREAD, daemon=True)
+            try:
+                thread.start()
+            except RuntimeError as error:  # no threads left, or the interpreter ends; the next event tries again
+                self._ledger.say("thread", "the delivery thread cannot be started: %s", error)
+                return
+            self._thread = thread
+            self._on_start()
+
+    def _poke(self) -> None:
+        loop, poked = self._loop, self._poked
+        if loop is None or poked is None:
+            return
+        try:
+            loop.call_soon_threadsafe(poked.set)
+        except RuntimeError:
+            logger.debug("the delivery loop is closed already")
+
+    def flush(self, timeout: float) -> bool:
+        """Wait until every event stored so far is settled, at most `timeout` seconds; return whether it is.
+
+        On the delivery thread itself (in a receiver of a signal) it does not wait.
+        """
+        mark, done = self._store.mark(), threading.Event()
+        if self._store.pending:
+            self.wake()
+        if self._thread is not None and self._thread is not threading.current_thread():
+            self._flushes[done] = mark
+            self._poke()
+            if not self._ended.is_set():
+                done.wait(timeout)
+            if self._flushes.pop(done, None) is not None and not self._ended.is_set():
+                return False
+        return self._store.passed(mark)
+
+    def hurry(self) -> None:
+        """Try everything once more now, and soon again: the process is about to end. Does not block."""
+        self._hurry = True
+        self._poke()
+
+    def stop(self, deadline: float) -> None:
+        """Deliver what waits until the deadline (`time.monotonic()`), then end the thread.
+
+        Nothing waits for an intake that does not take events, if they are safe on disk.
+        """
+        if not (self._store.durable and self.state in ("backing_off", "paused")):
+            self._hurry = True
+            self.flush(max(0.0, deadline - GRACE - time.monotonic()))
+        self._stop.set()
+        self._poke()
+        if self._thread is not None and self._thread is not threading.current_thread():
+            self._thread.join(max(GRACE, deadline - time.monotonic()))
+
+    def _main(self) -> None:
+        try:
+            while not self._stop.is_set():
+                self._live()
+        finally:
+            self._ended.set()
+            for done in list(self._flushes):
+                done.set()
+
+    def _live(self) -> None:
+        """Run one loop until the end, or until an error that should not happen."""
+        loop = self._loop = make_loop()
+        loop.set_default_executor(InlineExecutor())
+        failure: BaseException | None = None
+        try:
+            loop.run_until_complete(self._run())
+        except BaseException as error:  # delivery must survive a bug of its own, and a receiver that calls exit()
+            failure = error
+        finally:
+            _wind_up(loop)
+        if failure is not None:
+            self._ledger.last_error = type(failure).__name__
+            self._ledger.say("worker", "delivery failed and starts again: %s", type(failure).__name__)
+            self._store.reclaim()
+            self._stop.wait(RESTART)
+
+    async def _run(self) -> None:
+        self._poked = asyncio.Event()
+        outlet = self._open_outlet()
+        self._dispatcher = self._make_dispatcher(outlet, self._answer_flushes)
+        try:
+            await self._deliver(self._dispatcher, self._poked)
+        finally:
+            await self._dispatcher.cancel()
+            with contextlib.suppress(Exception):
+                await outlet.aclose()
+
+    async def _deliver(self, dispatcher: Dispatcher, poked: asyncio.Event) -> None:
+        now = asyncio.get_running_loop().time
+        busy_at = now()
+        while not self._stop.is_set():
+            poked.clear()
+            if self._hurry:
+                self._hurry = False
+                dispatcher.hurry()
+            self._store.tend()
+            dispatcher.fill()
+            self._answer_flushes()
+            if dispatcher.busy or self._store.waiting:
+                busy_at = now()
+            await self._rest(dispatcher, poked, lively=now() - busy_at < AWAKE)
+
+    async def _rest(self, dispatcher: Dispatcher, poked: asyncio.Event, *, lively: bool) -> None:
+        self._asleep = not lively
+        if self._asleep and self._store.waiting:  # an event came in before the line above
+            self._asleep = False
+            return
+        try:
+            await asyncio.wait_for(poked.wait(), TICK if lively else self._store.patience)
+        except TimeoutError:
+            return
+        finally:
+            self._asleep = False
+
+    def _answer_flushes(self) -> None:
+        for done, mark in list(self._flushes.items()):
+            if self._store.passed(mark):
+                self._flushes.pop(done, None)
+                done.set()
+
+
+def _wind_up(loop: asyncio.AbstractEventLoop) -> None:
+    """Close a loop, and first what still runs on it."""
+    tasks = asyncio.all_tasks(loop)
+    for task in tasks:
+        task.cancel()
+    if tasks:
+        loop.run_until_complete(asyncio.wait(tasks, timeout=RESTART))
+    loop.run_until_complete(loop.shutdown_asyncgens())
+    loop.close()

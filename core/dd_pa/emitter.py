@@ -1,0 +1,190 @@
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from types import TracebackType
+from typing import Any, Self
+
+from dd_pa import forks, metrics
+from dd_pa.capture.attributes import shallow_copy
+from dd_pa.capture.event import Event, EventDraft, shown_name
+from dd_pa.capture.identity import Id, Identity, IdentityCallable
+from dd_pa.capture.linking import Linker
+from dd_pa.delivery.gate import RetryPolicy
+from dd_pa.delivery.stats import Stats
+from dd_pa.delivery.transport import Transport
+from dd_pa.delivery.warmup import warm_up
+from dd_pa.errors import EventError
+from dd_pa.pipeline import Pipeline
+from dd_pa.settings import Settings
+
+
+class Emitter:
+    """Takes events from any thread and delivers them in the background. One per process and application is enough.
+
+    `identity` is called when an event is tracked, and only if `track()` and `identify()` left an id open; it returns an
+    object with `usr`, `account` and `session`. `transport` replaces the network (tests pass
+    `httpx.ASGITransport(app=Emulator())`). Nothing is started before the first event; a forked child begins empty.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        identity: IdentityCallable | None = None,
+        transport: Transport | None = None,
+        retry: RetryPolicy | None = None,
+    ) -> None:
+        self.settings = settings
+        self._linker = Linker(identity, strict=settings.strict)
+        self._before_send = settings.before_send if callable(settings.before_send) else None
+        self._transport = transport
+        self._retry = retry or RetryPolicy()
+        self._enabled = settings.enabled
+        self._closed = False
+        if settings.enabled:  # not again in a forked child: OpenSSL may have been forked with a lock taken
+            warm_up(settings)
+        self._pipelines = {forks.generation: self._make_pipeline()}
+        metrics.observe_where_used(self)
+
+    def _make_pipeline(self) -> Pipeline:
+        return Pipeline(self, self.settings, transport=self._transport, retry=self._retry)
+
+    @property
+    def _pipeline(self) -> Pipeline:
+        """This process's own; those of ancestors are kept untouched, as closing their loop would disturb the parent."""
+        pipeline = self._pipelines.get(forks.generation)
+        if pipeline is None:
+            pipeline = self._pipelines.setdefault(forks.generation, self._make_pipeline())
+        return pipeline
+
+    def track(
+        self,
+        name: str,
+        attributes: Mapping[str, Any] | None = None,
+        *,
+        usr: Id | None = None,
+        account: Id | None = None,
+        session: Id | None = None,
+    ) -> str | None:
+        """Record that something happened; return the event's id, or None if it was not kept (the reason is counted).
+
+        `attributes` are JSON-like (also Decimal, datetime, UUID, Enum, dataclass, set, lazy text) and are copied
+        before the call returns. Ids given here win over `identify()`, which wins over the request's login. Never
+        blocks, never asks the network. In strict mode a bad event raises `EventError`.
+        """
+        event = self.build(name, attributes, usr=usr, account=account, session=session)
+        return event.id if event is not None and self.submit(event) else None
+
+    def build(
+        self,
+        name: str,
+        attributes: Mapping[str, Any] | None = None,
+        *,
+        usr: Id | None = None,
+        account: Id | None = None,
+        session: Id | None = None,
+    ) -> Event | None:
+        """Check and encode an event with the identity of this moment, to be submitted now or later (on commit).
+
+        Returns None if it is dropped. Raises `EventError` in strict mode, as `track()` does.
+        """
+        if not self._enabled:
+            return None
+        pipeline = self._pipeline
+        try:
+            identity = self._linker.link(usr, account, session, pipeline.ledger.count_repaired)
+            if self._before_send is None:
+                return pipeline.build(name, attributes, identity)
+            return self._build_changed(self._before_send, name, attributes, identity)
+        except Exception as error:
+            self.drop_invalid(name, error)
+            return None
+
+    def drop_invalid(self, name: str, error: Exception) -> None:
+        """Count an event that could not be made because of `error`; raise that in strict mode.
+
+        For code that works out what an event says before it calls `track()`, such as a decorator's callables.
+        """
+        if self.settings.strict:
+            raise error
+        ledger = self._pipeline.ledger
+        # The text of any other error may quote a value, or be made by the very code that failed.
+        problem = str(error) if isinstance(error, EventError) else type(error).__name__
+        ledger.say("invalid event", "event %s cannot be sent: %.200r", shown_name(name), problem)
+        ledger.count_dropped("invalid", None, name)
+
+    def _build_changed(
+        self,
+        before_send: Callable[[EventDraft], object],
+        name: str,
+        attributes: Mapping[str, Any] | None,
+        identity: Identity,
+    ) -> Event | None:
+        pipeline = self._pipeline
+        draft = self._draft(before_send, name, attributes, identity)
+        if draft is None:
+            pipeline.ledger.count_dropped("before_send", None, name)
+            return None
+        identity = self._linker.checked(draft.usr, draft.account, draft.session, pipeline.ledger.count_repaired)
+        return pipeline.build(draft.name, draft.attributes, identity)
+
+    def _draft(
+        self,
+        before_send: Callable[[EventDraft], object],
+        name: str,
+        attributes: Mapping[str, Any] | None,
+        identity: Identity,
+    ) -> EventDraft | None:
+        draft = EventDraft(
+            name=name,
+            attributes=shallow_copy(attributes),
+            usr=identity.usr,
+            account=identity.account,
+            session=identity.session,
+        )
+        try:
+            changed = before_send(draft)
+            if changed is None or isinstance(changed, EventDraft):
+                return changed
+            raise TypeError(f"BEFORE_SEND must return the EventDraft or None, not {type(changed).__name__}")
+        except Exception:
+            if self.settings.strict:
+                raise
+            return None
+
+    def submit(self, event: Event) -> bool:
+        """Store a built event for delivery; return False if it was dropped because the buffer is full or closed."""
+        if self._closed:
+            self._pipeline.ledger.count_dropped("closed", event)
+            return False
+        return self._pipeline.submit(event)
+
+    def flush(self, timeout: float) -> bool:
+        """Wait until every event tracked so far is delivered, rejected or dropped; return whether it is.
+
+        Blocks for at most `timeout` seconds. Events tracked meanwhile are not waited for.
+        """
+        return self._pipeline.flush(timeout)
+
+    def close(self, timeout: float | None = None) -> None:
+        """Deliver what waits and end the thread, in `timeout` seconds in all (SHUTDOWN_TIMEOUT when None).
+
+        What is not delivered by then stays in the spool; without one it is dropped, counted as `shutdown` and logged.
+        Called at the end of the process for you. Calling it again does nothing.
+        """
+        if self._closed:
+            return
+        self._closed = True
+        self._pipeline.close(self.settings.shutdown_timeout if timeout is None else timeout)
+
+    def stats(self) -> Stats:
+        """Return what became of the events of this process. Does not block."""
+        return self._pipeline.stats()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()

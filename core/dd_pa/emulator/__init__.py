@@ -1,0 +1,8 @@
+from __future__ import annotations
+
+from dd_pa.emulator.app import Emulator
+from dd_pa.emulator.faults import Fault
+from dd_pa.emulator.history import Rejected
+from dd_pa.emulator.search import SearchError
+
+__all__ = ["Emulator", "Fault", "Rejected", "SearchError"]

@@ -1,0 +1,146 @@
+"""The routes of the emulator's own page, besides the stream."""
+
+from __future__ import annotations
+
+import asyncio
+from bisect import bisect_left
+from collections import Counter
+from collections.abc import Callable, Sequence
+from importlib.metadata import version
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from dd_pa.emulator.detail import detail_of
+from dd_pa.emulator.faults import Faults
+from dd_pa.emulator.guard import API
+from dd_pa.emulator.history import History
+from dd_pa.emulator.parameters import ParameterError, as_json, fault_of, filter_of, integer
+from dd_pa.emulator.replies import explaining, refusal, reply
+from dd_pa.emulator.selection import Filter, Selections
+
+MAX_PAGE = 5_000
+MAX_BUCKETS = 10_000
+MAX_FAULT_BODY = 64 * 1024
+_QUARTER_HOUR_MS = 15 * 60 * 1000
+
+
+class PageAPI:
+    """Reads the history for the page. What may take long runs on worker threads, so that the intake never waits."""
+
+    def __init__(
+        self, boot: str, history: History, selections: Selections, faults: Faults, clock: Callable[[], float]
+    ) -> None:
+        self._boot = boot
+        self._history = history
+        self._selections = selections
+        self._faults = faults
+        self._clock = clock
+
+    def routes(self) -> list[Route]:
+        """Return the routes, under their full paths."""
+        return [
+            Route(f"{API}/events", explaining(self._events), methods=["GET"]),
+            Route(f"{API}/events/{{seq}}", self._event, methods=["GET"]),
+            Route(f"{API}/histogram", explaining(self._histogram), methods=["GET"]),
+            Route(f"{API}/status", self._status, methods=["GET"]),
+            Route(f"{API}/clear", self._clear, methods=["POST"]),
+            Route(f"{API}/faults", self._list_faults, methods=["GET"]),
+            Route(f"{API}/faults", explaining(self._arm), methods=["POST"]),
+            Route(f"{API}/faults", self._disarm, methods=["DELETE"]),
+        ]
+
+    async def _events(self, request: Request) -> Response:
+        query = request.query_params
+        limit = integer(query, "limit", 1, MAX_PAGE) or 200
+        found = filter_of(query)
+        moments = integer(query, "from"), integer(query, "to")
+        return await asyncio.to_thread(self._page, found, moments, integer(query, "before"), limit)
+
+    def _page(self, wanted: Filter, moments: tuple[int | None, int | None], before: int | None, limit: int) -> Response:
+        seqs = self._between(wanted, moments)
+        end = len(seqs) if before is None else bisect_left(seqs, before)
+        page = seqs[max(0, end - limit) : end]
+        counts = self._history.counts()
+        return reply(
+            {
+                "boot": self._boot,
+                "events": [row.summary() for row in reversed(self._history.rows(page))],
+                "total": len(seqs),
+                "kept": counts.kept,
+                "received": counts.received,
+                "rejected": counts.rejected,
+                "oldest": counts.oldest,
+                "next": page[0] if end > limit else None,
+            }
+        )
+
+    def _between(self, wanted: Filter, moments: tuple[int | None, int | None]) -> Sequence[int]:
+        seqs = self._selections.find(wanted)
+        start, end = moments
+        low = 0 if start is None else bisect_left(seqs, self._history.first_at(start))
+        high = len(seqs) if end is None else bisect_left(seqs, self._history.first_at(end))
+        return seqs[low : max(low, high)]
+
+    async def _event(self, request: Request) -> Response:
+        text = request.path_params["seq"]
+        seq = int(text) if text.isascii() and text.isdigit() and len(text) <= 16 else 0
+        return await asyncio.to_thread(self._detail, seq)
+
+    def _detail(self, seq: int) -> Response:
+        last = self._history.seq
+        found = self._history.rows([seq])
+        if not found:
+            return refusal(404, "no longer kept" if 0 < seq <= last else "never seen")
+        twins = self._history.after(0) if found[0].event_id else []
+        same = [row.seq for row in twins if row.event_id == found[0].event_id and row.seq != seq]
+        return reply(detail_of(found[0], same))
+
+    async def _histogram(self, request: Request) -> Response:
+        query = request.query_params
+        now = int(self._clock() * 1000)
+        end = integer(query, "to")
+        end = now + 1 if end is None else end
+        start = integer(query, "from")
+        start = max(0, end - _QUARTER_HOUR_MS) if start is None else start
+        bucket = integer(query, "bucket", 1) or 5_000
+        if not 0 <= end - start <= bucket * MAX_BUCKETS:
+            raise ParameterError(f"from must be before to, with at most {MAX_BUCKETS:,} buckets between them")
+        return await asyncio.to_thread(self._counted, filter_of(query), start, end, bucket)
+
+    def _counted(self, wanted: Filter, start: int, end: int, bucket: int) -> Response:
+        rows = self._history.rows(self._between(wanted, (start, end)))
+        counts = Counter((row.received_ms // bucket * bucket, row.accepted) for row in rows)
+        moments = sorted({moment for moment, _ in counts})
+        buckets = [[moment, counts[moment, True], counts[moment, False]] for moment in moments]
+        return reply({"bucket": bucket, "from": start, "to": end, "buckets": buckets})
+
+    async def _status(self, request: Request) -> Response:
+        counts = self._history.counts()
+        numbers = {name: getattr(counts, name) for name in ("received", "accepted", "rejected", "kept")}
+        faults = [as_json(fault) for fault in self._faults.armed()]
+        return reply({"boot": self._boot, "version": version("dd-pa"), **numbers, "faults": faults})
+
+    async def _clear(self, request: Request) -> Response:
+        self._history.clear()
+        return Response(status_code=204)
+
+    async def _list_faults(self, request: Request) -> Response:
+        return reply({"faults": [as_json(fault) for fault in self._faults.armed()]})
+
+    async def _arm(self, request: Request) -> Response:
+        body = b""
+        async for chunk in request.stream():
+            body += chunk
+            if len(body) > MAX_FAULT_BODY:
+                return refusal(413, "a fault needs less text than that")
+        try:
+            self._faults.arm(fault_of(body))
+        except ValueError as error:
+            raise ParameterError(str(error)) from None
+        return reply({"faults": [as_json(fault) for fault in self._faults.armed()]}, 201)
+
+    async def _disarm(self, request: Request) -> Response:
+        self._faults.clear()
+        return Response(status_code=204)

@@ -1,0 +1,188 @@
+"""A local Product Analytics as an ASGI app."""
+
+from __future__ import annotations
+
+import secrets
+import time
+from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any, cast
+
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+from starlette.types import Receive, Scope, Send
+
+from dd_pa.emulator import assets
+from dd_pa.emulator.access import Access
+from dd_pa.emulator.api import PageAPI
+from dd_pa.emulator.faults import Fault, Faults
+from dd_pa.emulator.guard import API, guarded, reason_to_refuse
+from dd_pa.emulator.history import History, Rejected
+from dd_pa.emulator.intake import PATH, Intake, Rules
+from dd_pa.emulator.replies import explaining, refusal
+from dd_pa.emulator.selection import Selections
+from dd_pa.emulator.stream import Streams
+
+
+class Emulator:
+    """Takes events as Datadog's intake does, keeps them in memory and shows them.
+
+    An ASGI app without lifespan: pass it to `httpx.ASGITransport(app=emulator)`, or say
+    `with emulator.running() as url`. Every method may be called from any thread.
+
+    `api_keys` None takes any well-formed key, `application_ids` None any application. `kept` bounds the requests kept.
+    `allowed_hosts` are further names the Host header may carry. Without `strict`, events nobody can be linked to and
+    unknown applications are taken, as the real intake, which checks later, may do. With a `token`, the page
+    and its routes are for those who know it. A request body must arrive within `body_timeout` seconds. `clock` gives
+    epoch seconds.
+    """
+
+    def __init__(
+        self,
+        *,
+        api_keys: Collection[str] | None = None,
+        application_ids: Collection[str] | None = None,
+        kept: int = 100_000,
+        allowed_hosts: Collection[str] = (),
+        strict: bool = True,
+        token: str | None = None,
+        body_timeout: float = 30.0,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._rules = Rules(None, application_ids, strict=strict)
+        self.api_keys = api_keys
+        self._faults = Faults()
+        self._history = History(kept, clock)
+        self._allowed_hosts = frozenset(host.lower() for host in allowed_hosts)
+        self._access = Access(token) if token else None
+        self.stopping = False
+        """Set by a server that shuts down: streams, searches and delays end within a fraction of a second."""
+        self._intake = Intake(self._rules, self._faults, self._history, body_timeout, self._is_stopping)
+        self._page = self._build_page(clock)
+
+    def _build_page(self, clock: Callable[[], float]) -> Starlette:
+        boot = secrets.token_hex(8)
+        stream = explaining(Streams(boot, self._history, self._is_stopping))
+        api = PageAPI(boot, self._history, Selections(self._history, self._is_stopping), self._faults, clock)
+        # The intake is served before the page's routes are tried; here it only says which method it takes.
+        intake = Route(PATH, self._intake, methods=["POST"])
+        routes = [intake, *api.routes(), Route(f"{API}/stream", stream, methods=["GET"]), *assets.routes()]
+        page = Starlette(routes=routes, exception_handlers={404: _nothing_here, 405: _wrong_method})
+        page.router.redirect_slashes = False
+        return page
+
+    def _is_stopping(self) -> bool:
+        return self.stopping
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one ASGI scope."""
+        if scope["type"] != "http":
+            await _decline(scope, receive, send)
+            return
+        unwelcome = reason_to_refuse(scope, self._allowed_hosts)
+        if unwelcome:
+            await refusal(403, unwelcome)(scope, receive, guarded(send))
+        elif scope["path"] == PATH and scope["method"] == "POST":
+            await self._intake(scope, receive, send)
+        else:
+            await self._show(scope, receive, guarded(send))
+
+    async def _show(self, scope: Scope, receive: Receive, send: Send) -> None:
+        instead = self._access.answer(scope) if self._access else None
+        await (instead or self._page)(scope, receive, send)
+
+    @property
+    def api_keys(self) -> set[str] | None:
+        """The keys that may send, None for any well-formed one; may be replaced or changed while running."""
+        return self._rules.api_keys
+
+    @api_keys.setter
+    def api_keys(self, keys: Collection[str] | None) -> None:
+        if isinstance(keys, str):
+            raise TypeError("api_keys is a collection of keys, not one key: write {key}")
+        self._rules.api_keys = None if keys is None else set(keys)
+
+    @property
+    def events(self) -> list[dict[str, Any]]:
+        """The bodies of the events that were taken, oldest first."""
+        return [cast("dict[str, Any]", row.body) for row in self._history.after(0) if row.accepted]
+
+    @property
+    def rejected(self) -> list[Rejected]:
+        """The requests that were not taken, oldest first; faults are among them."""
+        rows = self._history.after(0)
+        return [Rejected(row.status, row.reason, row.body) for row in rows if row.reason is not None]
+
+    def wait_for(self, count: int, timeout: float = 5.0) -> list[dict[str, Any]]:
+        """Block until `count` events were taken since start or `clear()`, then return all of them.
+
+        Raises TimeoutError that says what came instead. Never call it on the event loop that serves this app.
+        """
+        self._history.wait(count, timeout)
+        return self.events
+
+    def clear(self) -> None:
+        """Forget all events and rejections; armed faults stay."""
+        self._history.clear()
+
+    def fail(
+        self,
+        status: int | None = None,
+        *,
+        times: int | None = 1,
+        headers: Mapping[str, str] | None = None,
+        delay: float = 0.0,
+        close: bool = False,
+    ) -> Fault:
+        """Make the next `times` requests fail (None: all, until `clear_faults()`); several calls queue up.
+
+        With nothing but `times` the answer is 503. `delay` seconds alone slow the usual answer down. `close` drops the
+        connection; in an in-process transport, which has none, the call raises ConnectionResetError.
+        Raises ValueError for a fault that makes no sense.
+        """
+        if status is None and not delay and not close:
+            status = 503
+        fault = Fault(status=status, times=times, headers=headers, delay=delay, close=close)
+        self._faults.arm(fault)
+        return fault
+
+    @property
+    def faults(self) -> list[Fault]:
+        """The faults still armed, next one first."""
+        return self._faults.armed()
+
+    def clear_faults(self) -> None:
+        """Disarm all faults; a request that is being delayed stays delayed."""
+        self._faults.clear()
+
+    @contextmanager
+    def running(self, port: int = 0) -> Iterator[str]:
+        """Serve on 127.0.0.1 in a thread while the block lasts; yields the base URL. Port 0 takes a free one."""
+        from dd_pa.emulator.server import serving  # noqa: PLC0415 - in-process use needs no server
+
+        with serving(self, port) as url:
+            yield url
+
+
+async def _decline(scope: Scope, receive: Receive, send: Send) -> None:
+    """Take part in a lifespan; refuse everything else, web sockets included."""
+    if scope["type"] == "websocket":
+        await send({"type": "websocket.close", "code": 1008})
+        return
+    while scope["type"] == "lifespan":
+        message = await receive()
+        await send({"type": f"{message['type']}.complete"})
+        if message["type"] == "lifespan.shutdown":
+            return
+
+
+def _nothing_here(request: Request, error: Exception) -> Response:
+    return refusal(404, "there is nothing here")
+
+
+def _wrong_method(request: Request, error: Exception) -> Response:
+    response = refusal(405, f"{request.url.path} does not take {request.method}")
+    response.headers.update(getattr(error, "headers", {}))
+    return response

@@ -1,0 +1,72 @@
+"""The command line of the emulator."""
+
+from __future__ import annotations
+
+import click
+
+DEFAULT_PORT = 8994
+
+
+@click.command("emulator")
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on; others need --token.")
+@click.option("--port", default=DEFAULT_PORT, show_default=True, type=click.IntRange(0, 65535), help="0: a free one.")
+@click.option(
+    "--api-key",
+    "api_keys",
+    multiple=True,
+    envvar="DD_PA_EMULATOR_API_KEYS",
+    help="Take events with this key only; may be repeated. Default: any key.",
+)
+@click.option(
+    "--application-id", "application_ids", multiple=True, help="Take events of this application only; may be repeated."
+)
+@click.option(
+    "--allow-host",
+    "allow_hosts",
+    multiple=True,
+    metavar="NAME[:PORT]",
+    help="Answer to this name too; may be repeated.",
+)
+@click.option(
+    "--token",
+    envvar="DD_PA_EMULATOR_TOKEN",
+    show_envvar=True,
+    help="Ask for this token before showing the page; needed for other machines.",
+)
+@click.option(
+    "--keep",
+    "kept",
+    default=100_000,
+    show_default=True,
+    type=click.IntRange(1, 1_000_000),
+    help="Requests kept in memory; the oldest go.",
+)
+@click.option("--lenient", is_flag=True, help="Take events without usr, account and session, as the real intake may.")
+def command(
+    host: str,
+    port: int,
+    api_keys: tuple[str, ...],
+    application_ids: tuple[str, ...],
+    allow_hosts: tuple[str, ...],
+    token: str | None,
+    kept: int,
+    *,
+    lenient: bool,
+) -> None:
+    """Run a local Product Analytics: an intake for events, and a page that shows them as they come."""
+    from dd_pa.emulator.server import CannotServeError, run  # noqa: PLC0415 - --help needs no server
+
+    try:
+        run(
+            host,
+            port,
+            api_keys=api_keys or None,
+            application_ids=application_ids or None,
+            allow_hosts=allow_hosts,
+            token=token,
+            kept=kept,
+            strict=not lenient,
+            on_ready=lambda url: click.echo(f"Product Analytics local: {url}  (Ctrl-C stops it)"),
+        )
+    except CannotServeError as error:
+        raise click.ClickException(str(error)) from None

@@ -1,0 +1,40 @@
+"""Everything about one row, as the page shows it when it is opened."""
+
+from __future__ import annotations
+
+from dd_pa.emulator.answers import Answer
+from dd_pa.emulator.facets import flatten
+from dd_pa.emulator.row import Row
+
+
+def detail_of(row: Row, duplicates: list[int]) -> dict[str, object]:
+    """Return the document of one row; `duplicates` are other rows with its event id."""
+    usr, account, session = row.identity()
+    return {
+        "seq": row.seq,
+        "received_ms": row.received_ms,
+        "status": row.status,
+        "reason": row.reason,
+        "reason_path": row.reason_path,
+        "name": row.name,
+        "usr": usr,
+        "account": account,
+        "session": session,
+        "occurred_ms": row.occurred_ms,
+        "delay_ms": row.delay_ms,
+        "event_id": row.event_id,
+        "duplicates": duplicates,
+        "body": row.body if row.raw is None else None,
+        "raw": row.raw,
+        "size": row.size,
+        "facets": [[f"@{path}", value] for path, value in flatten(row.body) if path],
+        "request": {"headers": [list(header) for header in row.headers], "encoding": row.encoding},
+        "response": _answer(row.answer),
+    }
+
+
+def _answer(answer: Answer | None) -> dict[str, object] | None:
+    if answer is None:
+        return None
+    headers = [list(header) for header in answer.headers]
+    return {"status": answer.status, "headers": headers, "body": answer.body.decode()}

@@ -1,0 +1,98 @@
+"""Read query strings and JSON bodies of the page's own routes."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+
+from starlette.datastructures import QueryParams
+
+from dd_pa.emulator.faults import Fault
+from dd_pa.emulator.search import compile_search
+from dd_pa.emulator.selection import Filter, Status
+
+_STATUSES: Mapping[str, Status] = {"all": "all", "accepted": "accepted", "rejected": "rejected"}
+_FAULT_FIELDS = frozenset({"status", "times", "delay", "headers", "action"})
+_MAX_INTEGER = 2**53
+
+
+class ParameterError(ValueError):
+    """A parameter is not understood; the text says which and why."""
+
+
+def filter_of(query: QueryParams) -> Filter:
+    """Read `q` and `status`. Raises ParameterError and SearchError."""
+    status = _STATUSES.get(query.get("status", "all"))
+    if status is None:
+        raise ParameterError(f"status must be one of {', '.join(_STATUSES)}")
+    return Filter(search=compile_search(query.get("q", "")), status=status)
+
+
+def integer(query: QueryParams, name: str, low: int = 0, high: int = _MAX_INTEGER) -> int | None:
+    """Read a whole number, None when it is not given. Raises ParameterError."""
+    text = query.get(name, "")
+    if not text:
+        return None
+    if not (text.isascii() and text.isdigit() and len(text) <= 16 and low <= int(text) <= high):
+        raise ParameterError(f"{name} must be a whole number from {low} to {high}")
+    return int(text)
+
+
+def fault_of(body: bytes) -> Fault:
+    """Read a fault. Raises ParameterError."""
+    try:
+        asked = json.loads(body)
+    except (ValueError, RecursionError):
+        raise ParameterError("the body is not JSON") from None
+    if not isinstance(asked, dict):
+        raise ParameterError("the body must be a JSON object")
+    unknown = asked.keys() - _FAULT_FIELDS
+    if unknown:
+        raise ParameterError(f"{min(unknown)[:100]!r} is unknown: a fault has {', '.join(sorted(_FAULT_FIELDS))}")
+    if asked.get("action") not in (None, "close"):
+        raise ParameterError('action can only be "close"')
+    try:
+        return Fault(
+            status=_whole(asked.get("status"), "status"),
+            times=_whole(asked.get("times", 1), "times"),
+            delay=_seconds(asked.get("delay", 0)),
+            headers=_headers(asked.get("headers")),
+            close=asked.get("action") == "close",
+        )
+    except ValueError as error:
+        raise ParameterError(str(error)) from None
+
+
+def _whole(value: object, name: str) -> int | None:
+    if value is None or (isinstance(value, int) and not isinstance(value, bool)):
+        return value
+    raise ParameterError(f"{name} must be a whole number or null")
+
+
+def _seconds(value: object) -> float:
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return float(value) if abs(value) < 1e9 else math.inf
+    raise ParameterError("delay must be a number of seconds")
+
+
+def _headers(value: object) -> dict[str, str] | None:
+    if value is None:
+        return None
+    if not isinstance(value, dict) or not all(isinstance(text, str) for text in value.values()):
+        raise ParameterError("headers must be an object of strings")
+    return value
+
+
+def as_json(fault: Fault) -> dict[str, object]:
+    """Return a fault as the routes show it."""
+    shown: dict[str, object] = {"times": fault.times}
+    if fault.status is not None:
+        shown["status"] = fault.status
+    if fault.delay:
+        shown["delay"] = fault.delay
+    if fault.headers is not None:
+        shown["headers"] = dict(fault.headers)
+    if fault.close:
+        shown["action"] = "close"
+    return shown

@@ -1,0 +1,49 @@
+"""JSON answers of the page's own routes."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Awaitable, Callable
+from typing import TypeAlias
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from dd_pa.emulator.answers import error_body, title_of
+from dd_pa.emulator.parameters import ParameterError
+from dd_pa.emulator.search import SearchError
+from dd_pa.emulator.selection import SearchTimeoutError
+
+Handler: TypeAlias = Callable[[Request], Awaitable[Response]]
+
+
+def reply(content: object, status: int = 200) -> Response:
+    """Answer with JSON; ASCII only, as events may hold text that UTF-8 cannot carry."""
+    return Response(encoded(content), status, media_type="application/json")
+
+
+def encoded(content: object) -> bytes:
+    """Encode compactly."""
+    return json.dumps(content, separators=(",", ":"), check_circular=False).encode()
+
+
+def refusal(status: int, detail: str) -> Response:
+    """Answer with Datadog's error document."""
+    return Response(error_body(status, detail), status, media_type="application/json")
+
+
+def explaining(handler: Handler) -> Handler:
+    """Answer 400 with the reason, and the place in the search, where a handler does not understand the request."""
+
+    async def explained(request: Request) -> Response:
+        try:
+            return await handler(request)
+        except SearchError as error:
+            problem = {"status": "400", "title": title_of(400), "detail": error.reason, "column": error.column}
+            return reply({"errors": [problem]}, 400)
+        except SearchTimeoutError:
+            return refusal(400, "the search took too long; ask again to go on")
+        except ParameterError as error:
+            return refusal(400, str(error))
+
+    return explained

@@ -1,0 +1,108 @@
+"""One request to the intake, as it is kept and shown."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TypeAlias
+
+from dd_pa.emulator.answers import Answer
+from dd_pa.emulator.facets import own_attributes, text_of
+
+Summary: TypeAlias = list[object]
+
+_SHOWN_ATTRIBUTES = 3
+_SHOWN_TEXT = 80
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """A request and its answer. Everything derived is computed when asked for: most rows are never looked at."""
+
+    seq: int
+    """Rises by one per row, from 1; never used twice, also after a clear."""
+    received_ms: int
+    """Arrival, epoch milliseconds; never falls from one row to the next."""
+    status: int
+    """HTTP status answered; 0 when the connection was closed without an answer."""
+    reason: str | None
+    """Why the event was not taken; None for a taken one."""
+    reason_path: str | None
+    """The offending place in the body, where there is one."""
+    body: object
+    """The parsed JSON; only an outline of it when `raw` is given."""
+    raw: str | None
+    """The beginning of a body that is no JSON or too much of it; None when `body` says it all."""
+    size: int
+    """Bytes of the body after inflating."""
+    encoding: str | None
+    """Content-Encoding of the request."""
+    headers: tuple[tuple[str, str], ...]
+    """Request headers, secrets masked."""
+    answer: Answer | None
+    """What was answered; None when nothing was."""
+
+    @property
+    def accepted(self) -> bool:
+        """Say whether the event was taken."""
+        return self.reason is None
+
+    @property
+    def weight(self) -> int:
+        """Return the bytes of body and headers."""
+        return self.size + sum(len(name) + len(value) for name, value in self.headers)
+
+    @property
+    def name(self) -> str | None:
+        """Return event.name."""
+        return self._text("event", "name")
+
+    @property
+    def event_id(self) -> str | None:
+        """Return dd_pa.event_id, which the client gives each event."""
+        return self._text("dd_pa", "event_id")
+
+    @property
+    def occurred_ms(self) -> int | None:
+        """Return dd_pa.occurred_at as epoch milliseconds."""
+        return epoch_ms(self._member("dd_pa", "occurred_at"))
+
+    @property
+    def delay_ms(self) -> int | None:
+        """Return how long the event was on its way; negative when the clocks disagree."""
+        occurred = self.occurred_ms
+        return None if occurred is None else self.received_ms - occurred
+
+    def identity(self) -> tuple[str | None, str | None, str | None]:
+        """Return usr.id, account.id and session.id."""
+        return self._text("usr", "id"), self._text("account", "id"), self._text("session", "id")
+
+    def summary(self) -> Summary:
+        """Return the line of the list, in the order of the wire format."""
+        attributes = [
+            [path, text_of(value)[:_SHOWN_TEXT]] for path, value in own_attributes(self.body, _SHOWN_ATTRIBUTES)
+        ]
+        head = [self.seq, self.received_ms, self.name, *self.identity(), self.status, self.reason]
+        return [*head, attributes, self.delay_ms, self.occurred_ms]
+
+    def _member(self, holder: str, key: str) -> object:
+        inner = self.body.get(holder) if isinstance(self.body, dict) else None
+        return inner.get(key) if isinstance(inner, dict) else None
+
+    def _text(self, holder: str, key: str) -> str | None:
+        value = self._member(holder, key)
+        return value if isinstance(value, str) else None
+
+
+def epoch_ms(value: object) -> int | None:
+    """Read a time as epoch milliseconds or as ISO 8601 (UTC unless it says otherwise); None if it is neither."""
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return int(value) if abs(value) < 1e15 else None
+    if not isinstance(value, str):
+        return None
+    try:
+        moment = datetime.fromisoformat(value)
+        aware = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+        return round(aware.timestamp() * 1000)
+    except (ValueError, OverflowError):
+        return None

@@ -1,0 +1,170 @@
+"""Run the emulator on a real server."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import errno
+import ipaddress
+import re
+import socket
+import threading
+from collections.abc import Callable, Collection, Iterator
+
+import uvicorn
+from starlette.types import Receive, Scope, Send
+
+from dd_pa.emulator.app import Emulator
+from dd_pa.emulator.intake import ABORT
+
+# Longer than clients keep idle connections: one that closes under a request costs them a retry.
+_KEEP_ALIVE = 75
+_PATIENCE_AT_EXIT = 0.5
+_TOKEN = re.compile(r"[\x21-\x7e]{16,200}")
+
+
+class CannotServeError(Exception):
+    """The server cannot start; the text says why and what to do."""
+
+
+class _Server(uvicorn.Server):
+    """A quiet uvicorn that tells when it is ready, lets the app drop a connection, and exits fast."""
+
+    def __init__(self, emulator: Emulator, on_ready: Callable[[], None]) -> None:
+        super().__init__(
+            uvicorn.Config(
+                self._serve_request,
+                interface="asgi3",
+                lifespan="off",
+                ws="none",
+                log_config=None,
+                log_level="error",
+                access_log=False,
+                server_header=False,
+                proxy_headers=False,
+                timeout_keep_alive=_KEEP_ALIVE,
+                timeout_graceful_shutdown=5,
+            )
+        )
+        self._emulator = emulator
+        self._on_ready = on_ready
+
+    async def _serve_request(self, scope: Scope, receive: Receive, send: Send) -> None:
+        extensions = {**scope.get("extensions", {}), ABORT: lambda: self._abort(scope["client"])}
+        await self._emulator({**scope, "extensions": extensions}, receive, send)
+
+    def _abort(self, client: tuple[str, int] | None = None) -> None:
+        """Drop one connection, or all."""
+        for connection in list(self.server_state.connections):
+            if client is None or connection.transport.get_extra_info("peername")[:2] == tuple(client):
+                connection.transport.abort()
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        self._emulator.stopping = False
+        await super().startup(sockets)
+        self._on_ready()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        self._emulator.stopping = True
+        asyncio.get_running_loop().call_later(_PATIENCE_AT_EXIT, self._abort)
+        await super().shutdown(sockets)
+
+
+@contextlib.contextmanager
+def serving(emulator: Emulator, port: int = 0) -> Iterator[str]:
+    """Serve in a thread while the block lasts; yields the base URL. Raises CannotServeError."""
+    listener = _listen("127.0.0.1", port)
+    ready = threading.Event()
+    server = _Server(emulator, ready.set)
+
+    def run() -> None:
+        try:
+            server.run([listener])
+        finally:
+            # Whoever waits for the start must also learn that there was none.
+            ready.set()
+
+    thread = threading.Thread(target=run, name="dd-pa-emulator", daemon=True)
+    thread.start()
+    try:
+        ready.wait()
+        if not server.started:
+            raise CannotServeError("the emulator's server did not start: its thread's traceback says why")
+        yield url_of(listener)
+    finally:
+        server.should_exit = True
+        thread.join()
+        listener.close()
+
+
+def run(  # noqa: PLR0913 - one for each option of the command
+    host: str,
+    port: int,
+    *,
+    api_keys: Collection[str] | None = None,
+    application_ids: Collection[str] | None = None,
+    allow_hosts: Collection[str] = (),
+    token: str | None = None,
+    kept: int = 100_000,
+    strict: bool = True,
+    on_ready: Callable[[str], None] = lambda url: None,
+) -> None:
+    """Serve until SIGINT or SIGTERM; calls `on_ready` with the page's address. Raises CannotServeError."""
+    _check_exposure(host, token)
+    emulator = Emulator(
+        api_keys=api_keys,
+        application_ids=application_ids,
+        kept=kept,
+        allowed_hosts=allow_hosts,
+        strict=strict,
+        token=token,
+    )
+    with _listen(host, port) as listener:
+        address = url_of(listener) + (f"/?token={token}" if token else "/")
+        server = _Server(emulator, lambda: on_ready(address))
+        # uvicorn raises the signal again when it is done: for Ctrl-C that is the wished end, not an error.
+        with contextlib.suppress(KeyboardInterrupt):
+            server.run([listener])
+
+
+def _check_exposure(host: str, token: str | None) -> None:
+    if token is not None and not _TOKEN.fullmatch(token):
+        raise CannotServeError("the token needs 16 to 200 printable ASCII characters without blanks")
+    if token is None and not _is_loopback(host):
+        raise CannotServeError(
+            f"{host} can be reached from other machines, and the page shows every event: "
+            "give --token (16 characters or more), or keep --host 127.0.0.1"
+        )
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host.lower() == "localhost"
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    try:
+        family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        listener = socket.create_server(address[:2], family=family, backlog=1024)
+        # asyncio sets this only on sockets that name TCP as their protocol, which this one does not; without it
+        # each answer waits 40 ms for the client's delayed acknowledgement. Accepted sockets inherit it.
+        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        return listener
+    except OSError as error:
+        if error.errno == errno.EADDRINUSE:
+            raise CannotServeError(
+                f"port {port} on {host} is taken, perhaps by another emulator: stop it, or give another --port"
+            ) from None
+        raise CannotServeError(f"cannot listen on {host} port {port}: {error.strerror or error}") from None
+
+
+def url_of(listener: socket.socket) -> str:
+    """Return the base URL to reach a listening socket from this machine."""
+    address, port = listener.getsockname()[:2]
+    parsed = ipaddress.ip_address(address)
+    if parsed.is_unspecified:
+        address = "127.0.0.1" if parsed.version == 4 else "::1"
+    host = f"[{address}]" if parsed.version == 6 else address
+    return f"http://{host}:{port}"

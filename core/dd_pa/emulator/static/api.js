@@ -1,0 +1,70 @@
+// The emulator's own API: what goes over the wire and how an error answer looks.
+
+/**
+ * One row of the list, an array so that 50,000 of them stay small; read it with the names below.
+ * @typedef {[seq: number, received: number, name: string | null, user: string | null, account: string | null,
+ *   session: string | null, status: number, reason: string | null, attributes: [string, string][],
+ *   delay: number | null, occurred: number | null]} Summary
+ */
+export const SEQ = 0, RECEIVED = 1, NAME = 2, USER = 3, ACCOUNT = 4, SESSION = 5;
+export const STATUS = 6, REASON = 7, ATTRIBUTES = 8, DELAY = 9, OCCURRED = 10;
+
+/** @typedef {{q: string, status: "all" | "accepted" | "rejected", from: number | null, to: number | null}} Filter `from` included, `to` not, epoch ms */
+/**
+ * @typedef {{boot: string, events: Summary[], total: number, kept: number, received: number, rejected: number,
+ *   oldest: number | null, next: number | null}} Page
+ */
+/** @typedef {{bucket: number, from: number, to: number, buckets: [number, number, number][], seq?: number}} Histogram */
+/** @typedef {[name: string, value: string][]} Headers */
+/** @typedef {string | number | boolean | null} Scalar */
+/**
+ * @typedef {{seq: number, received_ms: number, status: number, reason: string | null, reason_path: string | null,
+ *   name: string | null, usr: string | null, account: string | null, session: string | null,
+ *   occurred_ms: number | null, delay_ms: number | null, event_id: string | null, duplicates: number[],
+ *   body: unknown, raw: string | null, size: number, facets: [string, Scalar][],
+ *   request: {headers: Headers, encoding: string | null},
+ *   response: {status: number, headers: Headers, body: string} | null}} Detail
+ */
+
+const root = "/api/emulator";
+
+/** An answer that is not a success. `column` is the offset in the search where it stops making sense. */
+export class ApiError extends Error {
+  /** @param {number} status @param {string} detail @param {number | null} column */
+  constructor(status, detail, column) {
+    super(detail);
+    this.status = status;
+    this.column = column;
+  }
+}
+
+/** @param {Record<string, string | number | null | undefined>} values @returns {string} */
+function query(values) {
+  const search = new URLSearchParams();
+  for (const [name, value] of Object.entries(values)) {
+    if (value !== null && value !== undefined && value !== "" && value !== "all") search.set(name, String(value));
+  }
+  return search.size ? `?${search}` : "";
+}
+
+/** @param {string} path @param {AbortSignal} [signal] @returns {Promise<any>} */
+async function get(path, signal) {
+  const response = await fetch(root + path, { signal, headers: { Accept: "application/json" } });
+  if (response.ok) return response.json();
+  const body = await response.json().catch(() => null);
+  const error = body?.errors?.[0];
+  const detail = error?.detail ?? `The emulator answered ${response.status}.`;
+  throw new ApiError(response.status, String(detail), Number.isInteger(error?.column) ? error.column : null);
+}
+
+/** @param {Filter & {before?: number | null, limit: number}} wanted @param {AbortSignal} [signal] @returns {Promise<Page>} */
+export const events = (wanted, signal) => get(`/events${query(wanted)}`, signal);
+
+/** @param {number} seq @param {AbortSignal} [signal] @returns {Promise<Detail>} */
+export const event = (seq, signal) => get(`/events/${seq}`, signal);
+
+/** Counts over the last 15 minutes. @param {Filter} filter @param {AbortSignal} [signal] @returns {Promise<Histogram>} */
+export const histogram = ({ q, status }, signal) => get(`/histogram${query({ q, status })}`, signal);
+
+/** @param {Filter} filter @param {number | null} after @returns {string} */
+export const streamAddress = ({ q, status }, after) => root + `/stream${query({ q, status, after })}`;

@@ -1,0 +1,44 @@
+// Puts the page together.
+import { html, render, useEffect, useMemo, useState } from "./vendor/vendor.js";
+import { Actions } from "./actions.js";
+import { Voice } from "./announce.js";
+import { Feed } from "./feed.js";
+import { Help } from "./help.js";
+import { useStore } from "./hooks.js";
+import { bindings, listen } from "./keys.js";
+import { Opened } from "./opened.js";
+import { Router } from "./router.js";
+import { switchTheme, theme } from "./theme.js";
+import { TopBar } from "./topbar.js";
+import { viewAt, views } from "./views.js";
+
+const feed = new Feed();
+const router = new Router();
+const opened = new Opened();
+const actions = new Actions(feed, router, opened);
+// Before anything is drawn: rows are what the reader waits for.
+feed.want(router.place);
+const page = { feed, router, opened, actions };
+
+function App() {
+  useStore(router);
+  const [dark, setDark] = useState(theme() === "dark");
+  const [help, setHelp] = useState(false);
+  const view = viewAt(router.place.path);
+  const turn = () => setDark(switchTheme() === "dark");
+  /** @param {import("./views.js").View} wanted */
+  const go = (wanted) => router.go({ path: wanted.path, event: null }, { push: true });
+  const keys = useMemo(() => bindings(actions, { views, go, theme: turn, help: () => setHelp(true) }), []);
+  useEffect(() => listen(keys), [keys]);
+  useEffect(() => {
+    document.title = `${view.title} · Product Analytics local`;
+  }, [view]);
+  return html`<${TopBar} feed=${feed} views=${views} view=${view} dark=${dark} onView=${go} onTheme=${turn} onHelp=${() => setHelp(true)} />
+    <${view.component} page=${page} />
+    ${help && html`<${Help} list=${keys} onClose=${() => setHelp(false)} />`}
+    <${Voice} />`;
+}
+
+const root = /** @type {HTMLElement} */ (document.getElementById("app"));
+root.replaceChildren();
+render(html`<${App} />`, root);

@@ -1,0 +1,76 @@
+// The address: everything that changes what is seen stands in it.
+import { Store } from "./store.js";
+
+/** @typedef {{path: string, q: string, status: "all" | "accepted" | "rejected", from: number | null, to: number | null,
+ *   event: number | null, tab: "event" | "facets" | "delivery"}} Place */
+
+const statuses = ["all", "accepted", "rejected"];
+const tabs = ["event", "facets", "delivery"];
+
+/** @param {string | null} text @returns {number | null} */
+function integer(text) {
+  return text !== null && /^\d{1,15}$/.test(text) ? Number(text) : null;
+}
+
+/** @template {string} T @param {string | null} text @param {T[]} allowed @returns {T} the first one if it is none of them */
+function oneOf(text, allowed) {
+  return allowed.find((value) => value === text) ?? allowed[0];
+}
+
+/** @param {{pathname: string, search: string}} location @returns {Place} */
+export function read({ pathname, search }) {
+  const query = new URLSearchParams(search);
+  return {
+    path: pathname,
+    q: query.get("q") ?? "",
+    status: /** @type {Place["status"]} */ (oneOf(query.get("status"), statuses)),
+    from: integer(query.get("from")),
+    to: integer(query.get("to")),
+    event: integer(query.get("event")),
+    tab: /** @type {Place["tab"]} */ (oneOf(query.get("tab"), tabs)),
+  };
+}
+
+/** @param {Place} place @returns {string} */
+export function write({ path, q, status, from, to, event, tab }) {
+  const query = new URLSearchParams();
+  if (q) query.set("q", q);
+  if (status !== "all") query.set("status", status);
+  if (from !== null) query.set("from", String(from));
+  if (to !== null) query.set("to", String(to));
+  if (event !== null) query.set("event", String(event));
+  if (event !== null && tab !== "event") query.set("tab", tab);
+  // Search text is read by people in the address bar: leave what needs no escape.
+  const text = query.toString().replaceAll("%40", "@").replaceAll("%3A", ":").replaceAll("%2F", "/");
+  return text ? `${path}?${text}` : path;
+}
+
+export class Router extends Store {
+  constructor() {
+    super();
+    this.place = read(location);
+    addEventListener("popstate", () => {
+      this.place = read(location);
+      this.changed();
+    });
+  }
+
+  /** Replaces the history entry (typing), or adds one so that Back returns (opening).
+   * @param {Partial<Place>} changes @param {{push?: boolean}} [how] */
+  go(changes, { push = false } = {}) {
+    const before = write(this.place);
+    this.place = { ...this.place, ...changes };
+    const after = write(this.place);
+    if (after === before) return;
+    if (push) history.pushState({ before }, "", after);
+    else history.replaceState(history.state, "", after);
+    this.changed();
+  }
+
+  /** Goes back if that is the way to the changed address (so that Forward works), else changes it in place.
+   * @param {Partial<Place>} changes */
+  leave(changes) {
+    if (history.state?.before === write({ ...this.place, ...changes })) history.back();
+    else this.go(changes);
+  }
+}

@@ -1,0 +1,46 @@
+"""Notices that this process is a forked child, at no cost to those who ask.
+
+Asking for the process id is a system call, which would be the dearest part of `track()` in a sandbox.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import weakref
+from typing import Protocol
+
+generation = 0
+"""Differs between a process and the children it forks."""
+
+
+class Closable(Protocol):
+    """Something that a forked child must not keep."""
+
+    def close(self) -> None:
+        """Close it in this process only; called in the child, where no other thread exists."""
+        ...
+
+
+_inherited: dict[int, weakref.ref[Closable]] = {}
+
+
+def close_in_children(resource: Closable) -> None:
+    """Have `resource.close()` called in each forked child, as the first thing there."""
+    key = id(resource)
+    _inherited[key] = weakref.ref(resource, lambda _: _inherited.pop(key, None))
+
+
+def forked() -> None:
+    """Note that this process is a child now; for forks that Python does not see. Takes no lock, logs nothing."""
+    global generation  # noqa: PLW0603 - the one thing a fork hook may safely do
+    generation += 1
+    for reference in list(_inherited.values()):
+        resource = reference()
+        if resource is not None:
+            with contextlib.suppress(OSError):
+                resource.close()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=forked)

@@ -1,0 +1,160 @@
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from dd_pa import ending, forks, hosts, signals
+from dd_pa.capture.event import Event, EventBuilder
+from dd_pa.capture.identity import Identity
+from dd_pa.delivery.dispatcher import Dispatcher
+from dd_pa.delivery.gate import RetryPolicy
+from dd_pa.delivery.intake import Intake, Outlet
+from dd_pa.delivery.ledger import DropReason, Ledger
+from dd_pa.delivery.stats import Stats
+from dd_pa.delivery.transport import Transport
+from dd_pa.delivery.worker import Worker
+from dd_pa.settings import Settings
+from dd_pa.store.opening import open_store
+
+logger = logging.getLogger("dd_pa")
+
+
+class Pipeline:
+    """The way of events in one process: store, delivery and ledger of one emitter. A forked child gets a new one."""
+
+    def __init__(
+        self,
+        sender: object,
+        settings: Settings,
+        *,
+        transport: Transport | None,
+        retry: RetryPolicy,
+        for_all: bool = False,
+    ) -> None:
+        self._sender, self._settings = sender, settings
+        self._transport, self._retry = transport, retry
+        self._generation = forks.generation
+        self._closing = self._over = False
+        displaced = {"overflow"} if settings.overflow == "drop_oldest" else set()
+        self._dropped_later = {"expired", "shutdown", "damaged", *displaced}
+        self.ledger = Ledger(sender)
+        self._builder = EventBuilder(settings)
+        self._store = open_store(settings, on_dropped=self._dropped, say=self.ledger.say, for_all=for_all)
+        self._delivers = for_all or settings.delivery == "thread"
+        self._worker = Worker(
+            self._store,
+            self.ledger,
+            open_outlet=lambda: Intake(settings, transport),
+            make_dispatcher=self._make_dispatcher,
+            on_start=self._started,
+        )
+        if settings.enabled:
+            ending.handle_sigterm()
+
+    def _started(self) -> None:
+        ending.add(self)
+        hosts.look_around(self.ledger.say)
+
+    @property
+    def shutdown_timeout(self) -> float:
+        return self._settings.shutdown_timeout
+
+    def start(self) -> None:
+        """Deliver what is on disk, without waiting for an event of this process."""
+        self._worker.wake()
+
+    def _dropped(self, reason: DropReason, event: Event | None) -> None:
+        self.ledger.count_dropped(reason, event)
+
+    def _make_dispatcher(self, outlet: Outlet, on_settled: Callable[[], None]) -> Dispatcher:
+        return Dispatcher(
+            self._store,
+            self.ledger,
+            outlet,
+            policy=self._retry,
+            max_age=self._settings.max_age,
+            sender=self._sender,
+            on_settled=on_settled,
+        )
+
+    def build(self, name: str, attributes: Mapping[str, Any] | None, identity: Identity) -> Event | None:
+        """Return the event, or None (counted) if there is nobody to link it to; raise `EventError` if it is bad."""
+        if not (identity.usr or identity.account or identity.session):
+            self.ledger.count_dropped("unlinked", None, name)
+            return None
+        event, repairs = self._builder.build(name, attributes, identity)
+        if repairs:
+            self.ledger.count_repaired(repairs[0])
+        return event
+
+    def submit(self, event: Event) -> bool:
+        if self._closing:
+            self.ledger.count_dropped("closed", event)
+            return False
+        stored = self._store.put(event)
+        if stored and signals.event_queued.receivers:
+            signals.send(signals.event_queued, self._sender, event=event)
+        if self._delivers or not self._store.durable:
+            self._worker.wake()
+        if self._over:  # closed by another thread since the first line: nobody else would ever see this event
+            self._drop_rest()
+        return stored
+
+    def flush(self, timeout: float) -> bool:
+        return self._worker.flush(timeout)
+
+    def hurry(self) -> None:
+        self._worker.hurry()
+
+    def finish(self, deadline: float) -> None:
+        """Deliver until `deadline` (`time.monotonic()`), and log what will be lost if the process ends then."""
+        if not self._worker.flush(max(0.0, deadline - time.monotonic())) and not self._store.durable:
+            self._say_lost(self._store.pending, self.shutdown_timeout)
+
+    def close(self, timeout: float, deadline: float | None = None) -> None:
+        """Deliver for at most `timeout` seconds (until `deadline`, if given), then drop, count and log the rest."""
+        if forks.generation != self._generation:  # a forked child has no business with its parent's events
+            return
+        self._closing = True
+        self._worker.stop(time.monotonic() + timeout if deadline is None else deadline)
+        ending.remove(self)  # not before: SIGTERM may come meanwhile
+        self._over = True
+        lost = self._drop_rest()
+        if not self._worker.runs:
+            self._store.close()
+        self._say_lost(lost, timeout)
+
+    def _say_lost(self, lost: int, timeout: float) -> None:
+        if lost:
+            logger.warning(
+                "%d events delivered, %d lost: they could not be delivered in %g seconds (SHUTDOWN_TIMEOUT)",
+                self.ledger.delivered,
+                lost,
+                timeout,
+            )
+
+    def _drop_rest(self) -> int:
+        rest = self._store.drain()
+        for event in rest:
+            self.ledger.count_dropped("shutdown", event)
+        return len(rest)
+
+    def stats(self) -> Stats:
+        ledger, pending, oldest = self.ledger, self._store.pending, self._store.oldest()
+        dropped = dict(ledger.dropped)
+        dropped_later = sum(dropped.get(reason, 0) for reason in self._dropped_later)
+        return Stats(
+            queued=ledger.delivered + ledger.rejected + pending + dropped_later + self._store.balance,
+            delivered=ledger.delivered,
+            retried=ledger.retried,
+            rejected=ledger.rejected,
+            repaired=ledger.repaired,
+            dropped=dropped,
+            pending=pending,
+            spool_bytes=self._store.bytes,
+            oldest_pending_age=None if oldest is None else max(0.0, time.time() - oldest / 1000),
+            last_error=ledger.last_error,
+            state=self._worker.state,
+        )

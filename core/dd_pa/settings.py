@@ -1,0 +1,161 @@
+"""One frozen value for everything that can be configured; all frameworks share it and its checks.
+
+Where the values come from (a Django dict, Flask's config, the environment) is the concern of `settings_source`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal, Self
+
+from dd_pa import settings_checks as checks
+from dd_pa.errors import SettingsError
+from dd_pa.secret import Secret
+
+Resolver = Callable[..., Any] | str | None
+"""A callable, or the dotted path of one (`"shop.analytics.account_of"`), imported when the settings are made."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """Everything that can be configured. Making one checks it: `SettingsError` names the key and the fix."""
+
+    application_id: str = ""
+    """Id of the RUM application (with Product Analytics enabled) that the events belong to. Required."""
+
+    api_key: str | Secret | None = field(default=None, repr=False)
+    """Datadog API key (not the browser's client token). Required; kept as a `Secret`, shown as `***`."""
+
+    site: str = "datadoghq.com"
+    """Datadog site; decides the intake's host. Not looked at when `INTAKE_URL` is set."""
+
+    intake_url: str | None = None
+    """Origin that takes the events instead of the site's: the emulator (`http://127.0.0.1:8994`) or your own relay."""
+
+    proxy: str | None = field(default=None, repr=False)
+    """HTTP proxy for delivery (`http://user:pass@host:port`). Proxy variables of the environment are not read."""
+
+    ca_file: str | None = None
+    """PEM file of certificate authorities to trust besides the usual ones. Verification cannot be turned off."""
+
+    service: str | None = None
+    """Sent with each event as `service`, when set."""
+
+    env: str | None = None
+    """Sent with each event as `env`, when set."""
+
+    version: str | None = None
+    """Sent with each event as `version`, when set."""
+
+    enabled: bool = True
+    """False: `track()` returns at once, nothing is built, stored or sent, and no key is needed."""
+
+    strict: bool = False
+    """True: a bad event raises `EventError`. False: it is repaired or dropped, and counted.
+    Django and Flask default it to their debug flag."""
+
+    buffer_size: int = 10_000
+    """Most events that wait in memory."""
+
+    overflow: Literal["drop_oldest", "drop_newest"] = "drop_oldest"
+    """Which event goes when the buffer is full."""
+
+    spool_dir: str | None = "auto"
+    """Directory in which events wait, so that a kill of the process loses none: a path, `"auto"` for one in the user's
+    state directory, or None for memory only."""
+
+    spool_max_bytes: int = 268_435_456
+    """Most bytes on disk, for all processes that send to the same application; the oldest events go."""
+
+    spool_sync: bool = False
+    """True: wait for the disk at each event, so that a loss of power loses none either. Costs milliseconds."""
+
+    delivery: Literal["thread", "process"] = "thread"
+    """Who delivers: a thread of this process, or `dd-pa deliver` for all processes of the host."""
+
+    concurrency: int = 100
+    """Most requests in flight over HTTP/2; at most 32 are used over HTTP/1.1."""
+
+    timeout: float = 10.0
+    """Seconds that a request may take to connect, and again to be answered, before it is retried."""
+
+    shutdown_timeout: float = 2.0
+    """Seconds that `close()` and the end of the process may take in all to deliver what waits."""
+
+    max_age: float = 7 * 24 * 3600.0
+    """Seconds after which an event that could not be delivered is dropped."""
+
+    before_send: Resolver = field(default=None, repr=False)
+    """Callable of an `EventDraft` that returns it, changed or not, or None to drop the event (as a failure does)."""
+
+    user_id: Resolver = field(default=None, repr=False)
+    """Callable of the request that returns `usr.id` or None, instead of the framework's login."""
+
+    account_id: Resolver = field(default=None, repr=False)
+    """Callable of the request that returns `account.id` or None. Without one, only explicit accounts are sent."""
+
+    session_id: Resolver = field(default=None, repr=False)
+    """Callable of the request that returns `session.id` or None, instead of the browser SDK's baggage and cookie."""
+
+    rum_session_sample_rate: float = 100.0
+    """The browser SDK's `sessionSampleRate` (percent), so that no session is claimed that
+    RUM did not keep (SDK v7 decides by the session's id)."""
+
+    rum_cookie_options: str | None = None
+    """The `c` value of the session cookie to prefer among several: `"0"` host-only, `"2"` for `.example.com`."""
+
+    on_commit: bool = True
+    """Django: an event tracked inside a transaction leaves when it commits, and vanishes when it is rolled back."""
+
+    def __post_init__(self) -> None:
+        for key in ("before_send", "user_id", "account_id", "session_id"):
+            self._set(key, checks.resolver(key.upper(), getattr(self, key)))
+        checks.numbers(self)
+        self._set("spool_dir", checks.spool(self))
+        secret = checks.masked(self.api_key)
+        self._set("api_key", secret)
+        if not self.enabled:
+            return
+        self._set("application_id", checks.application_id(self.application_id))
+        self._set("api_key", checks.api_key(secret))
+        self._set("intake_url", checks.intake(self.intake_url, self.site))
+        checks.proxy(self.proxy)
+        checks.ca_file(self.ca_file)
+
+    def _set(self, name: str, value: object) -> None:
+        object.__setattr__(self, name, value)
+
+    def reveal_api_key(self) -> str:
+        """Return the API key in clear; for the one place that puts it into a header."""
+        return self.api_key.reveal() if isinstance(self.api_key, Secret) else ""
+
+    @classmethod
+    def from_mapping(
+        cls,
+        mapping: Mapping[str, object],
+        *,
+        environ: Mapping[str, str] | None = None,
+        defaults: Mapping[str, object] | None = None,
+        label: str = "{}",
+    ) -> Self:
+        """Make settings from upper-case keys (`{"APPLICATION_ID": …}`); texts are converted to the setting's type.
+
+        A key that `mapping` leaves out is taken from `environ` when one is given (`DD_PA_<KEY>`, and `DD_API_KEY`,
+        `DD_SITE`, `DD_SERVICE`, `DD_ENV`, `DD_VERSION` as Datadog's other libraries read them), then from `defaults`.
+        `label` is how the keys are written in errors: `"DD_PA['{}']"`. Raises `SettingsError`.
+        """
+        from dd_pa.settings_source import read  # noqa: PLC0415 - the source needs this class
+
+        try:
+            return read(cls, mapping, environ=environ, defaults=defaults, label=label)
+        except SettingsError as error:
+            del mapping, environ, defaults  # error reports show the local variables of every frame: here, the key
+            raise error.with_traceback(None) from error.__cause__
+
+    @classmethod
+    def from_env(cls, environ: Mapping[str, str] | None = None) -> Self:
+        """Make settings from the environment alone (`os.environ` when none is given). Raises `SettingsError`."""
+        import os  # noqa: PLC0415 - nothing else here may read the environment
+
+        return cls.from_mapping({}, environ=os.environ if environ is None else environ, label="DD_PA_{}")

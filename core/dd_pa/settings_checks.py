@@ -1,0 +1,151 @@
+"""The rules of single settings. Each function returns the value to keep or raises `SettingsError`."""
+
+from __future__ import annotations
+
+import importlib
+import ipaddress
+import logging
+import math
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import SplitResult, urlsplit
+
+from dd_pa import sites
+from dd_pa.errors import SettingsError
+from dd_pa.secret import Secret
+
+if TYPE_CHECKING:
+    from dd_pa.settings import Settings
+
+logger = logging.getLogger("dd_pa")
+
+_VISIBLE_ASCII = re.compile(r"[\x21-\x7e]+")
+_LABEL = r"[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?"
+_HOST = re.compile(rf"{_LABEL}(?:\.{_LABEL})*\.?|[0-9a-f.]*:[0-9a-f:.]+")
+_ORIGIN_FIX = "give an origin such as https://intake.example.com or http://127.0.0.1:8994"
+
+
+def application_id(value: str) -> str:
+    if not value:
+        raise SettingsError(
+            "APPLICATION_ID", "is missing; set the id of the RUM application with Product Analytics enabled"
+        )
+    if not _VISIBLE_ASCII.fullmatch(value) or len(value) > 200:
+        raise SettingsError("APPLICATION_ID", f"{value[:200]!r} is not an id; copy it from the RUM application's page")
+    return value
+
+
+def masked(value: str | Secret | None) -> Secret | None:
+    return Secret(value) if isinstance(value, str) else value
+
+
+def api_key(key: Secret | None) -> Secret:
+    # The key in clear is never put into a local variable, because error reports show those.
+    if key is not None and key.reveal().endswith("\n"):
+        logger.warning("API_KEY ends in a newline, as a mounted secret often does; it is left out")
+        key = Secret(key.reveal().removesuffix("\n").removesuffix("\r"))
+    if key is None or not key.reveal():
+        raise SettingsError("API_KEY", "is missing; set a Datadog API key (any text will do for the emulator)")
+    if not _VISIBLE_ASCII.fullmatch(key.reveal()):
+        raise SettingsError("API_KEY", "has a blank, control or non-ASCII character; paste the key again")
+    if key.reveal() == str(key):
+        raise SettingsError(
+            "API_KEY", "is the mask of a key, not the key; settings that were copied or pickled lose it"
+        )
+    return key
+
+
+def intake(url: str | None, site: str) -> str:
+    if url is None:
+        try:
+            return sites.intake_url(site)
+        except ValueError as error:
+            raise SettingsError("SITE", str(error)) from None
+    parts = _split("INTAKE_URL", url)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise SettingsError("INTAKE_URL", f"is not an http(s) address; {_ORIGIN_FIX}")
+    if "@" in parts.netloc or parts.path not in ("", "/") or parts.query or parts.fragment:
+        raise SettingsError("INTAKE_URL", f"must have no user, path, query or fragment; {_ORIGIN_FIX}")
+    host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
+    origin = host if parts.port is None else f"{host}:{parts.port}"
+    if not _HOST.fullmatch(parts.hostname) or origin != parts.netloc.lower().removesuffix(":"):
+        raise SettingsError("INTAKE_URL", f"has no valid host name; {_ORIGIN_FIX}")
+    if parts.scheme == "http" and not is_loopback(parts.hostname):
+        raise SettingsError("INTAKE_URL", "would send the API key in clear; use https, or http on this machine only")
+    return f"{parts.scheme}://{origin}"
+
+
+def _split(key: str, url: str) -> SplitResult:
+    if not _VISIBLE_ASCII.fullmatch(url):
+        raise SettingsError(key, "has a blank, control or non-ASCII character")
+    try:
+        parts = urlsplit(url)
+        _ = parts.port
+    except ValueError:
+        raise SettingsError(key, "is not an address; check its brackets and its port") from None
+    return parts
+
+
+def is_loopback(host: str) -> bool:
+    """Tell whether a host name or address is this machine, without asking a resolver."""
+    if host == "localhost" or host.endswith(".localhost"):
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def proxy(url: str | None) -> None:
+    if url is None:
+        return
+    parts = _split("PROXY", url)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise SettingsError("PROXY", "is not an http(s) address; give one such as http://proxy.example.com:3128")
+
+
+def ca_file(path: str | None) -> None:
+    if path is not None and not Path(path).is_file():
+        raise SettingsError("CA_FILE", f"there is no file {path!r}; give the path of a PEM file")
+
+
+def numbers(settings: Settings) -> None:
+    for key in ("buffer_size", "concurrency", "spool_max_bytes"):
+        _require(key, getattr(settings, key) >= 1, "must be 1 or more")
+    for key in ("timeout", "max_age"):
+        value = getattr(settings, key)
+        _require(key, math.isfinite(value) and value > 0, "must be more than 0 seconds")
+    _require("shutdown_timeout", 0 <= settings.shutdown_timeout < math.inf, "must be 0 seconds or more")
+    _require("rum_session_sample_rate", 0 <= settings.rum_session_sample_rate <= 100, "must lie between 0 and 100")
+    _require("overflow", settings.overflow in ("drop_oldest", "drop_newest"), "must be drop_oldest or drop_newest")
+
+
+def spool(settings: Settings) -> str | None:
+    """Return the spool's directory, absolute, or `"auto"`, or None."""
+    place = settings.spool_dir
+    _require("delivery", settings.delivery in ("thread", "process"), "must be thread or process")
+    if place is None or str(place).lower() == "none":
+        _require("delivery", settings.delivery == "thread", "cannot be process without a SPOOL_DIR")
+        return None
+    text = str(place)
+    _require("spool_dir", bool(text) and "\0" not in text, "must be a path, auto, or None")
+    return text if text == "auto" else str(Path(text).expanduser().absolute())
+
+
+def _require(key: str, holds: bool, problem: str) -> None:
+    if not holds:
+        raise SettingsError(key.upper(), problem)
+
+
+def resolver(key: str, value: Any) -> Any:
+    if value is None or callable(value):
+        return value
+    module, _, name = str(value).rpartition(".")
+    try:
+        found = getattr(importlib.import_module(module), name)
+    except Exception as error:  # importing runs the module
+        raise SettingsError(key, f"cannot import {value!r} ({error}); give a callable or its dotted path") from error
+    if not callable(found):
+        raise SettingsError(key, f"{value!r} is not callable")
+    return found

@@ -1,0 +1,98 @@
+"""Read settings from a framework's mapping and from the environment, and convert texts to each setting's type."""
+
+from __future__ import annotations
+
+import difflib
+import os
+from collections.abc import Iterator, Mapping
+from dataclasses import fields
+from pathlib import PurePath
+from typing import Any, TypeVar, get_type_hints
+
+import msgspec
+
+from dd_pa.errors import SettingsError
+from dd_pa.secret import Secret
+from dd_pa.settings import Resolver, Settings
+
+SettingsT = TypeVar("SettingsT", bound=Settings)
+
+SHARED_VARIABLES = {
+    "API_KEY": "DD_API_KEY",
+    "SITE": "DD_SITE",
+    "SERVICE": "DD_SERVICE",
+    "ENV": "DD_ENV",
+    "VERSION": "DD_VERSION",
+}
+"""Settings that Datadog's other libraries read too, by the name they read."""
+
+_NONE_SAYS_SOMETHING = ("SPOOL_DIR",)
+"""Settings that have a default, but can be None; None for another one leaves it to the environment."""
+
+_EMULATOR_VARIABLES = "DD_PA_EMULATOR_"
+
+KEYS = tuple(item.name.upper() for item in fields(Settings))
+
+
+def read(
+    cls: type[SettingsT],
+    mapping: Mapping[str, object],
+    *,
+    environ: Mapping[str, str] | None,
+    defaults: Mapping[str, object] | None,
+    label: str,
+) -> SettingsT:
+    found = dict(_from_environ(environ or {}))
+    for key, value in mapping.items():
+        if value is not None or key in _NONE_SAYS_SOMETHING:
+            found[_known(key, label.format(key))] = (label.format(key), value)
+    values = {key: _convert(key, name, value) for key, (name, value) in found.items()}
+    merged = {**(defaults or {}), **values}
+    try:
+        return cls(**{key.lower(): value for key, value in merged.items()})
+    except SettingsError as error:
+        name = found[error.key][0] if error.key in found else label.format(error.key)
+        raise SettingsError(name, error.problem) from error.__cause__
+
+
+def _from_environ(environ: Mapping[str, str]) -> Iterator[tuple[str, tuple[str, object]]]:
+    for key, variable in SHARED_VARIABLES.items():
+        if environ.get(variable):
+            yield key, (variable, environ[variable])
+    for variable, value in environ.items():
+        if variable.startswith("DD_PA_") and not variable.startswith(_EMULATOR_VARIABLES) and value:
+            yield _known(variable.removeprefix("DD_PA_"), variable), (variable, value)
+
+
+def _known(key: str, name: str) -> str:
+    if key in KEYS:
+        return key
+    near = difflib.get_close_matches(str(key).upper(), KEYS, n=1)
+    hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(KEYS)}"
+    raise SettingsError(name, f"unknown setting; {hint}")
+
+
+def _convert(key: str, name: str, value: object) -> Any:
+    wanted = _TYPES[key]
+    if wanted is Resolver or value is None or isinstance(value, Secret):
+        return value
+    if isinstance(value, os.PathLike):
+        value = os.fspath(value)
+    if isinstance(value, PurePath):
+        value = str(value)
+    try:
+        return msgspec.convert(value, wanted, strict=False)
+    except msgspec.ValidationError:
+        raise SettingsError(name, _WRONG_TYPE.get(wanted, "must be a text")) from None
+
+
+_WRONG_TYPE = {bool: "must be true or false", int: "must be a whole number", float: "must be a number"}
+
+
+def _types() -> dict[str, Any]:
+    hints = get_type_hints(Settings)
+    special = dict.fromkeys(("API_KEY", "OVERFLOW", "DELIVERY"), str)
+    return {item.name.upper(): hints[item.name] for item in fields(Settings)} | special
+
+
+_TYPES = _types()

@@ -1,0 +1,164 @@
+"""Events that will never be delivered, kept with the reason until somebody replays or purges them.
+
+They are records of segments in a directory of their own, so they survive what a spool survives, and are settled in
+journals like it.
+"""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import time
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
+
+import msgspec
+
+from dd_pa.capture.event import Event
+from dd_pa.store.destination import Destination
+from dd_pa.store.directory import AlienFileError, Directory
+from dd_pa.store.held import adopt
+from dd_pa.store.journal import Journal
+from dd_pa.store.reader import SegmentReader
+from dd_pa.store.record import DamagedRecordError, Header, checked_body, encode, event_of
+from dd_pa.store.segment import Segment, SegmentFiles, ack_name
+
+MAX_SAMPLE = 4096
+"""Bytes of a damaged record that are kept."""
+
+
+class DeadLetter(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One event that was given up, as it is written."""
+
+    reason: str
+    detail: str = ""
+    rejected_at: int
+    """Epoch milliseconds."""
+
+    event: msgspec.Raw = msgspec.Raw()
+    """The event as it was tracked; empty if the record was damaged."""
+
+    damaged: str = ""
+    """The beginning of a damaged record, in base64."""
+
+
+class Entry(NamedTuple):
+    """A dead letter and where it is written."""
+
+    letter: DeadLetter
+    segment: str
+    offset: int
+
+    def event(self, application_id: str) -> Event | None:
+        """Return the event, or None if it cannot be read."""
+        try:
+            return event_of(bytes(self.letter.event), application_id)
+        except DamagedRecordError:
+            return None
+
+
+_decode = msgspec.json.Decoder(DeadLetter).decode
+
+
+class DeadLetters:
+    """Appends to the dead letters of one destination; for one thread. The oldest go when `max_bytes` are reached."""
+
+    def __init__(self, destination: Destination, *, max_bytes: int) -> None:
+        self._destination = destination
+        self._max_bytes = max_bytes
+        self._segment: Segment | None = None
+
+    def add(self, event: Event, reason: str, detail: str) -> None:
+        """Write down a rejected event. Raises `OSError`, `UnsafePlaceError`."""
+        self._write(DeadLetter(reason=reason, detail=detail, rejected_at=_now(), event=msgspec.Raw(event.body)))
+
+    def add_damaged(self, data: bytes, problem: str) -> None:
+        """Write down the beginning of a record that cannot be sent. Raises `OSError`, `UnsafePlaceError`."""
+        sample = base64.b64encode(data[:MAX_SAMPLE]).decode()
+        self._write(DeadLetter(reason="damaged", detail=problem, rejected_at=_now(), damaged=sample))
+
+    def _write(self, letter: DeadLetter) -> None:
+        if self._segment is None or not self._segment.is_linked or self._segment.size >= self._max_bytes // 8:
+            self._segment = self._open()
+        record = encode(msgspec.json.encode(letter))
+        self._segment.size += len(record)
+        try:
+            if self._segment.write(record) == len(record):
+                return
+        except OSError:
+            self._segment = None
+            raise
+        self._segment = None
+        raise OSError("disk full")
+
+    def _open(self) -> Segment:
+        directory = self._destination.rejected()
+        self._segment = None
+        self._make_room(directory)
+        files = SegmentFiles(directory, self._destination.application_id, self._destination.intake)
+        return files.publish(own_reader=False, sync=False)
+
+    def _make_room(self, directory: Directory) -> None:
+        sizes = directory.sizes()
+        for name in directory.names():
+            if sum(sizes.values()) < self._max_bytes:
+                return
+            with contextlib.suppress(AlienFileError, FileNotFoundError):
+                file = directory.open(name)
+                if file.lock():  # nobody writes it, or reads it to replay
+                    directory.remove(name, file)
+                    for gone in (name, ack_name(name)):
+                        sizes.pop(gone, None)
+
+    def close(self) -> None:
+        self._segment = None
+
+
+def _now() -> int:
+    return time.time_ns() // 1_000_000
+
+
+def entries(directory: Directory) -> Iterator[Entry]:
+    """Yield the dead letters that were neither replayed nor purged, oldest first."""
+    for name in directory.names():
+        with contextlib.suppress(AlienFileError, FileNotFoundError):
+            reader = SegmentReader(directory.open(name))
+            settled = _settled(directory, name)
+            while (line := reader.next_line()) is not None:
+                if line.offset and line.offset not in settled:
+                    with contextlib.suppress(DamagedRecordError, msgspec.DecodeError):
+                        yield Entry(_decode(checked_body(line.data)), name, line.offset)
+
+
+def _settled(directory: Directory, name: str) -> set[int]:
+    try:
+        return Journal(directory.open(ack_name(name)), directory.files).settled()
+    except FileNotFoundError:
+        return set()
+
+
+def settle(
+    directory: Directory, chosen: list[Entry], is_ours: Callable[[Header], bool], first: Callable[[Entry], bool]
+) -> int:
+    """Call `first` with each entry and forget those for which it returns True; return how many.
+
+    An entry that another command works on is left out.
+    """
+    done = 0
+    for name in sorted({entry.segment for entry in chosen}):
+        held = adopt(directory, name, is_ours)
+        if held is None:
+            continue
+        still_there = {entry.offset for entry in entries(directory) if entry.segment == name}
+        for entry in chosen:
+            if entry.segment == name and entry.offset in still_there and first(entry):
+                held.journal.settle(entry.offset)
+                done += 1
+        if not any(entry.segment == name for entry in entries(directory)) and held.reader.look_for_writer():
+            held.remove()
+    return done
+
+
+def total_bytes(directory: Directory) -> int:
+    """Return the bytes on disk."""
+    return sum(directory.sizes().values())

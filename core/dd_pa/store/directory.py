@@ -1,0 +1,124 @@
+"""The files of one destination. Each step goes through descriptors; what is checked is the file that is open."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import stat
+
+from dd_pa.store.descriptor import Descriptor
+from dd_pa.store.files import Files
+
+SEGMENT_NAME = re.compile(r"[0-9]{13}-[0-9]+-[0-9a-f]{8}\.seg")
+OWN_NAME = re.compile(r"[0-9]{13}-[0-9]+-[0-9a-f]{8}\.(seg|ack|new)")
+
+_FLAGS = os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY
+BLOCK = 4096
+"""Bytes that even the smallest file takes."""
+
+
+class AlienFileError(Exception):
+    """A file that is not ours: a link, a pipe, another user's, another format's. It is left alone."""
+
+
+class Directory:
+    """One private directory, open for as long as this object lives."""
+
+    def __init__(self, place: Descriptor, files: Files = os) -> None:
+        self.place = place
+        self.files = files
+
+    def create(self, name: str) -> Descriptor:
+        """Make a new file, mode 0600 whatever the umask, to be read and appended to."""
+        created = self._open(name, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_EXCL)
+        os.fchmod(created.fd, 0o600)
+        return created
+
+    def open(self, name: str) -> Descriptor:
+        """Open a file of ours for reading. Raises `AlienFileError`, `FileNotFoundError`."""
+        return self._checked(self._open(name, os.O_RDONLY))
+
+    def open_or_create(self, name: str) -> Descriptor:
+        """Open a file of ours to be read and appended to. Raises `AlienFileError`."""
+        opened = self._checked(self._open(name, os.O_RDWR | os.O_APPEND | os.O_CREAT))
+        if stat.S_IMODE(opened.stat().st_mode) != 0o600:
+            os.fchmod(opened.fd, 0o600)
+        return opened
+
+    def _open(self, name: str, flags: int) -> Descriptor:
+        try:
+            return Descriptor(self.files.open(name, flags | _FLAGS, 0o600, dir_fd=self.place.fd))
+        except (FileExistsError, FileNotFoundError):
+            raise
+        except OSError as error:
+            if self._is_ours(name):
+                raise
+            raise AlienFileError(name) from error
+
+    def _is_ours(self, name: str) -> bool:
+        try:
+            _check(os.stat(name, dir_fd=self.place.fd, follow_symlinks=False), name)
+        except FileNotFoundError:
+            return True
+        except AlienFileError:
+            return False
+        return True
+
+    def _checked(self, opened: Descriptor) -> Descriptor:
+        _check(opened.stat(), "")
+        return opened
+
+    def names(self) -> list[str]:
+        """Return the names of segments, oldest first."""
+        return sorted(name for name in os.listdir(self.place.fd) if SEGMENT_NAME.fullmatch(name))
+
+    def sizes(self) -> dict[str, int]:
+        """Return the bytes of each file with a name of ours."""
+        found: dict[str, int] = {}
+        for name in os.listdir(self.place.fd):
+            if OWN_NAME.fullmatch(name):
+                with contextlib.suppress(FileNotFoundError):
+                    size = os.stat(name, dir_fd=self.place.fd, follow_symlinks=False).st_size
+                    found[name] = max(size, BLOCK)
+        return found
+
+    def holds(self, name: str, opened: Descriptor) -> bool:
+        """Tell whether the open file is still the one of that name."""
+        try:
+            found = os.stat(name, dir_fd=self.place.fd, follow_symlinks=False)
+        except FileNotFoundError:
+            return False
+        return os.path.samestat(found, opened.stat())
+
+    def has(self, name: str) -> bool:
+        """Tell whether there is anything of that name."""
+        try:
+            os.stat(name, dir_fd=self.place.fd, follow_symlinks=False)
+        except FileNotFoundError:
+            return False
+        return True
+
+    def rename(self, old: str, new: str) -> None:
+        self.files.rename(old, new, src_dir_fd=self.place.fd, dst_dir_fd=self.place.fd)
+
+    def remove(self, name: str, opened: Descriptor) -> None:
+        """Unlink the name if it is still the open file's."""
+        if self.holds(name, opened):
+            with contextlib.suppress(FileNotFoundError):
+                self.files.unlink(name, dir_fd=self.place.fd)
+
+    def sync(self) -> None:
+        """Have the names survive a loss of power."""
+        os.fsync(self.place.fd)
+
+    @property
+    def free(self) -> tuple[int, int]:
+        """Bytes of the file system that are free for us, and in all."""
+        found = os.fstatvfs(self.place.fd)
+        return found.f_bavail * found.f_frsize, found.f_blocks * found.f_frsize
+
+
+def _check(found: os.stat_result, name: str) -> None:
+    if not stat.S_ISREG(found.st_mode) or found.st_uid != os.geteuid() or found.st_nlink != 1:
+        raise AlienFileError(name)

@@ -1,0 +1,92 @@
+"""Looks into a spool from outside, without the settings of those who use it."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from dd_pa.store.dead_letters import Entry, entries, settle
+from dd_pa.store.destination import REJECTED
+from dd_pa.store.directory import AlienFileError, Directory
+from dd_pa.store.place import UnsafePlaceError, open_place, open_room
+from dd_pa.store.reader import SegmentReader
+from dd_pa.store.record import Header, encode
+from dd_pa.store.segment import SegmentFiles
+
+_NAME = re.compile(r"[0-9a-f]{16}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Room:
+    """The spool of one application and intake."""
+
+    header: Header
+    """Whose events it holds."""
+
+    waiting: Directory
+    """Where they wait."""
+
+    rejected: Directory
+    """Their dead letters."""
+
+    def is_ours(self, header: Header) -> bool:
+        return (header.application_id, header.intake) == (self.header.application_id, self.header.intake)
+
+    def entries(self) -> list[Entry]:
+        """Return the dead letters, oldest first."""
+        return list(entries(self.rejected))
+
+    @property
+    def oldest(self) -> int | None:
+        """When the oldest segment that waits was begun, in epoch milliseconds."""
+        return next((int(name[:13]) for name in self.waiting.names()), None)
+
+    def replay(self, chosen: list[Entry]) -> int:
+        """Have dead letters delivered again; return how many. Those that are damaged stay. Raises `OSError`."""
+        files = SegmentFiles(self.waiting, self.header.application_id, self.header.intake)
+        segment = None
+        whole = {id(entry): event for entry in chosen if (event := entry.event(self.header.application_id))}
+        if whole:
+            segment = files.publish(own_reader=False, sync=False)
+
+        def write(entry: Entry) -> bool:
+            event = whole.get(id(entry))
+            if event is None or segment is None:
+                return False
+            record = encode(event.body)
+            written = segment.write(record) == len(record)
+            segment.sync()
+            return written
+
+        return settle(self.rejected, chosen, self.is_ours, write)
+
+    def purge(self, chosen: list[Entry]) -> int:
+        """Forget dead letters; return how many."""
+        return settle(self.rejected, chosen, self.is_ours, lambda entry: True)
+
+
+def rooms(path: str) -> Iterator[Room]:
+    """Yield the spools of a directory. Raises `UnsafePlaceError` if it cannot be trusted, or is not there."""
+    if not Path(path).is_dir():
+        raise UnsafePlaceError(f"there is no spool at {path!r}")
+    place = open_place(path)
+    for name in sorted(os.listdir(place.fd)):
+        if _NAME.fullmatch(name):
+            waiting = Directory(open_room(place, name, path))
+            rejected = Directory(open_room(waiting.place, REJECTED, f"{path}/{name}"))
+            header = _header(waiting) or _header(rejected)
+            if header is not None:
+                yield Room(header=header, waiting=waiting, rejected=rejected)
+
+
+def _header(directory: Directory) -> Header | None:
+    for name in directory.names():
+        with contextlib.suppress(AlienFileError, FileNotFoundError):
+            header = SegmentReader(directory.open(name)).header()
+            if header is not None:
+                return header
+    return None

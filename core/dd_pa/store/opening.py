@@ -1,0 +1,45 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from importlib.util import find_spec
+from typing import Literal
+
+from dd_pa.capture.event import Event
+from dd_pa.settings import Settings
+from dd_pa.store.memory import MemoryStore
+from dd_pa.store.protocol import Store
+
+
+def open_store(
+    settings: Settings,
+    *,
+    on_dropped: Callable[[Literal["overflow", "damaged"], Event | None], None],
+    say: Callable[..., None],
+    for_all: bool,
+) -> Store:
+    """Return the store that the settings ask for; nothing is opened or made before the first event.
+
+    `for_all`: this process delivers for all others.
+    """
+    memory = MemoryStore(
+        size=settings.buffer_size,
+        drop_newest=settings.overflow == "drop_newest",
+        on_overflow=lambda event: on_dropped("overflow", event),
+    )
+    if settings.spool_dir is None:
+        return memory
+    if find_spec("fcntl") is None:
+        say("spool", "there is no spool on this system, as it has no flock: events wait in memory")
+        return memory
+    from dd_pa.store.destination import Destination  # noqa: PLC0415 - cannot be imported without fcntl
+    from dd_pa.store.spool import Spool, SpoolOptions  # noqa: PLC0415
+
+    options = SpoolOptions(
+        max_bytes=settings.spool_max_bytes,
+        sync=settings.spool_sync,
+        reads=for_all or settings.delivery == "thread",
+        for_all=for_all,
+        drop_newest=settings.overflow == "drop_newest",
+    )
+    destination = Destination(settings.spool_dir, settings.application_id, str(settings.intake_url))
+    return Spool(destination, memory, options, on_dropped=on_dropped, say=say)

@@ -1,0 +1,83 @@
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+from dd_pa.capture.event import Event
+
+
+class Store(Protocol):
+    """Where events wait. Any thread puts and asks; take, settle, reject, reclaim and tend are the delivery thread's."""
+
+    @property
+    def patience(self) -> float | None:
+        """Seconds that the delivery thread may sleep when all is quiet; None: until it is woken."""
+        ...
+
+    @property
+    def durable(self) -> bool:
+        """Whether everything that waits now would survive the end of the process."""
+        ...
+
+    def put(self, event: Event) -> bool:
+        """Keep an event; return False if it was dropped (and reported) instead."""
+        ...
+
+    def take(self, limit: int) -> list[Event]:
+        """Hand up to `limit` events to the delivery thread."""
+        ...
+
+    def settle(self, event: Event) -> None:
+        """Forget a taken event: it was delivered or dropped."""
+        ...
+
+    def reject(self, event: Event, reason: str, detail: str) -> None:
+        """Settle a taken event that will never be delivered; a durable store sets it aside first."""
+        ...
+
+    def reclaim(self) -> None:
+        """Take nothing as taken any more; for a delivery that starts again."""
+        ...
+
+    def tend(self) -> None:
+        """Do what is due from time to time. Called at each look of the delivery thread, so mostly does nothing."""
+        ...
+
+    def mark(self) -> Any:
+        """Return a mark that lies behind every event put so far; see `passed`."""
+        ...
+
+    def passed(self, mark: Any) -> bool:
+        """Tell whether every event put before the mark has been settled."""
+        ...
+
+    @property
+    def waiting(self) -> int:
+        """Number of events that could be taken now; for segments of other processes, at least 1 if there are any."""
+        ...
+
+    @property
+    def pending(self) -> int:
+        """Number of events that this process put or took, and that are not settled."""
+        ...
+
+    @property
+    def balance(self) -> int:
+        """Events put here and handed to other processes, less events of others that were taken or dropped here."""
+        ...
+
+    @property
+    def bytes(self) -> int:
+        """Bytes on disk."""
+        ...
+
+    def oldest(self) -> int | None:
+        """Return about when the oldest unsettled event occurred, in epoch milliseconds."""
+        ...
+
+    def drain(self) -> list[Event]:
+        """Remove and return every event that would be lost with the process; for its end."""
+        ...
+
+    def close(self) -> None:
+        """Release files and locks. The delivery thread must have ended."""
+        ...

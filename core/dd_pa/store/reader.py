@@ -1,0 +1,86 @@
+from __future__ import annotations
+
+import os
+from collections import deque
+
+from dd_pa.store.descriptor import Descriptor
+from dd_pa.store.record import MAX_LINE, Header, Line, decode_header
+
+BLOCK = 64 * 1024
+PATIENCE = 64
+"""Blocks that are read for one line before others get their turn."""
+
+MAX_HEADER = 4096
+
+
+class SegmentReader:
+    """Reads the lines of a segment in bounded memory, also while it is written."""
+
+    def __init__(self, file: Descriptor) -> None:
+        self.file = file
+        self.read_to = 0
+        """Offset behind the blocks that were read."""
+
+        self._lines: deque[Line] = deque()
+        self._tail = b""
+        self._skipping = False
+        self.writer_gone = False
+        """Nothing will be appended any more."""
+
+    def header(self) -> Header | None:
+        """Return the header, or None if the file is no segment of this format."""
+        line, newline, _ = os.pread(self.file.fd, MAX_HEADER, 0).partition(b"\n")
+        return decode_header(line) if newline else None
+
+    @property
+    def position(self) -> int:
+        """Offset of the first line that was not returned."""
+        return self._lines[0].offset if self._lines else self.read_to - len(self._tail)
+
+    @property
+    def size(self) -> int:
+        """Bytes of the file; what was read of it, when it is closed."""
+        return self.file.stat().st_size if self.file.fd >= 0 else self.read_to
+
+    @property
+    def at_end(self) -> bool:
+        """Every line was returned. Without a writer nothing more will come."""
+        return not self._lines and self.read_to >= self.size
+
+    def look_for_writer(self) -> bool:
+        """Find out whether the writer is gone; a lock tells, as it ends with its process."""
+        if not self.writer_gone:
+            self.writer_gone = self.file.lock_shared()
+        return self.writer_gone
+
+    def next_line(self) -> Line | None:
+        """Return the next whole line, or None if there is none now. An empty one is never returned."""
+        for _ in range(PATIENCE):
+            if self._lines:
+                return self._lines.popleft()
+            if not self._read_block():
+                return None
+        return None
+
+    def _read_block(self) -> bool:
+        start = self.read_to - len(self._tail)
+        data = os.pread(self.file.fd, BLOCK, self.read_to)
+        self.read_to += len(data)
+        if self._skipping:
+            skipped, newline, rest = data.partition(b"\n")
+            self._skipping = not newline
+            start, self._tail = start + len(skipped) + len(newline), rest
+        else:
+            self._tail += data
+        self._split(start)
+        return bool(data)
+
+    def _split(self, start: int) -> None:
+        *pieces, self._tail = self._tail.split(b"\n")
+        for piece, following in zip(pieces, [*pieces, self._tail][1:], strict=True):
+            if piece:
+                self._lines.append(Line(start, piece, bool(following)))
+            start += len(piece) + 1
+        if len(self._tail) > MAX_LINE:  # its beginning will do to see that it is no record
+            self._lines.append(Line(start, self._tail[:BLOCK], torn=False))
+            self._skipping, self._tail = True, b""

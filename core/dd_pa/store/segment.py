@@ -1,0 +1,106 @@
+from __future__ import annotations
+
+import contextlib
+import functools
+import itertools
+import os
+import secrets
+import time
+
+from dd_pa.store.descriptor import Descriptor
+from dd_pa.store.directory import Directory
+from dd_pa.store.record import FORMAT, Header, encode_header
+from dd_pa.store.tally import Tally
+
+
+class Segment:
+    """A file that this process alone appends to, one `os.write` for each event, from any thread.
+
+    It is locked for as long as this object lives; a writer that holds a reference can write, whoever replaced it.
+    """
+
+    __slots__ = ("_file", "check_at", "count", "name", "size", "write")
+
+    def __init__(self, name: str, file: Descriptor, directory: Directory) -> None:
+        self.name = name
+        self._file = file
+        self.write = functools.partial(directory.files.write, file.fd)
+        self.size = file.stat().st_size
+        self.count = Tally()
+        self.check_at = 0
+        """Epoch milliseconds from which an event is to look whether the file is still there."""
+
+    @property
+    def is_linked(self) -> bool:
+        """Nobody removed the file."""
+        return self._file.fd >= 0 and self._file.stat().st_nlink > 0
+
+    def sync(self) -> None:
+        """Wait until what was written would survive a loss of power."""
+        getattr(os, "fdatasync", os.fsync)(self._file.fd)
+
+
+_turns = itertools.count()
+
+
+def new_name() -> str:
+    """Return a name, without its ending, that sorts by age."""
+    turn = next(_turns) & 0xFFFF  # a process can begin several within a millisecond, and the oldest must sort first
+    return f"{time.time_ns() // 1_000_000:013d}-{os.getpid()}-{turn:04x}{secrets.token_hex(2)}"
+
+
+def ack_name(name: str) -> str:
+    """Return the name of the journal of a segment."""
+    return name.removesuffix(".seg") + ".ack"
+
+
+class SegmentFiles:
+    """The files of a new segment, of which nobody can take one before it is published."""
+
+    def __init__(self, directory: Directory, application_id: str, intake: str) -> None:
+        self._directory = directory
+        self._header = Header(
+            format=FORMAT, application_id=application_id, intake=intake, created=time.time_ns() // 1_000_000
+        )
+        self._name = new_name()
+        self.file: Descriptor | None = None
+        self.ack: Descriptor | None = None
+        self.reading: Descriptor | None = None
+
+    def publish(self, *, own_reader: bool, sync: bool) -> Segment:
+        """Make the segment; with `own_reader` its journal too, locked before anybody sees the segment.
+
+        Raises `OSError`; nothing is left then.
+        """
+        try:
+            if own_reader:
+                self.ack = self._locked(f"{self._name}.ack")
+            self.file = self._locked(f"{self._name}.new")
+            self._write_header(self.file)
+            self.reading = self._directory.open(f"{self._name}.new")
+            if sync:
+                os.fsync(self.file.fd)
+            self._directory.rename(f"{self._name}.new", f"{self._name}.seg")
+            if sync:
+                self._directory.sync()
+        except OSError:
+            self._remove()
+            raise
+        return Segment(f"{self._name}.seg", self.file, self._directory)
+
+    def _locked(self, name: str) -> Descriptor:
+        made = self._directory.create(name)
+        if not made.lock() or made.stat().st_nlink != 1:
+            raise OSError(f"the new file {name} cannot be locked")
+        return made
+
+    def _write_header(self, file: Descriptor) -> None:
+        line = encode_header(self._header)
+        if self._directory.files.write(file.fd, line) != len(line):
+            raise OSError("a segment's header could be written in part only")
+
+    def _remove(self) -> None:
+        for ending, made in ((".new", self.file), (".ack", self.ack)):
+            if made is not None:
+                with contextlib.suppress(OSError):
+                    self._directory.remove(self._name + ending, made)

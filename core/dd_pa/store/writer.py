@@ -1,0 +1,172 @@
+from __future__ import annotations
+
+import math
+import threading
+from collections.abc import Callable
+from zlib import crc32
+
+from dd_pa.capture.event import Event
+from dd_pa.store.destination import Destination
+from dd_pa.store.directory import Directory
+from dd_pa.store.held import Held
+from dd_pa.store.journal import Journal
+from dd_pa.store.place import UnsafePlaceError
+from dd_pa.store.reader import SegmentReader
+from dd_pa.store.segment import Segment, SegmentFiles
+
+Say = Callable[..., None]
+"""`say(about, message, *values)` logs a warning, at most once per interval about the same."""
+
+LOOK_EVERY = 1000
+"""Milliseconds between two looks whether the segment is still there."""
+
+RETRY_DISK = 1.0
+"""Seconds before a failing disk is tried again."""
+
+RETRY_PLACE = 60.0
+"""Seconds before a directory that cannot be trusted is looked at again."""
+
+RESERVE = 64 * 1024 * 1024
+"""Bytes of the file system that are left to others, or a twentieth of a small one."""
+
+
+class SpoolWriter:
+    """Appends events to this process's segment, and begins a new one when it is full, removed or fails."""
+
+    def __init__(
+        self,
+        destination: Destination,
+        *,
+        segment_bytes: int,
+        sync: bool,
+        on_opened: Callable[[Held], None] | None,
+        on_look: Callable[[], None],
+        say: Say,
+        clock: Callable[[], float],
+    ) -> None:
+        self._destination = destination
+        self._segment_bytes = segment_bytes
+        self._sync = sync
+        self._on_opened, self._on_look = on_opened, on_look
+        self._say, self._clock = say, clock
+        self._opening = threading.Lock()
+        self._segment: Segment | None = None
+        self._retry_at = -math.inf
+        self._refused = ""
+        self.closed = False
+
+    def put(self, event: Event) -> bool:
+        """Hand an event to the kernel, which keeps it if the process is killed; return whether that was possible."""
+        segment = self._segment
+        if segment is None or event.occurred_at >= segment.check_at:
+            segment = self._look(segment, event.occurred_at)
+            if segment is None:
+                return False
+        body = event.body
+        record = b"\n%08x %b\n" % (crc32(body), body)
+        try:
+            written = segment.write(record)
+            if self._sync:
+                segment.sync()
+        except OSError as error:
+            return self._failed(segment, error.strerror)
+        if written != len(record):
+            return self._failed(segment, "disk full")
+        segment.count.add()
+        segment.size += written
+        if segment.size >= self._segment_bytes:
+            self.rotate(segment)
+        return True
+
+    def _failed(self, segment: Segment, problem: str | None) -> bool:
+        if self._segment is segment:
+            self._segment = None
+        self._give_up(RETRY_DISK)
+        self._say("spool", "the spool cannot be written (%s): new events wait in memory until it can", problem)
+        return False
+
+    def _give_up(self, seconds: float) -> None:
+        self._retry_at = self._clock() + seconds
+
+    def _look(self, segment: Segment | None, now: int) -> Segment | None:
+        if segment is None:
+            return self._first()
+        segment.check_at = now + LOOK_EVERY
+        self._on_look()
+        if not segment.is_linked:
+            self._say("spool gone", "the spool was removed; it is made again")
+            self.rotate(segment)
+        return self._segment
+
+    def _first(self) -> Segment | None:
+        if self._clock() < self._retry_at:
+            return None
+        with self._opening:
+            if self._segment is None and not self.closed and self._clock() >= self._retry_at:
+                self._segment = self._open()
+            return self._segment
+
+    def rotate(self, segment: Segment) -> None:
+        """Replace a segment, unless another thread is about to; others go on writing to it meanwhile."""
+        if not self._opening.acquire(blocking=False):
+            return
+        try:
+            if self._segment is segment and not self.closed:
+                self._segment = self._open()
+        finally:
+            self._opening.release()
+
+    def retire(self) -> None:
+        """Write to a new segment from now on."""
+        if self._segment is not None:
+            self.rotate(self._segment)
+
+    @property
+    def works(self) -> bool:
+        """The last event was written."""
+        return self._segment is not None
+
+    def try_now(self) -> None:
+        """Try a disk that failed again at the next event."""
+        self._retry_at = -math.inf
+
+    def close(self) -> None:
+        """Write nothing more; the segment is released when the last `put()` has returned."""
+        with self._opening:
+            self.closed, self._segment = True, None
+
+    def _open(self) -> Segment | None:
+        try:
+            directory = self._destination.directory()
+            _keep_reserve(directory)
+            made = SegmentFiles(directory, self._destination.application_id, self._destination.intake)
+            segment = made.publish(own_reader=self._on_opened is not None, sync=self._sync)
+            self._hand_over(directory, segment, made)
+        except UnsafePlaceError as error:
+            self._give_up(RETRY_PLACE)
+            if str(error) != self._refused:
+                self._refused = str(error)
+                self._say("spool", "events wait in memory, and are lost if the process is killed: %s", error)
+            return None
+        except OSError as error:
+            self._give_up(RETRY_DISK)
+            self._say("spool", "the spool cannot be written (%s): new events wait in memory until it can", error)
+            return None
+        return segment
+
+    def _hand_over(self, directory: Directory, segment: Segment, made: SegmentFiles) -> None:
+        if self._on_opened is None or made.ack is None or made.reading is None:
+            return
+        reader, journal = SegmentReader(made.reading), Journal(made.ack, directory.files)
+        self._on_opened(Held(directory, segment.name, reader, journal, segment.count))
+
+
+def _keep_reserve(directory: Directory) -> None:
+    free, total = directory.free
+    if free < min(RESERVE, total // 20):
+        raise OSError(f"the disk is almost full; {free:,} bytes are left to others")
+
+
+def default_segment_bytes(max_bytes: int) -> int:
+    """Return when to begin a new segment: a 64th of the spool, so that dropping the oldest drops little."""
+    return max(max_bytes // 64, min(16 * 1024, max_bytes // 4))

@@ -1,0 +1,28 @@
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+
+from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
+
+from dd_pa import Settings, SettingsError
+
+
+def load_settings(mapping: object = None, *, defaults: Mapping[str, object] | None = None) -> Settings:
+    """Read and check `settings.DD_PA` (or `mapping`), completed from the environment, then from `defaults`.
+
+    Raises `ImproperlyConfigured` with the key's name and the fix.
+    """
+    if mapping is None:
+        mapping = getattr(settings, "DD_PA", {})
+    if not isinstance(mapping, Mapping):
+        raise ImproperlyConfigured(f"DD_PA: must be a dict, not {type(mapping).__name__}")
+    try:
+        return Settings.from_mapping(
+            mapping, environ=os.environ, defaults={"STRICT": settings.DEBUG, **(defaults or {})}, label="DD_PA['{}']"
+        )
+    except SettingsError as error:
+        problem = error.with_traceback(None)
+        del mapping  # its key must not be among the local variables that Django's debug page shows
+        raise ImproperlyConfigured(str(problem)) from problem

@@ -1,0 +1,88 @@
+"""Whose request this is: the ids are looked up when an event is tracked, and only those that it needs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import Any, cast
+
+from django.core.exceptions import SynchronousOnlyOperation
+from django.core.handlers.asgi import ASGIRequest
+from django.http import HttpRequest
+
+from dd_pa import EventError, Settings, rum_session_from_environ, rum_session_from_scope
+from dd_pa_django.login import current_user
+from dd_pa_django.unnoticed import unnoticed
+
+current_request: ContextVar[HttpRequest | None] = ContextVar("dd_pa_django_request", default=None)
+"""The request that this thread or task works for. Set by the middleware, and again around each chunk of a stream."""
+
+
+@contextmanager
+def serving(request: HttpRequest | None) -> Iterator[None]:
+    """Mark a block as work for a request.
+
+    Holds no `ContextVar` token: an abandoned coroutine is closed in another context, where a token cannot be used.
+    """
+    previous = current_request.get()
+    current_request.set(request)
+    try:
+        yield
+    finally:
+        current_request.set(previous)
+
+
+def request_identity(settings: Settings) -> RequestIdentity | None:
+    """Return the identity of the current request, with nothing looked up yet; None outside of a request."""
+    request = current_request.get()
+    return None if request is None else RequestIdentity(request, settings)
+
+
+class RequestIdentity:
+    """The ids of one request. Reading one may query the database, and leaves the answer's headers as they were."""
+
+    __slots__ = ("_request", "_settings")
+
+    def __init__(self, request: HttpRequest, settings: Settings) -> None:
+        self._request = request
+        self._settings = settings
+
+    @property
+    def usr(self) -> str | None:
+        return self._read("usr", self._settings.user_id or primary_key)
+
+    @property
+    def account(self) -> str | None:
+        resolver = self._settings.account_id
+        return self._read("account", resolver) if resolver else None
+
+    @property
+    def session(self) -> str | None:
+        resolver = self._settings.session_id
+        return self._read("session", resolver) if resolver else self._rum_session()
+
+    def _read(self, name: str, resolver: Any) -> str | None:
+        try:
+            with unnoticed(self._request):
+                return cast("str | None", resolver(self._request))
+        except SynchronousOnlyOperation as error:
+            raise EventError(name, "is not loaded yet, which async code cannot do here: use await atrack(…)") from error
+
+    def _rum_session(self) -> str | None:
+        request, rate = self._request, self._settings.rum_session_sample_rate
+        options = self._settings.rum_cookie_options
+        if isinstance(request, ASGIRequest):
+            # Its META joins the fields of a split Cookie header with a comma, in which cookies get lost.
+            found = rum_session_from_scope(request.scope["headers"], sample_rate=rate, cookie_options=options)
+        else:
+            found = rum_session_from_environ(request.META, sample_rate=rate, cookie_options=options)
+        return found.id if found else None
+
+
+def primary_key(request: HttpRequest) -> str | None:
+    user = current_user(request)
+    if user is None or not getattr(user, "is_authenticated", False):
+        return None
+    key = getattr(user, "pk", None)
+    return None if key is None else str(key)

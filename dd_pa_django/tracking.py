@@ -1,0 +1,105 @@
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from asgiref.sync import sync_to_async
+from django.db import DEFAULT_DB_ALIAS, connections
+from django.db.backends.base.base import BaseDatabaseWrapper
+
+from dd_pa import Emitter, Event, EventError, Id, bound_identity
+from dd_pa_django.emitter import slot
+from dd_pa_django.identity import current_request
+from dd_pa_django.login import load_user
+
+
+def track(
+    name: str,
+    attributes: Mapping[str, Any] | None = None,
+    *,
+    usr: Id | None = None,
+    account: Id | None = None,
+    session: Id | None = None,
+    on_commit: bool | None = None,
+    using: str | None = None,
+) -> str | None:
+    """Record that something happened, by the user of the current request; return the event's id, or None if not kept.
+
+    Ids given here win over `identify()`, which wins over the request. The event is built now; inside `atomic()` it
+    leaves when the outermost block commits, and vanishes with a rollback, to a savepoint too. The transaction is that
+    of the database `using`, else of `default`, else of any other that is in one. `on_commit=False` sends it at once.
+    With autocommit switched off by hand there is no commit to wait for: it leaves at once. Inside `TestCase`, which
+    never commits, use `captureOnCommitCallbacks(execute=True)`.
+
+    Raises `EventError` for a bad event in strict mode only. In async code use `atrack`.
+    """
+    emitter = slot.find()
+    if emitter is None:
+        return None
+    event = emitter.build(name, attributes, usr=usr, account=account, session=session)
+    if event is None:
+        return None
+    waits = emitter.settings.on_commit if on_commit is None else on_commit
+    if emitter.settings.strict and using is not None and using not in connections:
+        raise EventError("using", f"there is no database {using!r} in DATABASES")
+    transaction = open_transaction(using) if waits else None
+    if transaction is None:
+        return event.id if emitter.submit(event) else None
+    transaction.on_commit(_submission(emitter, event), robust=True)
+    return event.id
+
+
+async def atrack(
+    name: str,
+    attributes: Mapping[str, Any] | None = None,
+    *,
+    usr: Id | None = None,
+    account: Id | None = None,
+    session: Id | None = None,
+    on_commit: bool | None = None,
+    using: str | None = None,
+) -> str | None:
+    """Do what `track` does, in async code: a user who is not loaded yet is loaded with `request.auser()`.
+
+    The event is built in the thread where Django runs sync code for this task, so `USER_ID`, `ACCOUNT_ID` and
+    `BEFORE_SEND` may use the database, and a transaction that sync code has open around this task is seen.
+    """
+    emitter = slot.find()
+    if emitter is None or not emitter.settings.enabled:
+        return None
+    if usr is None:
+        await _load_user(emitter)
+    return await sync_to_async(track)(
+        name, attributes, usr=usr, account=account, session=session, on_commit=on_commit, using=using
+    )
+
+
+async def _load_user(emitter: Emitter) -> None:
+    request, bound = current_request.get(), bound_identity()
+    if request is None or emitter.settings.user_id is not None or (bound is not None and bound.usr is not None):
+        return
+    try:
+        await load_user(request)
+    except Exception:
+        if emitter.settings.strict:
+            raise
+
+
+def open_transaction(using: str | None) -> BaseDatabaseWrapper | None:
+    """Return this thread's connection to `using` if it is inside `atomic()`; with None, that of any database that is.
+
+    Connects to no database.
+    """
+    alias = DEFAULT_DB_ALIAS if using is None else using
+    if alias in connections and connections[alias].in_atomic_block:
+        return connections[alias]
+    if using is not None or len(connections.settings) == 1:
+        return None  # looking a connection up costs as much as all the rest of track()
+    return next((item for item in connections.all(initialized_only=True) if item.in_atomic_block), None)
+
+
+def _submission(emitter: Emitter, event: Event) -> Callable[[], None]:
+    def submit_event() -> None:
+        emitter.submit(event)
+
+    return submit_event

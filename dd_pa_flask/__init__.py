@@ -1,0 +1,8 @@
+"""Datadog Product Analytics for Flask: `ProductAnalytics` is the extension."""
+
+from __future__ import annotations
+
+from dd_pa_flask.extension import ProductAnalytics
+from dd_pa_flask.state import AppState
+
+__all__ = ["AppState", "ProductAnalytics"]

@@ -1,0 +1,64 @@
+"""The parts of Flask's request context that have no public name in every supported version."""
+
+from __future__ import annotations
+
+from types import TracebackType
+from typing import Any
+
+import flask.globals
+from flask.sessions import SessionMixin
+
+
+def request_context() -> Any:
+    """Return the context of the current request; raises `RuntimeError` outside of one."""
+    # Flask 3.2 merges the two kinds, and warns on access by the old name.
+    proxy = vars(flask.globals).get("request_ctx", flask.globals.app_ctx)
+    return proxy._get_current_object()
+
+
+def _session_unseen() -> SessionMixin:
+    """Return the current request's session without marking it as accessed."""
+    context = request_context()
+    # Since Flask 3.1.3 it is reading `session` that marks it; before, `_session` does not exist.
+    session = getattr(context, "_session", None)
+    found: SessionMixin = context.session if session is None else session
+    return found
+
+
+class SessionUnseen:
+    """A block in which reading Flask's session adds no `Vary: Cookie` to the response.
+
+    What the block writes to the session is kept, and sent with a `Vary` as usual.
+    """
+
+    def __enter__(self) -> None:
+        self._session = _session_unseen()
+        self._accessed = self._session.accessed
+
+    def __exit__(
+        self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        if self._session.accessed != self._accessed:
+            self._session.accessed = self._accessed
+
+
+class SessionUnchanged(SessionUnseen):
+    """A block in which the session can be read, and after which it is as it was before."""
+
+    was_changed = False
+    """The block had changed the session; known when it has ended."""
+
+    def __enter__(self) -> None:
+        super().__enter__()
+        self._modified, self._contents = self._session.modified, dict(self._session)
+
+    def __exit__(
+        self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        if dict(self._session) != self._contents:
+            self.was_changed = True
+            self._session.clear()
+            self._session.update(self._contents)
+        if self._session.modified != self._modified:
+            self._session.modified = self._modified
+        super().__exit__(exc_type, exc, traceback)

@@ -1,0 +1,132 @@
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from typing import Any, ParamSpec, TypeVar
+
+from flask import Flask, current_app, got_request_exception, has_app_context, has_request_context, request_finished
+
+from dd_pa import Emitter, Id, Settings
+from dd_pa_flask.declared import AttributesOf, Condition, DeclaredEvent, observed
+from dd_pa_flask.state import AppState
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+KEY = "dd_pa"
+"""Where the app keeps its state: `app.extensions["dd_pa"]`."""
+
+
+class ProductAnalytics:
+    """Sends named events of Flask apps, linked to the user, account and browser session of the request.
+
+    One instance can serve several apps: it keeps nothing itself. `app.extensions["dd_pa"]` holds each app's `AppState`.
+    """
+
+    def __init__(self, app: Flask | None = None) -> None:
+        if app is not None:
+            self.init_app(app)
+
+    def init_app(self, app: Flask) -> None:
+        """Read the app's configuration and make its emitter. Starts no thread and opens no file.
+
+        Every setting of `dd_pa.Settings` is read from `app.config` as `DD_PA_<SETTING>`, else from the environment
+        under the same name (`DD_API_KEY`, `DD_SITE`, `DD_SERVICE`, `DD_ENV` and `DD_VERSION` too). Those that a Flask
+        app looks at first:
+
+        - `DD_PA_APPLICATION_ID`, `DD_PA_API_KEY`: required, unless `DD_PA_ENABLED` is false.
+        - `DD_PA_INTAKE_URL`: the emulator in development.
+        - `DD_PA_STRICT`: raise on a bad event; the default is `app.debug or app.testing` at this moment.
+        - `DD_PA_USER_ID`, `DD_PA_ACCOUNT_ID`, `DD_PA_SESSION_ID`: callables of the request, or their dotted paths.
+          Without the first, the user is Flask-Login's, by `get_id()`: set it where `get_id()` is no primary key but an
+          e-mail or an alternative token (Flask-Security's `fs_uniquifier`).
+        - `DD_PA_RUM_SESSION_SAMPLE_RATE`, `DD_PA_RUM_COOKIE_OPTIONS`: what the browser SDK is configured with.
+
+        Changes to the configuration after this call are not reflected: set `TESTING` and `DD_PA_STRICT` before it.
+        Raises `SettingsError` that names the key, and `RuntimeError` if the app has Product Analytics already.
+        """
+        if KEY in app.extensions:
+            raise RuntimeError(
+                f"Product Analytics is set up on {app.name!r} already: call init_app() once for each app, "
+                "and import the ProductAnalytics instance that was used instead of making another."
+            )
+        state = AppState(_settings(app))
+        request_finished.connect(state.finish, app)
+        got_request_exception.connect(state.fail, app)
+        app.extensions[KEY] = state
+
+    @property
+    def emitter(self) -> Emitter:
+        """The emitter of the current app, for `flush()`, `stats()` or `build()`. Raises as `track()` does."""
+        return self._state().emitter
+
+    def track(
+        self,
+        name: str,
+        attributes: Mapping[str, Any] | None = None,
+        *,
+        usr: Id | None = None,
+        account: Id | None = None,
+        session: Id | None = None,
+    ) -> str | None:
+        """Record that something happened; return the event's id, or None if it was not kept (the reason is counted).
+
+        Ids that are left out come from `dd_pa.identify()`, then from the current request; only then is its user
+        loaded. Never blocks on the network and leaves the response's headers alone. In a streamed body the request is
+        known under `stream_with_context`; a plain generator must take `analytics.emitter` and the ids beforehand.
+
+        Raises `RuntimeError` outside of an app context, and `EventError` for a bad event in strict mode.
+        """
+        return self.emitter.track(name, attributes, usr=usr, account=account, session=session)
+
+    def tracked(
+        self, name: str, attributes: AttributesOf | None = None, *, when: Condition | None = None
+    ) -> Callable[[Callable[P, R]], Callable[P, R]]:
+        """Decorate a view, sync or async, so that it fires an event each time the request ends in a success.
+
+        A success is a status from 200 to 399 on the final response, from a view that returned and was not refused by
+        Flask-Login; `when(request, response)` decides by other rules about views that returned. `attributes` is a
+        mapping or a callable of request and response. If a callable fails, the event is dropped and counted, or the
+        error raised in strict mode.
+
+        Put it below `@app.route`, on a method of a `MethodView` or in a view class's `decorators`. Decorators that can
+        still fail after the view, as one that commits a transaction, belong below it: what they raise above it, and
+        an error handler turns into a success, is not seen. Called outside of a request, the view just runs.
+        """
+        if not isinstance(name, str):
+            raise TypeError('tracked() needs the name of the event: @analytics.tracked("report.viewed")')
+        declared = DeclaredEvent(name=name, attributes=attributes, when=when)
+        return lambda view: observed(view, lambda: self._expect(declared))
+
+    def _expect(self, declared: DeclaredEvent) -> Callable[[], None] | None:
+        return self._state().expect(declared) if has_request_context() else None
+
+    def close(self, app: Flask | None = None, timeout: float | None = None) -> None:
+        """Deliver what waits and end the thread of an app (the current one by default); for tests that make many apps.
+
+        Blocks for at most `timeout` seconds (`DD_PA_SHUTDOWN_TIMEOUT` when None). The end of the process does it too.
+        """
+        self._state(app).emitter.close(timeout)
+
+    def _state(self, app: Flask | None = None) -> AppState:
+        if app is None and not has_app_context():
+            raise RuntimeError(
+                "Product Analytics needs to know the app: call this in a request or a Flask command, "
+                "or inside `with app.app_context():` (a thread or job starts without one)."
+            )
+        state = (app or current_app).extensions.get(KEY)
+        if not isinstance(state, AppState):
+            raise RuntimeError(
+                f"Product Analytics is not set up on {(app or current_app).name!r}: "
+                "call analytics.init_app(app) where the app is made."
+            )
+        return state
+
+
+def _settings(app: Flask) -> Settings:
+    return Settings.from_mapping(
+        app.config.get_namespace("DD_PA_", lowercase=False),
+        environ=os.environ,
+        defaults={"STRICT": app.debug or app.testing},
+        label="DD_PA_{}",
+    )

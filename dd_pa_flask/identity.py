@@ -1,0 +1,62 @@
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from typing import Any, cast
+
+from flask import Flask, Request
+
+from dd_pa import Settings, rum_session_from_environ
+from dd_pa_flask.context import SessionUnseen
+
+
+def uses_flask_login(app: Flask) -> bool:
+    """Tell whether an app has Flask-Login's manager; does not import it, since then the app has done so."""
+    flask_login = sys.modules.get("flask_login")
+    return flask_login is not None and isinstance(getattr(app, "login_manager", None), flask_login.LoginManager)
+
+
+class RequestIdentity:
+    """The ids of one request. Each is looked up when it is read, so that an event pays only for what it lacks."""
+
+    __slots__ = ("_app", "_request", "_settings")
+
+    def __init__(self, app: Flask, request: Request, settings: Settings) -> None:
+        self._app = app
+        self._request = request
+        self._settings = settings
+
+    @property
+    def usr(self) -> str | None:
+        """What `USER_ID` says if it is set, else the id of Flask-Login's user; nothing the client claims."""
+        if self._settings.user_id is not None:
+            return self._resolved(self._settings.user_id)
+        if not uses_flask_login(self._app):
+            return None
+        from dd_pa_flask.login import logged_in_user_id  # noqa: PLC0415 - needs Flask-Login
+
+        return logged_in_user_id()
+
+    @property
+    def account(self) -> str | None:
+        """What `ACCOUNT_ID` says."""
+        return self._resolved(self._settings.account_id)
+
+    @property
+    def session(self) -> str | None:
+        """What `SESSION_ID` says if it is set, else the live RUM session of the request's baggage or cookie."""
+        settings = self._settings
+        if settings.session_id is not None:
+            return self._resolved(settings.session_id)
+        rum_session = rum_session_from_environ(
+            self._request.environ,
+            sample_rate=settings.rum_session_sample_rate,
+            cookie_options=settings.rum_cookie_options,
+        )
+        return rum_session.id if rum_session else None
+
+    def _resolved(self, resolver: Callable[..., Any] | str | None) -> str | None:
+        if not callable(resolver):
+            return None
+        with SessionUnseen():
+            return cast("str | None", resolver(self._request))  # what else it may return, the emitter checks

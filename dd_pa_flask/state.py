@@ -1,0 +1,64 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+from weakref import WeakKeyDictionary, WeakSet
+
+from flask import Flask, Request, Response, current_app, has_request_context
+
+from dd_pa import Emitter, Settings
+from dd_pa_flask.context import request_context
+from dd_pa_flask.declared import DeclaredEvent
+from dd_pa_flask.identity import RequestIdentity, uses_flask_login
+
+
+class AppState:
+    """What Product Analytics keeps for one app, as `app.extensions["dd_pa"]`. Does not keep the app alive."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.emitter = Emitter(settings, identity=self._identity)
+        """The emitter of this app."""
+
+        # Keyed by request rather than kept in `g`, which tests share between requests by pushing an app context.
+        self._expected: WeakKeyDictionary[Request, list[DeclaredEvent]] = WeakKeyDictionary()
+        self._refused: WeakSet[Request] = WeakSet()
+
+    def _identity(self) -> RequestIdentity | None:
+        """Return the ids of the current request, unless there is none or it is another app's."""
+        if not has_request_context():
+            return None
+        context = request_context()
+        if any(app.extensions.get("dd_pa") is not self for app in (context.app, current_app)):
+            return None
+        return RequestIdentity(context.app, context.request, self.emitter.settings)
+
+    def expect(self, declared: DeclaredEvent) -> Callable[[], None]:
+        """Return what a view calls when it has returned, so that `declared` is fired at the end of the request."""
+        if uses_flask_login(current_app):
+            import dd_pa_flask.login  # noqa: PLC0415, F401 - needs Flask-Login; listens for refusals from now on
+        expected = self._expected.setdefault(_request(), [])
+        return partial(expected.append, declared)
+
+    def refuse(self) -> None:
+        """Fire nothing that was declared on the current request's views."""
+        self._refused.add(_request())
+
+    def fail(self, app: Flask, **_: Any) -> None:
+        """Receive `got_request_exception`: what an error handler answers from now on is no success of a view."""
+        self.refuse()
+
+    def finish(self, app: Flask, *, response: Response, **_: Any) -> None:
+        """Receive `request_finished`: the response is final, and the session and its `Vary` are written already."""
+        current = _request()
+        expected = self._expected.pop(current, [])
+        if current in self._refused:
+            return
+        for declared in expected:
+            declared.fire(self.emitter, current, response)
+
+
+def _request() -> Request:
+    """Return the request itself: the proxy would stand for another one later on."""
+    found: Request = request_context().request
+    return found

@@ -1,0 +1,101 @@
+"""Paying for a plan, and the invoices."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from flask import Blueprint, Request, Response, abort, flash, redirect, render_template, request, url_for
+from flask_login import current_user, login_required
+
+from example_project import payment
+from example_project.flask_shop.analytics import analytics
+from example_project.flask_shop.database import connection, transaction
+from example_project.flask_shop.people import team_of_current
+from example_project.flask_shop.plans import PLANS, Plan
+
+blueprint = Blueprint("billing", __name__)
+
+CHECKS: dict[str, Callable[[str], Any]] = {
+    "number": payment.card_number,
+    "expiry": payment.check_expiry,
+    "cvc": payment.check_cvc,
+}
+
+
+@blueprint.get("/plans/<slug>/pay")
+@login_required
+def pay(slug: str) -> Any:
+    plan = payable(slug)
+    analytics.track("upgrade.started", {"plan": facts(plan), "from": {"plan": team_of_current()["plan"]}})
+    return render_template("billing/pay.html", plan=plan, errors={}, declined=None)
+
+
+@blueprint.post("/plans/<slug>/pay")
+@login_required
+def charge(slug: str) -> Any:
+    plan = payable(slug)
+    errors = card_problems()
+    if errors:
+        return render_template("billing/pay.html", plan=plan, errors=errors, declined=None), 422
+    try:
+        upgrade(plan, payment.card_number(request.form["number"]))
+    except payment.PaymentDeclinedError as error:
+        analytics.track("payment.failed", {"payment": {"reason": error.reason, "method": "card"}, "plan": facts(plan)})
+        return render_template("billing/pay.html", plan=plan, errors={}, declined=error.reason), 402
+    flash(f"Your team is on the {plan.name} plan now.")
+    return redirect(url_for("team.home"))
+
+
+def payable(slug: str) -> Plan:
+    plan = PLANS.get(slug)
+    if plan is None or not plan.cents:
+        abort(404)
+    return plan
+
+
+def card_problems() -> dict[str, str]:
+    found = {}
+    for field, check in CHECKS.items():
+        try:
+            check(request.form.get(field, ""))
+        except ValueError as error:
+            found[field] = str(error)
+    return found
+
+
+def upgrade(plan: Plan, card: str) -> None:
+    """Charge the card and move the team to the plan. Raises PaymentDeclinedError, and then nothing has changed."""
+    before = team_of_current()["plan"]
+    reference = payment.charge(card, plan.price)
+    with transaction() as db:
+        db.execute("UPDATE team SET plan = ? WHERE handle = ?", [plan.slug, current_user.team])
+        row = [current_user.team, plan.slug, plan.cents, reference]
+        db.execute("INSERT INTO invoice (team, plan, cents, payment) VALUES (?, ?, ?, ?)", row)
+    analytics.track("plan.upgraded", {"plan": facts(plan), "from": {"plan": before}})
+
+
+def facts(plan: Plan) -> dict[str, Any]:
+    return {"name": plan.slug, "price": plan.price, "currency": "EUR", "seats": plan.seats}
+
+
+@blueprint.get("/invoices")
+@login_required
+def invoices() -> str:
+    found = connection().execute("SELECT * FROM invoice WHERE team = ? ORDER BY number DESC", [current_user.team])
+    return render_template("billing/invoices.html", invoices=found.fetchall(), plans=PLANS)
+
+
+def viewed_invoice(request: Request, response: Response) -> dict[str, Any]:
+    return {"invoice": {"number": (request.view_args or {})["number"]}}
+
+
+@blueprint.get("/invoices/<int:number>")
+@login_required
+@analytics.tracked("invoice.viewed", attributes=viewed_invoice)
+def invoice(number: int) -> str:
+    wanted = [number, current_user.team]
+    found = connection().execute("SELECT * FROM invoice WHERE number = ? AND team = ?", wanted).fetchone()
+    if found is None:
+        abort(404)
+    return render_template("billing/invoice.html", invoice=found, plan=PLANS[found["plan"]], team=team_of_current())

@@ -1,0 +1,60 @@
+// Builds static/vendor/vendor.js with its licence texts, and copies the two fonts with theirs.
+// `node build.mjs --check` builds nothing and fails when a committed file differs (CI).
+import { readFile, mkdir, writeFile } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { build } from "esbuild";
+
+const here = dirname(fileURLToPath(import.meta.url));
+const modules = join(here, "node_modules");
+const target = join(here, "..", "core", "dd_pa", "emulator", "static");
+const fonts = {
+  "inter.woff2": "@fontsource-variable/inter/files/inter-latin-wght-normal.woff2",
+  "inter-OFL.txt": "@fontsource-variable/inter/LICENSE",
+  "jetbrains-mono.woff2": "@fontsource-variable/jetbrains-mono/files/jetbrains-mono-latin-wght-normal.woff2",
+  "jetbrains-mono-OFL.txt": "@fontsource-variable/jetbrains-mono/LICENSE",
+};
+
+async function bundle() {
+  const result = await build({
+    absWorkingDir: here,
+    entryPoints: ["vendor.js"],
+    bundle: true,
+    minify: true,
+    format: "esm",
+    target: "es2022",
+    legalComments: "none",
+    banner: { js: "/*! Built by `make vendor`; licences in LICENSES.txt */" },
+    write: false,
+  });
+  return Buffer.from(result.outputFiles[0].contents);
+}
+
+async function licences() {
+  const parts = ["preact", "htm"].map(async (name) => {
+    const { version, license } = JSON.parse(await readFile(join(modules, name, "package.json"), "utf8"));
+    const text = await readFile(join(modules, name, "LICENSE"), "utf8");
+    return `${name} ${version} (${license})\n${"=".repeat(72)}\n${text.trim()}\n`;
+  });
+  return Buffer.from((await Promise.all(parts)).join("\n\n"));
+}
+
+async function wanted() {
+  const files = { "vendor/vendor.js": await bundle(), "vendor/LICENSES.txt": await licences() };
+  for (const [name, source] of Object.entries(fonts)) files[`fonts/${name}`] = await readFile(join(modules, source));
+  return files;
+}
+
+let stale = 0;
+for (const [name, bytes] of Object.entries(await wanted())) {
+  const path = join(target, name);
+  if (process.argv.includes("--check")) {
+    const same = await readFile(path).then((old) => old.equals(bytes), () => false);
+    if (!same) console.error(`${name} differs from what \`make vendor\` builds`), stale++;
+  } else {
+    await mkdir(dirname(path), { recursive: true });
+    await writeFile(path, bytes);
+    console.log(`${name} ${bytes.length} bytes`);
+  }
+}
+process.exitCode = stale ? 1 : 0;

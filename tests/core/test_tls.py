@@ -1,0 +1,201 @@
+"""The real thing's protocol: TLS with certificates of our own, HTTP/2 on hypercorn, and what goes wrong with it."""
+
+from __future__ import annotations
+
+import json
+import logging
+import ssl
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Self
+
+import pytest
+import trustme
+
+from dd_pa import Emitter, RetryPolicy, signals
+from tests.core.intakes import NEVER, TRANSPORTS, Emitters, RawIntake, accept, ids, track
+
+
+@pytest.fixture(params=[pytest.param(name, id=name) for name in TRANSPORTS])
+def make_emitter(request: pytest.FixtureRequest) -> Iterator[Emitters]:
+    """Makes emitters over httpx, and over the `fast` extra."""
+    emitters = Emitters(TRANSPORTS[request.param])
+    yield emitters
+    emitters.close()
+
+
+class Certificates:
+    """An authority that nobody but us trusts, and a server certificate of its making."""
+
+    def __init__(self, folder: Path) -> None:
+        authority = trustme.CA()
+        self.ca_file = str(folder / "ca.pem")
+        self.chain_file = str(folder / "chain.pem")
+        self.key_file = str(folder / "key.pem")
+        authority.cert_pem.write_to_path(self.ca_file)
+        self._server = authority.issue_cert("localhost")
+        for number, blob in enumerate(self._server.cert_chain_pems):
+            blob.write_to_path(self.chain_file, append=number > 0)
+        self._server.private_key_pem.write_to_path(self.key_file)
+
+    def context(self) -> ssl.SSLContext:
+        """Return a server context that speaks HTTP/1.1 only."""
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        self._server.configure_cert(context)
+        return context
+
+
+@pytest.fixture(scope="module")
+def certificates(tmp_path_factory: pytest.TempPathFactory) -> Certificates:
+    """One authority for the module."""
+    return Certificates(tmp_path_factory.mktemp("tls"))
+
+
+class H2Intake:
+    """An intake on hypercorn, in a process of its own that is killed at the end of the block."""
+
+    def __init__(self, certificates: Certificates, **options: object) -> None:
+        script = Path(__file__).with_name("h2_intake.py")
+        command = [sys.executable, str(script), certificates.chain_file, certificates.key_file, json.dumps(options)]
+        self._process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+        assert self._process.stdout is not None
+        self._lines = self._process.stdout
+        self.port = json.loads(self._lines.readline())["port"]
+        self.url = f"https://localhost:{self.port}"
+        self.events: list[dict[str, Any]] = []
+        self.versions: set[str] = set()
+        self.clients: set[tuple[str, int]] = set()
+        self.hanging = threading.Semaphore(0)
+        self._reader = threading.Thread(target=self._read)
+
+    def _read(self) -> None:
+        for line in self._lines:
+            post = json.loads(line)
+            self.versions.add(post["version"])
+            self.clients.add(tuple(post["client"]))
+            if post["event"]["event"]["name"] == "hang":
+                self.hanging.release()
+            else:
+                self.events.append(post["event"])
+
+    def __enter__(self) -> Self:
+        self._reader.start()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._process.kill()
+        self._process.wait()
+        self._reader.join()
+        self._lines.close()
+
+
+def deliver(emitter: Emitter, count: int) -> list[str]:
+    """Track events and wait until so many are delivered; return their ids."""
+    delivered = threading.Semaphore(0)
+    signals.event_delivered.connect(lambda sender, event: delivered.release(), sender=emitter, weak=False)
+    tracked = track(emitter, count)
+    assert all(delivered.acquire(timeout=20) for _ in tracked), emitter.stats()
+    return tracked
+
+
+def test_events_share_one_http2_connection(make_emitter: Emitters, certificates: Certificates) -> None:
+    """With the authority in CA_FILE, over HTTP/2, with many in flight on one connection."""
+    with H2Intake(certificates) as intake:
+        emitter = make_emitter(intake.url, ca_file=certificates.ca_file, timeout=15.0)
+        tracked = deliver(emitter, 200)
+
+    assert ids(intake.events) == tracked
+    assert (intake.versions, len(intake.clients)) == ({"2"}, 1)
+    assert emitter.stats().retried == 0
+
+
+def test_a_goaway_is_no_outage(make_emitter: Emitters, certificates: Certificates) -> None:
+    """A server that ends each connection after some requests gets every event, and no backing off."""
+    with H2Intake(certificates, keep_alive_max_requests=50, keep_alive_timeout=1) as intake:
+        retry = RetryPolicy(base=3600.0, cap=3600.0, draw=lambda least, most: most)
+        emitter = make_emitter(intake.url, ca_file=certificates.ca_file, concurrency=20, timeout=15.0, retry=retry)
+        tracked = deliver(emitter, 300)
+
+    assert sorted(set(ids(intake.events))) == tracked
+    assert len(intake.events) - len(tracked) <= len(intake.clients) * 20
+    assert len(intake.clients) >= 6
+    assert emitter.stats().state == "running"
+
+
+def test_one_hung_stream_stops_no_other(make_emitter: Emitters, certificates: Certificates) -> None:
+    """Streams that the server never answers time out by themselves; the others go on."""
+    with H2Intake(certificates) as intake:
+        emitter = make_emitter(intake.url, ca_file=certificates.ca_file, concurrency=20, timeout=0.5)
+        hung = track(emitter, 5, "hang")
+        assert all(intake.hanging.acquire(timeout=10) for _ in hung)
+        tracked = deliver(emitter, 100)
+
+    assert sorted(set(ids(intake.events))) == tracked
+    assert emitter.stats().pending == len(hung)
+
+
+def test_streams_that_were_given_up_do_not_add_up(make_emitter: Emitters, certificates: Certificates) -> None:
+    """More hung streams than a connection may have open, one after the other: new events still get through."""
+    with H2Intake(certificates, h2_max_concurrent_streams=10) as intake:
+        emitter = make_emitter(intake.url, ca_file=certificates.ca_file, concurrency=10, timeout=0.1)
+        hung = track(emitter, 2, "hang")
+        assert all(intake.hanging.acquire(timeout=20) for _ in range(12))
+        deliver(emitter, 20)
+
+    assert emitter.stats().pending == len(hung)
+
+
+def test_an_unknown_authority_is_refused(
+    make_emitter: Emitters, certificates: Certificates, caplog: pytest.LogCaptureFixture
+) -> None:
+    """No request leaves; the events are kept, as a wrong clock or a half-installed certificate may be mended."""
+    intake = RawIntake(accept, tls=certificates.context())
+    with caplog.at_level(logging.CRITICAL, logger="asyncio"), intake.running() as url:
+        emitter = make_emitter(url, retry=NEVER)
+        track(emitter, 5)
+
+        assert not emitter.flush(1.0)
+        assert intake.posts == []
+        stats = emitter.stats()
+        emitter.close(0.0)
+
+    assert (stats.pending, stats.state, stats.last_error) == (5, "backing_off", "ConnectError")
+
+
+def test_a_certificate_for_another_name_is_refused(make_emitter: Emitters, certificates: Certificates) -> None:
+    """The authority alone is not enough."""
+    intake = RawIntake(accept, tls=certificates.context())
+    with intake.running() as url:
+        emitter = make_emitter(url.replace("localhost", "127.0.0.1"), ca_file=certificates.ca_file, retry=NEVER)
+        track(emitter, 5)
+
+        assert not emitter.flush(1.0)
+        assert (intake.posts, emitter.stats().pending) == ([], 5)
+        emitter.close(0.0)
+
+
+def test_tls_without_http2_works(make_emitter: Emitters, certificates: Certificates) -> None:
+    """A server or a relay that only speaks HTTP/1.1 gets each event once."""
+    intake = RawIntake(accept, tls=certificates.context())
+    with intake.running() as url:
+        emitter = make_emitter(url, ca_file=certificates.ca_file)
+        tracked = track(emitter, 100)
+
+        assert emitter.flush(15)
+        assert ids([post.event for post in intake.posts]) == tracked
+        assert emitter.stats().retried == 0
+
+
+def test_a_connection_cut_in_the_middle_is_made_again(make_emitter: Emitters, certificates: Certificates) -> None:
+    """The server dies with requests in flight and another one takes its port: nothing is lost."""
+    with H2Intake(certificates) as first:
+        emitter = make_emitter(first.url, ca_file=certificates.ca_file, concurrency=10)
+        hung = track(emitter, 10, "hang")
+        assert all(first.hanging.acquire(timeout=10) for _ in hung)
+    second = RawIntake(accept, tls=certificates.context(), port=first.port)
+    with second.running():
+        assert emitter.flush(15)
+        assert sorted(set(ids([post.event for post in second.posts]))) == hung

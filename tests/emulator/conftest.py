@@ -1,0 +1,40 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import httpx
+import pytest
+
+from dd_pa.emulator import Emulator
+from tests.emulator.client import Client
+
+
+@pytest.fixture(scope="session")
+def server() -> Iterator[tuple[Emulator, str]]:
+    """One emulator on a real server for all tests: to start and stop it takes a fifth of a second."""
+    emulator = Emulator(body_timeout=0.5)
+    with emulator.running() as url:
+        yield emulator, url
+
+
+@pytest.fixture
+def emulator(server: tuple[Emulator, str]) -> Emulator:
+    """The running emulator, as new."""
+    emulator, _ = server
+    emulator.clear()
+    emulator.clear_faults()
+    emulator.api_keys = None
+    return emulator
+
+
+@pytest.fixture
+def url(emulator: Emulator, server: tuple[Emulator, str]) -> str:
+    """The base URL of the running emulator."""
+    return server[1]
+
+
+@pytest.fixture
+def client(url: str) -> Iterator[Client]:
+    """Sends to the running emulator."""
+    with httpx.Client(base_url=url, timeout=20) as http:
+        yield Client(http)

@@ -1,0 +1,161 @@
+"""The README is run, not believed."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+import time
+from dataclasses import MISSING, fields
+from pathlib import Path
+
+import pytest
+
+from dd_pa import Settings
+from dd_pa.emulator import Emulator
+
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text()
+BLOCKS = dict(re.findall(r"<!-- test: (\S+) -->\n```python\n(.*?)```", README, flags=re.DOTALL))
+SESSION = "2b1b778e-9ef6-45d6-89b8-e68ca6ceb436"
+
+DJANGO_BASE = """
+SECRET_KEY = "readme"
+ALLOWED_HOSTS = ["testserver"]
+ROOT_URLCONF = "urls"
+DATABASES = {"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": ":memory:"}}
+INSTALLED_APPS = ["django.contrib.auth", "django.contrib.contenttypes", "django.contrib.sessions"]
+MIDDLEWARE = [
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+]
+"""
+DJANGO_URLS = """
+from django.urls import path
+import views
+urlpatterns = [path("report", views.report), path("checkout", views.checkout)]
+"""
+DJANGO_VISIT = """
+import os, sys
+os.environ["DJANGO_SETTINGS_MODULE"] = "settings"
+import django
+django.setup()
+from django.test import Client
+from dd_pa_django import get_emitter
+client = Client(headers={"Cookie": sys.argv[1]})
+assert client.get("/report").status_code == 200
+assert client.post("/checkout").status_code == 200
+assert get_emitter().flush(10)
+"""
+FLASK_VISIT = """
+import sys
+from app import analytics, create_app
+app = create_app()
+client = app.test_client(use_cookies=False)
+headers = {"Cookie": sys.argv[1]}
+assert client.post("/checkout", json={"total": 89.5}, headers=headers).status_code == 200
+assert client.post("/plan", json={"plan": "team"}, headers=headers).status_code == 200
+with app.app_context():
+    assert analytics.emitter.flush(10)
+"""
+
+
+def run(folder: Path, program: str, *arguments: str, **environ: str) -> None:
+    environ["XDG_STATE_HOME"] = str(folder / "state")
+    subprocess.run([sys.executable, "-c", program, *arguments], cwd=folder, env=environ, check=True, timeout=60)
+
+
+def cookie() -> str:
+    now = int(time.time() * 1000)
+    return f"_dd_s_v2=id={SESSION}&created={now - 1000}&expire={now + 900_000}&c=0"
+
+
+def arrived(emulator: Emulator) -> dict[str, dict[str, object]]:
+    """Return the events by name, without what differs from run to run."""
+    omitted = ("dd_pa", "type", "application", "event")
+    return {
+        event["event"]["name"]: {key: value for key, value in event.items() if key not in omitted}
+        for event in emulator.events
+    }
+
+
+def at(url: str, block: str) -> str:
+    assert "http://127.0.0.1:8994" in block
+
+    return block.replace("http://127.0.0.1:8994", url)
+
+
+def test_plain_python(tmp_path: Path) -> None:
+    """The plain block delivers its event with nothing but environment variables."""
+    emulator = Emulator()
+
+    with emulator.running() as url:
+        run(tmp_path, BLOCKS["plain"], DD_API_KEY="local", DD_PA_APPLICATION_ID="demo", DD_PA_INTAKE_URL=url)
+
+    assert arrived(emulator) == {
+        "invoice.sent": {"usr": {"id": "user-12345"}, "account": {"id": "acme"}, "invoice": {"total": 42.5}}
+    }
+
+
+def test_testing(tmp_path: Path) -> None:
+    """The block about tests is a test that passes."""
+    run(tmp_path, BLOCKS["testing"])
+
+
+def test_django(tmp_path: Path) -> None:
+    """The Django blocks, pasted into a project, send both events linked to the browser session."""
+    emulator = Emulator()
+
+    with emulator.running() as url:
+        (tmp_path / "settings.py").write_text(DJANGO_BASE + at(url, BLOCKS["django/settings.py"]))
+        (tmp_path / "views.py").write_text(BLOCKS["django/views.py"])
+        (tmp_path / "urls.py").write_text(DJANGO_URLS)
+        run(tmp_path, DJANGO_VISIT, cookie())
+
+    assert arrived(emulator) == {
+        "report.viewed": {"session": {"id": SESSION}},
+        "checkout.completed": {"session": {"id": SESSION}, "order": {"total": 89.5}},
+    }
+
+
+def test_flask(tmp_path: Path) -> None:
+    """The Flask block is an application that sends both events linked to the browser session."""
+    emulator = Emulator()
+
+    with emulator.running() as url:
+        (tmp_path / "app.py").write_text(at(url, BLOCKS["flask/app.py"]))
+        run(tmp_path, FLASK_VISIT, cookie())
+
+    assert arrived(emulator) == {
+        "checkout.completed": {"session": {"id": SESSION}, "total": 89.5},
+        "plan.upgraded": {"session": {"id": SESSION}, "account": {"id": "acme"}, "plan": "team"},
+    }
+
+
+def test_settings_table() -> None:
+    """The table names every setting, in the order of the code, with the default that the code has."""
+    special = {"application_id": "required", "api_key": "required", "intake_url": "from the site"}
+    expected = [
+        (item.name.upper(), special.get(item.name) or ("none" if item.default is None else f"`{item.default}`"))
+        for item in fields(Settings)
+        if item.default is not MISSING
+    ]
+
+    documented = re.findall(r"^\| `([A-Z_]+)` \| (.+?) \|", README, flags=re.MULTILINE)
+
+    assert documented == expected
+
+
+@pytest.mark.parametrize("link", sorted(set(re.findall(r"\]\(([^)#:]+)\)", README))))
+def test_links(link: str) -> None:
+    """Every file that the README points to is there."""
+    assert (ROOT / link).is_file()
+
+
+def test_commands_are_make_targets() -> None:
+    """Both commands of the README exist."""
+    makefile = (ROOT / "Makefile").read_text()
+
+    assert json.dumps(re.findall(r"^\$ make (\w+)", README, flags=re.MULTILINE)) == '["demo", "test"]'
+    assert {"demo", "test"} <= set(re.findall(r"^(\w+):", makefile, flags=re.MULTILINE))

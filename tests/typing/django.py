@@ -1,0 +1,39 @@
+"""Checked by mypy and pyright, never run: decorated views keep their types."""
+
+from __future__ import annotations
+
+from typing import assert_type
+
+from django.http import HttpRequest, HttpResponse
+from django.utils.decorators import method_decorator
+from django.views import View
+
+from dd_pa import Emitter
+from dd_pa_django import atrack, get_emitter, track, tracked
+
+
+@tracked("report.viewed")
+def report(request: HttpRequest, number: int) -> HttpResponse:
+    assert_type(track("report.opened", {"number": number}, on_commit=False, using="default"), str | None)
+    return HttpResponse()
+
+
+@tracked(
+    "report.viewed", attributes=lambda request, response: {"path": request.path}, when=lambda request, response: True
+)
+async def areport(request: HttpRequest) -> HttpResponse:
+    assert_type(await atrack("report.opened"), str | None)
+    return HttpResponse()
+
+
+@method_decorator(tracked("report.viewed", attributes={"kind": "class"}), name="dispatch")
+class Report(View):
+    pass
+
+
+async def use(request: HttpRequest) -> None:
+    assert_type(report(request, number=1), HttpResponse)
+    assert_type(await areport(request), HttpResponse)
+    assert_type(get_emitter(), Emitter)
+    report(request, number="one")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+    tracked(report)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]

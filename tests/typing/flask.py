@@ -1,0 +1,38 @@
+"""Checked by mypy and pyright, never run: decorated views keep their types."""
+
+from __future__ import annotations
+
+from typing import assert_type
+
+from flask import Flask, Request, Response
+
+from dd_pa import Emitter
+from dd_pa_flask import ProductAnalytics
+
+app = Flask(__name__)
+analytics = ProductAnalytics(app)
+ProductAnalytics().init_app(app)
+
+
+def amount(request: Request, response: Response) -> dict[str, int]:
+    return {"length": response.content_length or 0}
+
+
+@app.post("/checkout/<int:order>")
+@analytics.tracked("checkout.completed", attributes=amount, when=lambda request, response: response.status_code == 201)
+def checkout(order: int) -> dict[str, int]:
+    assert_type(analytics.track("payment.taken", {"order": order}, usr=1), str | None)
+    return {"order": order}
+
+
+@analytics.tracked("checkout.completed")
+async def acheckout() -> str:
+    return ""
+
+
+async def use() -> None:
+    assert_type(checkout(order=1), dict[str, int])
+    assert_type(await acheckout(), str)
+    assert_type(analytics.emitter, Emitter)
+    checkout("one")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+    analytics.tracked(checkout)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
