@@ -7,6 +7,7 @@ from typing import Any, ParamSpec, TypeVar
 from flask import Flask, current_app, got_request_exception, has_app_context, has_request_context, request_finished
 
 from dd_pa import Emitter, Id, Settings
+from dd_pa_flask import commands
 from dd_pa_flask.declared import AttributesOf, Condition, DeclaredEvent, observed
 from dd_pa_flask.state import AppState
 
@@ -54,6 +55,7 @@ class ProductAnalytics:
         request_finished.connect(state.finish, app)
         got_request_exception.connect(state.fail, app)
         app.extensions[KEY] = state
+        app.cli.add_command(commands.group)
 
     @property
     def emitter(self) -> Emitter:

@@ -1,0 +1,52 @@
+from __future__ import annotations
+
+import json
+
+import pytest
+from flask import Flask
+
+from dd_pa.emulator import Emulator
+from dd_pa_flask.commands import COMMANDS
+from tests.flask_app.conftest import MakeApp
+
+
+def test_every_command_is_listed_with_its_help(app: Flask) -> None:
+    """`flask dd-pa --help` imports each command's module."""
+    result = app.test_cli_runner().invoke(args=["dd-pa", "--help"])
+
+    assert result.exit_code == 0, result.output
+    assert [name for name in COMMANDS if f"  {name}  " not in result.output] == []
+
+
+def test_send_says_that_the_event_arrived(app: Flask, emulator: Emulator) -> None:
+    result = app.test_cli_runner().invoke(args=["dd-pa", "send", "plan.upgraded", '{"plan": "pro"}', "--usr", "u-1"])
+
+    assert result.exit_code == 0, result.output
+    [event] = emulator.events
+    assert (event["event"]["name"], event["usr"], event["plan"]) == ("plan.upgraded", {"id": "u-1"}, "pro")
+    assert event["dd_pa"]["event_id"] in result.output
+
+
+def test_send_ends_with_an_error_when_the_event_is_refused(app: Flask, emulator: Emulator) -> None:
+    """What the intake answers is said."""
+    emulator.fail(status=400)
+    result = app.test_cli_runner().invoke(args=["dd-pa", "send"])
+
+    assert result.exit_code == 1
+    assert "400" in result.output
+
+
+@pytest.mark.parametrize("attributes", [pytest.param("{", id="no JSON"), pytest.param('{"usr": 1}', id="reserved")])
+def test_send_refuses_bad_attributes(app: Flask, emulator: Emulator, attributes: str) -> None:
+    result = app.test_cli_runner().invoke(args=["dd-pa", "send", "a.b", attributes])
+
+    assert result.exit_code == 1
+    assert json.dumps(emulator.events) == "[]"
+
+
+def test_send_says_that_events_are_switched_off(make_app: MakeApp) -> None:
+    app = make_app(DD_PA_ENABLED=False)
+    result = app.test_cli_runner().invoke(args=["dd-pa", "send"])
+
+    assert result.exit_code == 1
+    assert "DD_PA_ENABLED" in result.output
