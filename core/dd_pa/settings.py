@@ -108,6 +108,9 @@ class Settings:
     on_commit: bool = True
     """Django: an event tracked inside a transaction leaves when it commits, and vanishes when it is rolled back."""
 
+    auth_events: bool = False
+    """True: sign-ins, sign-outs, failed sign-ins and sign-ups of the framework are tracked as events."""
+
     def __post_init__(self) -> None:
         for key in ("before_send", "user_id", "account_id", "session_id"):
             self._set(key, checks.resolver(key.upper(), getattr(self, key)))
