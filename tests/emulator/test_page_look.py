@@ -29,7 +29,9 @@ def test_nothing_but_the_emulator_is_asked_and_csp_is_silent(show: Open, url: st
     for tab in ("Facets", "Delivery", "Event"):
         page.get_by_role("tab", name=tab).click()
     page.get_by_role("button", name="as table").click()
+    expect(page.get_by_role("dialog")).to_be_visible()
     page.keyboard.press("Escape")
+    expect(page.get_by_role("dialog")).to_be_hidden()
     page.keyboard.press("?")
 
     expect(page.get_by_role("heading", name="Keyboard")).to_be_visible()

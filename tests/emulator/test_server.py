@@ -53,10 +53,10 @@ def test_stops_at_once(number: signal.Signals, code: int) -> None:
         next(lines)
         start = time.monotonic()
         process.send_signal(number)
-        output, errors = process.communicate(timeout=10)
+        output, errors = process.communicate(timeout=30)
 
     assert (process.returncode, output, errors) == (code, "", "")
-    assert time.monotonic() - start < 4
+    assert time.monotonic() - start < 15  # half of what a request's body may take
 
 
 def test_a_stop_ends_delays() -> None:

@@ -81,7 +81,7 @@ def test_sigterm_that_finds_a_hung_intake_ends_the_process_in_time(
             started = time.monotonic()
 
             assert program.end() == -signal.SIGTERM
-            assert 0.8 < time.monotonic() - started < 6
+            assert 0.8 < time.monotonic() - started < 20
             assert ("20 lost" in program.output) is not stage.durable
 
 
@@ -121,12 +121,12 @@ def test_all_emitters_share_one_deadline(make_stage: Callable[[Emulator, str], S
     )
     with emulator.running() as url:
         stage = make_stage(emulator, url)
-        with stage.running("-c", script, DD_PA_SHUTDOWN_TIMEOUT="1") as program:
+        with stage.running("-c", script, DD_PA_SHUTDOWN_TIMEOUT="3") as program:
             program.wait_for("ready")
             started = time.monotonic()
             program.wait()
 
-            assert time.monotonic() - started < 4, program.output
+            assert time.monotonic() - started < 12, program.output  # one after the other would take 15
 
 
 @pytest.mark.parametrize("store", ["memory"], indirect=True)
