@@ -11,7 +11,7 @@ from django.core.exceptions import SynchronousOnlyOperation
 from django.core.handlers.asgi import ASGIRequest
 from django.http import HttpRequest
 
-from dd_pa import EventError, Settings, rum_session_from_environ, rum_session_from_scope
+from dd_pa import EventError, Settings, request_consent, rum_session_from_environ, rum_session_from_scope
 from dd_pa_django.login import current_user
 from dd_pa_django.unnoticed import unnoticed
 
@@ -50,22 +50,32 @@ class RequestIdentity:
 
     @property
     def usr(self) -> str | None:
-        return self._read("usr", self._settings.user_id or primary_key)
+        return self._id("usr", self._settings.user_id or primary_key)
 
     @property
     def account(self) -> str | None:
         resolver = self._settings.account_id
-        return self._read("account", resolver) if resolver else None
+        return self._id("account", resolver) if resolver else None
 
     @property
     def session(self) -> str | None:
         resolver = self._settings.session_id
-        return self._read("session", resolver) if resolver else self._rum_session()
+        return self._id("session", resolver) if resolver else self._rum_session()
 
-    def _read(self, name: str, resolver: Any) -> str | None:
+    @property
+    def consent(self) -> bool | None:
+        return cast("bool | None", self._read("consent", self._consent_of))
+
+    def _consent_of(self, request: HttpRequest) -> bool | None:
+        return request_consent(self._settings, request, request.META.get("HTTP_SEC_GPC"))
+
+    def _id(self, name: str, resolver: Any) -> str | None:
+        return cast("str | None", self._read(name, resolver))
+
+    def _read(self, name: str, resolver: Any) -> Any:
         try:
             with unnoticed(self._request):
-                return cast("str | None", resolver(self._request))
+                return resolver(self._request)
         except SynchronousOnlyOperation as error:
             raise EventError(name, "is not loaded yet, which async code cannot do here: use await atrack(…)") from error
 

@@ -1,13 +1,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import nullcontext
 from typing import Any
 
 from asgiref.sync import sync_to_async
 from django.db import DEFAULT_DB_ALIAS, connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 
-from dd_pa import Emitter, Event, EventError, Id, bound_identity
+from dd_pa import Emitter, Event, EventError, Id, bound_identity, identify
 from dd_pa_django.emitter import slot
 from dd_pa_django.identity import current_request
 from dd_pa_django.login import load_user
@@ -61,22 +62,26 @@ async def atrack(
 ) -> str | None:
     """Do what `track` does, in async code: a user who is not loaded yet is loaded with `request.auser()`.
 
-    The event is built in the thread where Django runs sync code for this task, so `USER_ID`, `ACCOUNT_ID` and
-    `BEFORE_SEND` may use the database, and a transaction that sync code has open around this task is seen.
+    The event is built in the thread where Django runs sync code for this task, so `USER_ID`, `ACCOUNT_ID`, `CONSENT`
+    and `BEFORE_SEND` may use the database, and a transaction that sync code has open around this task is seen.
     """
     emitter = slot.find()
     if emitter is None or not emitter.settings.enabled:
         return None
-    if usr is None:
-        await _load_user(emitter)
-    return await sync_to_async(track)(
-        name, attributes, usr=usr, account=account, session=session, on_commit=on_commit, using=using
-    )
+    asks = emitter.settings.asks_consent  # first, so that no user is loaded for an event that may not be
+    with identify(consent=await sync_to_async(emitter.consent)()) if asks else nullcontext():
+        if usr is None:
+            await _load_user(emitter)
+        return await sync_to_async(track)(
+            name, attributes, usr=usr, account=account, session=session, on_commit=on_commit, using=using
+        )
 
 
 async def _load_user(emitter: Emitter) -> None:
     request, bound = current_request.get(), bound_identity()
-    if request is None or emitter.settings.user_id is not None or (bound is not None and bound.usr is not None):
+    if request is None or emitter.settings.user_id is not None:
+        return
+    if bound is not None and (bound.usr is not None or bound.consent is False):
         return
     try:
         await load_user(request)

@@ -6,7 +6,7 @@ from typing import Any, cast
 
 from flask import Flask, Request
 
-from dd_pa import Settings, rum_session_from_environ
+from dd_pa import Settings, request_consent, rum_session_from_environ
 from dd_pa_flask.context import SessionUnseen
 
 
@@ -54,6 +54,12 @@ class RequestIdentity:
             cookie_options=settings.rum_cookie_options,
         )
         return rum_session.id if rum_session else None
+
+    @property
+    def consent(self) -> bool | None:
+        """What RESPECT_GPC and CONSENT say."""
+        with SessionUnseen():
+            return request_consent(self._settings, self._request, self._request.headers.get("Sec-GPC"))
 
     def _resolved(self, resolver: Callable[..., Any] | str | None) -> str | None:
         if not callable(resolver):

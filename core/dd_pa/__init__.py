@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dd_pa.capture.consent import request_consent
 from dd_pa.capture.event import Event, EventDraft
 from dd_pa.capture.identity import Id, Identity, IdentitySource, bound_identity, identify
 from dd_pa.capture.rum import RumSession, rum_session_from_environ, rum_session_from_scope
@@ -27,6 +28,7 @@ __all__ = [
     "Stats",
     "bound_identity",
     "identify",
+    "request_consent",
     "rum_session_from_environ",
     "rum_session_from_scope",
 ]

@@ -8,7 +8,7 @@ from dd_pa import forks, metrics
 from dd_pa.capture.attributes import shallow_copy
 from dd_pa.capture.event import Event, EventDraft, shown_name
 from dd_pa.capture.identity import Id, Identity, IdentityCallable
-from dd_pa.capture.linking import Linker
+from dd_pa.capture.linking import ConsentUnknownError, Linker
 from dd_pa.delivery.gate import RetryPolicy
 from dd_pa.delivery.stats import Stats
 from dd_pa.delivery.transport import Transport
@@ -35,7 +35,7 @@ class Emitter:
         retry: RetryPolicy | None = None,
     ) -> None:
         self.settings = settings
-        self._linker = Linker(identity, strict=settings.strict)
+        self._linker = Linker(identity, strict=settings.strict, asks_consent=settings.asks_consent)
         self._before_send = settings.before_send if callable(settings.before_send) else None
         self._transport = transport
         self._retry = retry or RetryPolicy()
@@ -93,12 +93,34 @@ class Emitter:
         pipeline = self._pipeline
         try:
             identity = self._linker.link(usr, account, session, pipeline.ledger.count_repaired)
+            if identity.consent is False:
+                pipeline.ledger.count_dropped("consent", None, name)
+                return None
             if self._before_send is None:
                 return pipeline.build(name, attributes, identity)
             return self._build_changed(self._before_send, name, attributes, identity)
+        except ConsentUnknownError as error:
+            self._say_consent_failed(error)
+            pipeline.ledger.count_dropped("consent", None, name)
+            return None
         except Exception as error:
             self.drop_invalid(name, error)
             return None
+
+    def consent(self) -> bool | None:
+        """Return what `identify()`, RESPECT_GPC and CONSENT say about whoever acts now; None if nothing is said.
+
+        For code that does something in advance for an event, or that queues work for the same person. If CONSENT
+        fails, that is a no; in strict mode its error is raised.
+        """
+        try:
+            return self._linker.consent()
+        except ConsentUnknownError as error:
+            self._say_consent_failed(error)
+            return False
+
+    def _say_consent_failed(self, error: ConsentUnknownError) -> None:
+        self._pipeline.ledger.say("consent", "CONSENT failed, so events are dropped: %s", error)
 
     def drop_invalid(self, name: str, error: Exception) -> None:
         """Count an event that could not be made because of `error`; raise that in strict mode.

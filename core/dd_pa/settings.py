@@ -111,8 +111,14 @@ class Settings:
     auth_events: bool = False
     """True: sign-ins, sign-outs, failed sign-ins and sign-ups of the framework are tracked as events."""
 
+    consent: Resolver = field(default=None, repr=False)
+    """Callable of the request that returns whether events of it may be sent; False drops them, as a failure does."""
+
+    respect_gpc: bool = False
+    """True: the events of a request with `Sec-GPC: 1` (Global Privacy Control) are dropped."""
+
     def __post_init__(self) -> None:
-        for key in ("before_send", "user_id", "account_id", "session_id"):
+        for key in ("before_send", "user_id", "account_id", "session_id", "consent"):
             self._set(key, checks.resolver(key.upper(), getattr(self, key)))
         checks.numbers(self)
         self._set("spool_dir", checks.spool(self))
@@ -128,6 +134,11 @@ class Settings:
 
     def _set(self, name: str, value: object) -> None:
         object.__setattr__(self, name, value)
+
+    @property
+    def asks_consent(self) -> bool:
+        """Whether a request is asked for consent before an event of it."""
+        return self.consent is not None or self.respect_gpc
 
     def reveal_api_key(self) -> str:
         """Return the API key in clear; for the one place that puts it into a header."""

@@ -60,7 +60,7 @@ def test_the_whole_event() -> None:
     ],
 )
 @pytest.mark.parametrize("attributes", [None, {}, {"a": 1}], ids=repr)
-def test_only_known_ids_are_sent(members: dict[str, str], attributes: dict[str, int] | None) -> None:
+def test_only_known_ids_are_sent(members: dict[str, Any], attributes: dict[str, int] | None) -> None:
     """An id that is not known has no member, not an empty one."""
     made = build("x.y", attributes, Identity(**members))
 

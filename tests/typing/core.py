@@ -21,10 +21,11 @@ with Emitter(settings, retry=RetryPolicy(base=0.1)) as emitter:
     assert_type(emitter.build("order.placed"), Event | None)
     assert_type(emitter.flush(1), bool)
     assert_type(emitter.stats(), Stats)
+    assert_type(emitter.consent(), bool | None)
     emitter.track("order.placed", ["no", "mapping"])  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
     emitter.track()  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
 
-with identify(usr="user-1") as who:
+with identify(usr="user-1", consent=True) as who:
     assert_type(who, Identity)
 
 

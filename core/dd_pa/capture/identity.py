@@ -30,9 +30,15 @@ class Identity(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     session: str | None = None
     """`session.id`: the browser session, as the RUM SDK named it."""
 
+    consent: bool | None = None
+    """Whether this person agreed to events; None: nobody said. Not sent, but carried into jobs."""
+
 
 class IdentitySource(Protocol):
-    """What an identity callable returns: each attribute is read only when the event needs it."""
+    """What an identity callable returns: each attribute is read only when the event needs it.
+
+    `consent` is read first, and only if CONSENT or RESPECT_GPC is set; if it is False, no id is read.
+    """
 
     @property
     def usr(self) -> str | None: ...
@@ -42,6 +48,9 @@ class IdentitySource(Protocol):
 
     @property
     def session(self) -> str | None: ...
+
+    @property
+    def consent(self) -> bool | None: ...
 
 
 IdentityCallable = Callable[[], IdentitySource | None]
@@ -55,18 +64,24 @@ def bound_identity() -> Identity | None:
 
 
 @contextmanager
-def identify(*, usr: Id | None = None, account: Id | None = None, session: Id | None = None) -> Iterator[Identity]:
+def identify(
+    *, usr: Id | None = None, account: Id | None = None, session: Id | None = None, consent: bool | None = None
+) -> Iterator[Identity]:
     """Link every event tracked in the block, in this thread or task, to these ids.
 
     Inner blocks inherit what they leave out. Explicit arguments of `track()` win over the block; the block wins over
-    the request's login. Raises `EventError` for an id that is empty, too long or of another type.
+    the request's login. `consent=False` drops every event of the block, `True` lets them pass without asking CONSENT.
+    Raises `EventError` for an id that is empty, too long or of another type.
     """
+    if consent is not None and not isinstance(consent, bool):
+        raise EventError("consent", f"must be True, False or None, not {type(consent).__name__}")
     outer = _bound.get()
     inherited = outer or Identity()
     inner = Identity(
         usr=inherited.usr if usr is None else as_id("usr", usr),
         account=inherited.account if account is None else as_id("account", account),
         session=inherited.session if session is None else as_id("session", session),
+        consent=inherited.consent if consent is None else consent,
     )
     _bound.set(inner)
     try:

@@ -8,17 +8,36 @@ from dd_pa.errors import EventError
 OnProblem = Callable[[str], None]
 
 
-class Linker:
-    """Finds the ids of an event: explicit, then `identify()`, then what the identity callable says."""
+DENIED = Identity(consent=False)
+"""Of somebody who does not want events: no id is known."""
 
-    def __init__(self, identity: IdentityCallable | None, *, strict: bool) -> None:
+
+class ConsentUnknownError(Exception):
+    """Whether a person agrees could not be found out; the text is the class of what was raised."""
+
+
+class Linker:
+    """Finds the ids of an event: explicit, then `identify()`, then what the identity callable says.
+
+    `asks_consent`: the callable is asked first whether there may be an event at all.
+    """
+
+    def __init__(self, identity: IdentityCallable | None, *, strict: bool, asks_consent: bool = False) -> None:
         self._identity = identity
         self._strict = strict
+        self._asks_consent = asks_consent and identity is not None
 
     def link(self, usr: Id | None, account: Id | None, session: Id | None, on_problem: OnProblem) -> Identity:
-        """Return the ids. A bad or failing one raises in strict mode; else it is left out and told to `on_problem`."""
+        """Return the ids. A bad or failing one raises in strict mode; else it is left out and told to `on_problem`.
+
+        Without consent returns `DENIED`; raises `ConsentUnknownError` if asking failed (the failure in strict mode).
+        """
         bound = bound_identity()
+        if self._asks_consent and self.consent() is False:
+            return DENIED
         if bound is not None:
+            if bound.consent is False:
+                return DENIED
             usr = bound.usr if usr is None else usr
             account = bound.account if account is None else account
             session = bound.session if session is None else session
@@ -28,6 +47,22 @@ class Linker:
             account = self._pull(source, "account", on_problem) if account is None else account
             session = self._pull(source, "session", on_problem) if session is None else session
         return self.checked(usr, account, session, on_problem)
+
+    def consent(self) -> bool | None:
+        """Return what the block says, else what the identity callable says if it is to be asked, else None."""
+        bound = bound_identity()
+        if bound is not None and bound.consent is not None:
+            return bound.consent
+        if not self._asks_consent or self._identity is None:
+            return None
+        try:
+            source = self._identity()
+            said = None if source is None else source.consent
+        except Exception as error:
+            if self._strict:
+                raise
+            raise ConsentUnknownError(type(error).__name__) from None
+        return None if said is None else said is True
 
     def checked(self, usr: Id | None, account: Id | None, session: Id | None, on_problem: OnProblem) -> Identity:
         """Return ids as the texts that go on the wire, with no look at who is logged in."""

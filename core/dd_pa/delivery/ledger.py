@@ -17,7 +17,9 @@ logger = logging.getLogger("dd_pa")
 LOG_INTERVAL = 60.0
 """Seconds between two log lines about the same thing."""
 
-DropReason = Literal["invalid", "unlinked", "before_send", "overflow", "expired", "shutdown", "closed", "damaged"]
+DropReason = Literal[
+    "invalid", "consent", "unlinked", "before_send", "overflow", "expired", "shutdown", "closed", "damaged"
+]
 
 _MEANING: dict[str, str] = {
     "invalid": "it cannot be sent as it was given; set STRICT to see where",
