@@ -30,13 +30,20 @@ class PageAPI:
     """Reads the history for the page. What may take long runs on worker threads, so that the intake never waits."""
 
     def __init__(
-        self, boot: str, history: History, selections: Selections, faults: Faults, clock: Callable[[], float]
+        self,
+        boot: str,
+        history: History,
+        selections: Selections,
+        faults: Faults,
+        clock: Callable[[], float],
+        clear: Callable[[], None],
     ) -> None:
         self._boot = boot
         self._history = history
         self._selections = selections
         self._faults = faults
         self._clock = clock
+        self._clear_all = clear
 
     def routes(self) -> list[Route]:
         """Return the routes, under their full paths."""
@@ -123,7 +130,7 @@ class PageAPI:
         return reply({"boot": self._boot, "version": version("dd-pa"), **numbers, "faults": faults})
 
     async def _clear(self, request: Request) -> Response:
-        self._history.clear()
+        await asyncio.to_thread(self._clear_all)
         return Response(status_code=204)
 
     async def _list_faults(self, request: Request) -> Response:

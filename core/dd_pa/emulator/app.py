@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 import time
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, cast
 
@@ -22,7 +22,14 @@ from dd_pa.emulator.guard import API, guarded, reason_to_refuse
 from dd_pa.emulator.history import History, Rejected
 from dd_pa.emulator.intake import PATH, Intake, Rules
 from dd_pa.emulator.replies import explaining, refusal
+from dd_pa.emulator.row import Row
+from dd_pa.emulator.rum.intake import BrowserIntake
+from dd_pa.emulator.rum.lines import BrowserEvent
+from dd_pa.emulator.rum.recent import Recent
+from dd_pa.emulator.rum.target import is_open
 from dd_pa.emulator.selection import Selections
+from dd_pa.emulator.sessions.routes import SessionRoutes
+from dd_pa.emulator.sessions.store import Sessions
 from dd_pa.emulator.stream import Streams
 
 
@@ -55,26 +62,40 @@ class Emulator:
         self.api_keys = api_keys
         self._faults = Faults()
         self._history = History(kept, clock)
+        self._sessions = Sessions()
+        self._recent = Recent()
         self._allowed_hosts = frozenset(host.lower() for host in allowed_hosts)
         self._access = Access(token) if token else None
         self.stopping = False
         """Set by a server that shuts down: streams, searches and delays end within a fraction of a second."""
-        self._intake = Intake(self._rules, self._faults, self._history, body_timeout, self._is_stopping)
+        self._intake = Intake(self._rules, self._faults, self._history, body_timeout, self._is_stopping, self._take_row)
+        self._browser_intake = BrowserIntake(self._take_browser, body_timeout, clock)
         self._page = self._build_page(clock)
 
     def _build_page(self, clock: Callable[[], float]) -> Starlette:
         boot = secrets.token_hex(8)
         stream = explaining(Streams(boot, self._history, self._is_stopping))
-        api = PageAPI(boot, self._history, Selections(self._history, self._is_stopping), self._faults, clock)
+        selections = Selections(self._history, self._is_stopping)
+        api = PageAPI(boot, self._history, selections, self._faults, clock, self.clear)
+        sessions = SessionRoutes(boot, self._sessions, self._is_stopping)
         # The intake is served before the page's routes are tried; here it only says which method it takes.
         intake = Route(PATH, self._intake, methods=["POST"])
-        routes = [intake, *api.routes(), Route(f"{API}/stream", stream, methods=["GET"]), *assets.routes()]
+        stream_route = Route(f"{API}/stream", stream, methods=["GET"])
+        routes = [intake, *api.routes(), *sessions.routes(), stream_route, *assets.routes()]
         page = Starlette(routes=routes, exception_handlers={404: _nothing_here, 405: _wrong_method})
         page.router.redirect_slashes = False
         return page
 
     def _is_stopping(self) -> bool:
         return self.stopping
+
+    def _take_row(self, row: Row) -> None:
+        if row.accepted:
+            self._sessions.take_row(row)
+
+    def _take_browser(self, events: Sequence[BrowserEvent]) -> None:
+        self._recent.take(events)
+        self._sessions.take_browser(events)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one ASGI scope."""
@@ -86,6 +107,8 @@ class Emulator:
             await refusal(403, unwelcome)(scope, receive, guarded(send))
         elif scope["path"] == PATH and scope["method"] == "POST":
             await self._intake(scope, receive, send)
+        elif is_open(scope):
+            await self._browser_intake(scope, receive, send)
         else:
             await self._show(scope, receive, guarded(send))
 
@@ -110,6 +133,11 @@ class Emulator:
         return [cast("dict[str, Any]", row.body) for row in self._history.after(0) if row.accepted]
 
     @property
+    def browser_events(self) -> list[dict[str, Any]]:
+        """The newest lines that browsers sent, as the SDK wrote them, oldest first; telemetry is left out."""
+        return self._recent.bodies()
+
+    @property
     def rejected(self) -> list[Rejected]:
         """The requests that were not taken, oldest first; faults are among them."""
         rows = self._history.after(0)
@@ -124,8 +152,10 @@ class Emulator:
         return self.events
 
     def clear(self) -> None:
-        """Forget all events and rejections; armed faults stay."""
+        """Forget all events, sessions and rejections; armed faults stay."""
         self._history.clear()
+        self._recent.clear()
+        self._sessions.clear()
 
     def fail(
         self,

@@ -39,6 +39,13 @@ async def read_body(receive: Receive, encoding: str, deadline: float) -> bytes:
     return collector.finish()
 
 
+def inflate(raw: bytes, encoding: str) -> bytes:
+    """Return a body that came whole, inflated. Raises Refusal: 400 for data we cannot inflate, 413 above MAX_BODY."""
+    collector = _Collector(encoding)
+    collector.feed(raw)
+    return collector.finish()
+
+
 async def _take(receive: Receive, collector: _Collector) -> bool:
     message = await receive()
     if message["type"] == "http.disconnect":

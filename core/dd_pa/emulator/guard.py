@@ -8,6 +8,8 @@ from functools import lru_cache
 from starlette.datastructures import MutableHeaders
 from starlette.types import Message, Scope, Send
 
+from dd_pa.emulator.rum.target import is_open
+
 API = "/api/emulator"
 
 CSP = (
@@ -26,7 +28,7 @@ def reason_to_refuse(scope: Scope, allowed_hosts: frozenset[str]) -> str | None:
     if host is None or host.lower() not in _own_hosts(_server(scope), scope["scheme"], allowed_hosts):
         shown = ascii(host[:100]) if host else "a missing or double Host header"
         return f"{shown} is not a name of this emulator: start it with --allow-host (allowed_hosts=) to use that name"
-    if _is_foreign(scope, host):
+    if not is_open(scope) and _is_foreign(scope, host):
         return "requests from other web pages are refused"
     if scope["method"] not in ("GET", "HEAD") and scope["path"].startswith(API) and not _is_json(scope):
         return "this route needs Content-Type: application/json"

@@ -69,13 +69,20 @@ class Intake:
     """The ASGI endpoint of the intake."""
 
     def __init__(
-        self, rules: Rules, faults: Faults, history: History, body_timeout: float, stopped: Callable[[], bool]
+        self,
+        rules: Rules,
+        faults: Faults,
+        history: History,
+        body_timeout: float,
+        stopped: Callable[[], bool],
+        on_row: Callable[[Row], None],
     ) -> None:
         self._rules = rules
         self._faults = faults
         self._history = history
         self._body_timeout = body_timeout
         self._stopped = stopped
+        self._on_row = on_row
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one POST. Raises ConnectionResetError for a close on demand where the server has no way to do it."""
@@ -126,7 +133,7 @@ class Intake:
         return Verdict(202, body=body)
 
     def _keep(self, scope: Scope, raw: bytes, verdict: Verdict, answer: Answer | None) -> None:
-        self._history.add(partial(_row, scope["headers"], len(raw), verdict, answer))
+        self._on_row(self._history.add(partial(_row, scope["headers"], len(raw), verdict, answer)))
 
 
 def _read(raw: bytes | Refusal) -> tuple[object, str | None, Refusal | None]:
