@@ -13,7 +13,7 @@ PARAMETERS = "ddsource=browser&dd-api-key=pubTESTTOKEN&dd-evp-origin-version=7.1
 CHROME = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0.0.0 Safari/537.36"
 
 
-def line(kind: str, date: int = 1_795_424_019_126, **members: Any) -> dict[str, Any]:
+def line(kind: str, date: Any = 1_795_424_019_126, **members: Any) -> dict[str, Any]:
     """An event as the browser SDK sends it; keyword arguments add or replace top-level members."""
     whole = {
         "type": kind,
