@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
+from dd_pa_flask.connected import Connection
 from dd_pa_flask.extension import ProductAnalytics
 from dd_pa_flask.state import AppState
 
-__all__ = ["AppState", "ProductAnalytics"]
+__all__ = ["AppState", "Connection", "ProductAnalytics"]

@@ -6,7 +6,8 @@ from types import TracebackType
 from typing import Any
 
 import flask.globals
-from flask.sessions import SessionMixin
+from flask import has_request_context
+from flask.sessions import SecureCookieSession, SessionMixin
 
 
 def request_context() -> Any:
@@ -17,12 +18,13 @@ def request_context() -> Any:
 
 
 def _session_unseen() -> SessionMixin:
-    """Return the current request's session without marking it as accessed."""
-    context = request_context()
+    """Return the current request's session without marking it as accessed; where there is none (yet), an empty one."""
+    if not has_request_context():
+        return SecureCookieSession()
+    contents = vars(request_context())
     # Since Flask 3.1.3 it is reading `session` that marks it; before, `_session` does not exist.
-    session = getattr(context, "_session", None)
-    found: SessionMixin = context.session if session is None else session
-    return found
+    found: SessionMixin | None = contents["_session"] if "_session" in contents else contents["session"]
+    return SecureCookieSession() if found is None else found
 
 
 class SessionUnseen:

@@ -20,6 +20,9 @@ AttributesOf = Mapping[str, Any] | Callable[[Request, Response], Mapping[str, An
 
 Condition = Callable[[Request, Response], bool]
 
+AtEnd = Callable[[Emitter, Request, Response], None]
+"""What is called when a request has ended, unless it failed or was refused."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeclaredEvent:

@@ -4,10 +4,12 @@ import os
 from collections.abc import Callable, Mapping
 from typing import Any, ParamSpec, TypeVar
 
+from blinker import Signal
 from flask import Flask, current_app, got_request_exception, has_app_context, has_request_context, request_finished
 
-from dd_pa import Emitter, Id, Settings
+from dd_pa import Emitter, Id, Settings, SettingsError
 from dd_pa_flask import commands
+from dd_pa_flask.connected import AttributesOfSignal, Connection, IdOfSignal, SignalEvent
 from dd_pa_flask.declared import AttributesOf, Condition, DeclaredEvent, observed
 from dd_pa_flask.state import AppState
 
@@ -41,6 +43,7 @@ class ProductAnalytics:
         - `DD_PA_USER_ID`, `DD_PA_ACCOUNT_ID`, `DD_PA_SESSION_ID`: callables of the request, or their dotted paths.
           Without the first, the user is Flask-Login's, by `get_id()`: set it where `get_id()` is no primary key but an
           e-mail or an alternative token (Flask-Security's `fs_uniquifier`).
+        - `DD_PA_AUTH_EVENTS`: sign-ins and sign-outs of Flask-Login, failed ones and sign-ups of Flask-Security.
         - `DD_PA_RUM_SESSION_SAMPLE_RATE`, `DD_PA_RUM_COOKIE_OPTIONS`: what the browser SDK is configured with.
 
         Changes to the configuration after this call are not reflected: set `TESTING` and `DD_PA_STRICT` before it.
@@ -52,6 +55,8 @@ class ProductAnalytics:
                 "and import the ProductAnalytics instance that was used instead of making another."
             )
         state = AppState(_settings(app))
+        if state.emitter.settings.enabled and state.emitter.settings.auth_events:
+            _connect_auth_events(app, state)
         request_finished.connect(state.finish, app)
         got_request_exception.connect(state.fail, app)
         app.extensions[KEY] = state
@@ -103,6 +108,36 @@ class ProductAnalytics:
     def _expect(self, declared: DeclaredEvent) -> Callable[[], None] | None:
         return self._state().expect(declared) if has_request_context() else None
 
+    def connect(
+        self,
+        signal: Signal,
+        name: str,
+        attributes: AttributesOfSignal | None = None,
+        *,
+        when: Callable[..., bool] | None = None,
+        usr: IdOfSignal | None = None,
+        account: IdOfSignal | None = None,
+        app: Flask | None = None,
+    ) -> Connection:
+        """Fire an event each time a blinker signal is sent: one of Flask, of an extension or of your own.
+
+        The event is the sender's if that is a Flask app, else the current app's. `attributes`, `usr` and `account` are
+        values or callables, and `when` is a callable, of the sender and the signal's keywords, as its receivers are. If
+        one fails, the event is dropped and counted, or the error raised in strict mode.
+
+        Call it once, next to where the signal is defined or imported: no app is needed yet, and all apps that are set
+        up fire it, until `disconnect()`. In an application factory pass `app`, after `init_app(app)`: the event is
+        fired for this app only, and the connection ends with it.
+        """
+        if not isinstance(signal, Signal):
+            raise TypeError(f"connect() needs a blinker signal, not {type(signal).__name__}")
+        event = SignalEvent(name=name, attributes=attributes, when=when, usr=usr, account=account)
+        state = None if app is None else self._state(app)
+        connection = Connection(signal, event, _find_emitter, app)
+        if state is not None:
+            state.connections.append(connection)
+        return connection
+
     def close(self, app: Flask | None = None, timeout: float | None = None) -> None:
         """Deliver what waits and end the thread of an app (the current one by default); for tests that make many apps.
 
@@ -116,13 +151,28 @@ class ProductAnalytics:
                 "Product Analytics needs to know the app: call this in a request or a Flask command, "
                 "or inside `with app.app_context():` (a thread or job starts without one)."
             )
-        state = (app or current_app).extensions.get(KEY)
-        if not isinstance(state, AppState):
+        state = AppState.of(app or current_app)
+        if state is None:
             raise RuntimeError(
                 f"Product Analytics is not set up on {(app or current_app).name!r}: "
                 "call analytics.init_app(app) where the app is made."
             )
         return state
+
+
+def _find_emitter(app: Flask) -> Emitter | None:
+    state = AppState.of(app)
+    return None if state is None else state.emitter
+
+
+def _connect_auth_events(app: Flask, state: AppState) -> None:
+    try:
+        from dd_pa_flask.auth import AuthEvents  # noqa: PLC0415 - needs Flask-Login
+    except ImportError as error:
+        raise SettingsError(
+            "DD_PA_AUTH_EVENTS", "needs Flask-Login, or Flask-Security; neither is installed"
+        ) from error
+    state.connections.append(AuthEvents(app, state))
 
 
 def _settings(app: Flask) -> Settings:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from flask import Flask, g, has_request_context
@@ -13,22 +15,38 @@ _LOADED = "_login_user"  # where Flask-Login keeps the user of the request in `g
 
 
 def logged_in_user_id() -> str | None:
-    """Return `get_id()` of the user who is logged in, as text, or None.
+    """Return `get_id()` of the user who is logged in, or None.
 
     Loads the user as the view would, once for both. But where loading writes to the session (a remember-me cookie,
     session protection), that is undone and left to the application, so that no event puts a cookie on a response.
     """
     if _LOADED in g:
-        return _id_of(current_user)
+        return id_of(current_user)
     session = SessionUnchanged()
     with session:
-        user_id = _id_of(current_user)
+        user_id = id_of(current_user)
     if session.was_changed:
         g.pop(_LOADED, None)
     return user_id
 
 
-def _id_of(user: Any) -> str | None:
+@contextmanager
+def logged_in_as(user: Any) -> Iterator[None]:
+    """Let a block see a user as the one who is logged in; for the moment between a sign-up and its first login."""
+    missing = object()
+    previous = g.get(_LOADED, missing)
+    setattr(g, _LOADED, user)
+    try:
+        yield
+    finally:
+        if previous is missing:
+            g.pop(_LOADED, None)
+        else:
+            setattr(g, _LOADED, previous)
+
+
+def id_of(user: Any) -> str | None:
+    """Return `get_id()` as text, or None for a visitor who is not logged in."""
     if not user or not user.is_authenticated:
         return None
     user_id = user.get_id()

@@ -9,7 +9,7 @@ from flask import Flask, Request, Response, current_app, has_request_context
 
 from dd_pa import Emitter, Settings
 from dd_pa_flask.context import request_context
-from dd_pa_flask.declared import DeclaredEvent
+from dd_pa_flask.declared import AtEnd, DeclaredEvent
 from dd_pa_flask.identity import RequestIdentity, uses_flask_login
 
 
@@ -17,14 +17,23 @@ class AppState:
     """What Product Analytics keeps for one app, as `app.extensions["dd_pa"]`. Does not keep the app alive."""
 
     def __init__(self, settings: Settings) -> None:
-        self.emitter = Emitter(settings, identity=self._identity)
+        self.emitter = Emitter(settings, identity=self.identity)
         """The emitter of this app."""
 
+        self.connections: list[object] = []
+        """What receives signals for this app only: these hold it weakly, and it ends with the app."""
+
         # Keyed by request rather than kept in `g`, which tests share between requests by pushing an app context.
-        self._expected: WeakKeyDictionary[Request, list[DeclaredEvent]] = WeakKeyDictionary()
+        self._expected: WeakKeyDictionary[Request, list[AtEnd]] = WeakKeyDictionary()
         self._refused: WeakSet[Request] = WeakSet()
 
-    def _identity(self) -> RequestIdentity | None:
+    @classmethod
+    def of(cls, app: Flask) -> AppState | None:
+        """Return the state of an app, or None if Product Analytics is not set up on it."""
+        state = app.extensions.get("dd_pa")
+        return state if isinstance(state, cls) else None
+
+    def identity(self) -> RequestIdentity | None:
         """Return the ids of the current request, unless there is none or it is another app's."""
         if not has_request_context():
             return None
@@ -37,8 +46,11 @@ class AppState:
         """Return what a view calls when it has returned, so that `declared` is fired at the end of the request."""
         if uses_flask_login(current_app):
             import dd_pa_flask.login  # noqa: PLC0415, F401 - needs Flask-Login; listens for refusals from now on
-        expected = self._expected.setdefault(_request(), [])
-        return partial(expected.append, declared)
+        return partial(self.at_end, declared.fire)
+
+    def at_end(self, fire: AtEnd) -> None:
+        """Call `fire` when the current request has ended, unless it fails or is refused."""
+        self._expected.setdefault(_request(), []).append(fire)
 
     def refuse(self) -> None:
         """Fire nothing that was declared on the current request's views."""
@@ -54,8 +66,8 @@ class AppState:
         expected = self._expected.pop(current, [])
         if current in self._refused:
             return
-        for declared in expected:
-            declared.fire(self.emitter, current, response)
+        for fire in expected:
+            fire(self.emitter, current, response)
 
 
 def _request() -> Request:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import assert_type
 
-from flask import Flask, Request, Response
+from flask import Flask, Request, Response, request_finished
 
 from dd_pa import Emitter
-from dd_pa_flask import ProductAnalytics
+from dd_pa_flask import Connection, ProductAnalytics
 
 app = Flask(__name__)
 analytics = ProductAnalytics(app)
@@ -23,6 +23,20 @@ def amount(request: Request, response: Response) -> dict[str, int]:
 def checkout(order: int) -> dict[str, int]:
     assert_type(analytics.track("payment.taken", {"order": order}, usr=1), str | None)
     return {"order": order}
+
+
+connection = analytics.connect(
+    request_finished,
+    "page.answered",
+    lambda app, response: {"status": response.status_code},
+    when=lambda app, response: response.status_code < 400,
+    usr=7,
+    account=lambda app, **values: "acme",
+    app=app,
+)
+assert_type(connection, Connection)
+assert_type(connection.disconnect(), None)
+analytics.connect("request_finished", "page.answered")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
 
 
 @analytics.tracked("checkout.completed")

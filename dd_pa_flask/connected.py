@@ -1,0 +1,103 @@
+"""Events that are fired by blinker signals, rather than by the application's code."""
+
+from __future__ import annotations
+
+import logging
+import weakref
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from blinker import Signal
+from flask import Flask, current_app, has_app_context
+
+from dd_pa import Emitter, Id
+from dd_pa_flask.context import SessionUnseen
+
+logger = logging.getLogger("dd_pa")
+
+AttributesOfSignal = Mapping[str, Any] | Callable[..., Mapping[str, Any] | None]
+"""The attributes of an event, or a callable of the signal's sender and keywords."""
+
+IdOfSignal = Id | Callable[..., Id | None]
+"""An id, or a callable of the signal's sender and keywords."""
+
+FindEmitter = Callable[[Flask], Emitter | None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SignalEvent:
+    """What `connect()` was told about the event."""
+
+    name: str
+    """`event.name`."""
+
+    attributes: AttributesOfSignal | None
+    """Its attributes, or a callable that returns them."""
+
+    when: Callable[..., bool] | None
+    """Decides whether the event is fired."""
+
+    usr: IdOfSignal | None
+    """Who acted, or a callable that knows; None leaves it to the request."""
+
+    account: IdOfSignal | None
+    """For which account, or a callable that knows; None leaves it to the request."""
+
+    def fire(self, emitter: Emitter, sender: Any, values: Mapping[str, Any]) -> None:
+        """Track the event if it is wanted. In strict mode raises what a callable raises."""
+        if not emitter.settings.enabled:
+            return
+        try:
+            with SessionUnseen():
+                if self.when is not None and not self.when(sender, **values):
+                    return
+                attributes = self.attributes(sender, **values) if callable(self.attributes) else self.attributes
+                usr = self.usr(sender, **values) if callable(self.usr) else self.usr
+                account = self.account(sender, **values) if callable(self.account) else self.account
+        except Exception as error:
+            emitter.drop_invalid(self.name, error)
+            return
+        emitter.track(self.name, attributes, usr=usr, account=account)
+
+
+class Connection:
+    """A signal and the event that it fires, from `ProductAnalytics.connect()` until `disconnect()`.
+
+    The signal keeps it alive; with an app of its own, that app does, and takes it along when it is collected.
+    """
+
+    def __init__(self, signal: Signal, event: SignalEvent, find_emitter: FindEmitter, app: Flask | None = None) -> None:
+        self._signal = signal
+        self._event = event
+        self._find_emitter = find_emitter
+        self._app = None if app is None else weakref.ref(app)
+        self._has_complained = False
+        signal.connect(self, weak=app is not None)
+
+    def disconnect(self) -> None:
+        """Fire nothing any more. Calling it again does nothing."""
+        self._signal.disconnect(self)
+
+    def __call__(self, sender: Any = None, /, **values: Any) -> None:
+        """Receive the signal. Apps without Product Analytics are left alone."""
+        app = self._app_of(sender)
+        if app is None or (self._app is not None and self._app() is not app):
+            return
+        emitter = self._find_emitter(app)
+        if emitter is not None:
+            self._event.fire(emitter, sender, values)
+
+    def _app_of(self, sender: Any) -> Flask | None:
+        if isinstance(sender, Flask):
+            return sender
+        if has_app_context():
+            app: Flask = current_app._get_current_object()  # type: ignore[attr-defined] # a proxy of werkzeug's
+            return app
+        if not self._has_complained and self._app is None:
+            self._has_complained = True
+            logger.warning(
+                "%r is not sent: its signal was sent outside of an app context; use `with app.app_context():`",
+                self._event.name[:200],
+            )
+        return None
