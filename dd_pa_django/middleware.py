@@ -6,6 +6,7 @@ from typing import cast
 from asgiref.sync import iscoroutinefunction, markcoroutinefunction
 from django.http import HttpRequest, HttpResponseBase, StreamingHttpResponse
 
+from dd_pa_django.browser import close_to_ids, keep_private, shows_ids
 from dd_pa_django.emitter import get_emitter
 from dd_pa_django.identity import current_request
 from dd_pa_django.streaming import keep_request
@@ -40,9 +41,7 @@ class ProductAnalyticsMiddleware:
             response = self._get_response(request)
         finally:
             current_request.set(previous)
-        if getattr(response, "streaming", False):
-            keep_request(request, cast("StreamingHttpResponse", response))
-        return response
+        return _answered(request, response)
 
     async def _acall(self, request: HttpRequest) -> HttpResponseBase:
         previous = current_request.get()
@@ -51,6 +50,13 @@ class ProductAnalyticsMiddleware:
             response = await self._aget_response(request)
         finally:
             current_request.set(previous)
-        if getattr(response, "streaming", False):
-            keep_request(request, cast("StreamingHttpResponse", response))
-        return response
+        return _answered(request, response)
+
+
+def _answered(request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:
+    if shows_ids(request):
+        keep_private(response)
+    if getattr(response, "streaming", False):
+        close_to_ids(request)
+        keep_request(request, cast("StreamingHttpResponse", response))
+    return response

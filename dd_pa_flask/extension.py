@@ -8,7 +8,7 @@ from blinker import Signal
 from flask import Flask, current_app, got_request_exception, has_app_context, has_request_context, request_finished
 
 from dd_pa import Emitter, Id, Settings, SettingsError
-from dd_pa_flask import commands
+from dd_pa_flask import browser, commands
 from dd_pa_flask.connected import AttributesOfSignal, Connection, IdOfSignal, SignalEvent
 from dd_pa_flask.declared import AttributesOf, Condition, DeclaredEvent, observed
 from dd_pa_flask.state import AppState
@@ -45,6 +45,7 @@ class ProductAnalytics:
           e-mail or an alternative token (Flask-Security's `fs_uniquifier`).
         - `DD_PA_AUTH_EVENTS`: sign-ins and sign-outs of Flask-Login, failed ones and sign-ups of Flask-Security.
         - `DD_PA_RUM_SESSION_SAMPLE_RATE`, `DD_PA_RUM_COOKIE_OPTIONS`: what the browser SDK is configured with.
+        - `DD_PA_CLIENT_TOKEN`: what the Jinja global `dd_pa_rum()` sets the browser SDK up with.
 
         Changes to the configuration after this call are not reflected: set `TESTING` and `DD_PA_STRICT` before it.
         Raises `SettingsError` that names the key, and `RuntimeError` if the app has Product Analytics already.
@@ -61,6 +62,7 @@ class ProductAnalytics:
         got_request_exception.connect(state.fail, app)
         app.extensions[KEY] = state
         app.cli.add_command(commands.group)
+        browser.init_app(app, state.emitter.settings, state.page_identity)
 
     @property
     def emitter(self) -> Emitter:

@@ -7,7 +7,9 @@ from weakref import WeakKeyDictionary, WeakSet
 
 from flask import Flask, Request, Response, current_app, has_request_context
 
-from dd_pa import Emitter, Settings
+from dd_pa import Emitter, Identity, Settings
+from dd_pa.browser import is_personal, unknown_visitor
+from dd_pa_flask.browser import keep_private
 from dd_pa_flask.context import request_context
 from dd_pa_flask.declared import AtEnd, DeclaredEvent
 from dd_pa_flask.identity import RequestIdentity, uses_flask_login
@@ -26,6 +28,8 @@ class AppState:
         # Keyed by request rather than kept in `g`, which tests share between requests by pushing an app context.
         self._expected: WeakKeyDictionary[Request, list[AtEnd]] = WeakKeyDictionary()
         self._refused: WeakSet[Request] = WeakSet()
+        self._personal: WeakSet[Request] = WeakSet()
+        self._streaming: WeakSet[Request] = WeakSet()
 
     @classmethod
     def of(cls, app: Flask) -> AppState | None:
@@ -52,6 +56,18 @@ class AppState:
         """Call `fire` when the current request has ended, unless it fails or is refused."""
         self._expected.setdefault(_request(), []).append(fire)
 
+    def page_identity(self) -> Identity:
+        """Return the ids for a page of the current request, whose answer is then private.
+
+        Nobody's outside of a request, and once the headers are on their way.
+        """
+        if not has_request_context() or _request() in self._streaming:
+            return unknown_visitor(self.emitter.settings)
+        found = self.emitter.identity()
+        if is_personal(self.emitter.settings, found):
+            self._personal.add(_request())
+        return found
+
     def refuse(self) -> None:
         """Fire nothing that was declared on the current request's views."""
         self._refused.add(_request())
@@ -63,6 +79,10 @@ class AppState:
     def finish(self, app: Flask, *, response: Response, **_: Any) -> None:
         """Receive `request_finished`: the response is final, and the session and its `Vary` are written already."""
         current = _request()
+        if current in self._personal:
+            keep_private(response)
+        if response.is_streamed:
+            self._streaming.add(current)
         expected = self._expected.pop(current, [])
         if current in self._refused:
             return

@@ -8,7 +8,7 @@ from dd_pa import forks, metrics
 from dd_pa.capture.attributes import shallow_copy
 from dd_pa.capture.event import Event, EventDraft, shown_name
 from dd_pa.capture.identity import Id, Identity, IdentityCallable
-from dd_pa.capture.linking import ConsentUnknownError, Linker
+from dd_pa.capture.linking import DENIED, ConsentUnknownError, Linker
 from dd_pa.delivery.gate import RetryPolicy
 from dd_pa.delivery.stats import Stats
 from dd_pa.delivery.transport import Transport
@@ -121,6 +121,19 @@ class Emitter:
 
     def _say_consent_failed(self, error: ConsentUnknownError) -> None:
         self._pipeline.ledger.say("consent", "CONSENT failed, so events are dropped: %s", error)
+
+    def identity(self) -> Identity:
+        """Return the ids that an event tracked now would carry, for a page that tells them to the browser SDK.
+
+        Looks them up as `track()` does. One that cannot be found is left out; in strict mode the reason is raised.
+        Without consent there are none, and `consent` is False.
+        """
+        ledger = self._pipeline.ledger
+        try:
+            return self._linker.link(None, None, None, lambda problem: ledger.say("identity", "no id: %.200r", problem))
+        except ConsentUnknownError as error:
+            self._say_consent_failed(error)
+            return DENIED
 
     def drop_invalid(self, name: str, error: Exception) -> None:
         """Count an event that could not be made because of `error`; raise that in strict mode.

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, Self
 
 from dd_pa import settings_checks as checks
+from dd_pa import settings_rum
 from dd_pa.errors import SettingsError
 from dd_pa.secret import Secret
 
@@ -117,11 +118,29 @@ class Settings:
     respect_gpc: bool = False
     """True: the events of a request with `Sec-GPC: 1` (Global Privacy Control) are dropped."""
 
+    client_token: str | None = field(default=None, repr=False)
+    """The browser SDK's client token (`pub…`), which is public: what `dd_pa_rum` puts into a page. Never an API key."""
+
+    rum_sdk_version: str = "v7"
+    """Major version of the browser SDK that pages load from Datadog."""
+
+    rum_sdk_url: str | None = None
+    """Where pages load the SDK from instead: a path of this site, or an https address."""
+
+    rum_sdk_integrity: str | None = None
+    """Hash (`sha384-…`) that the browser compares the file at `RUM_SDK_URL` with."""
+
+    rum_options: Mapping[str, Any] | None = field(default=None, hash=False)
+    """More options of `DD_RUM.init()`, as JSON: `{"proxy": …, "allowedTracingUrls": […]}`."""
+
     def __post_init__(self) -> None:
         for key in ("before_send", "user_id", "account_id", "session_id", "consent"):
             self._set(key, checks.resolver(key.upper(), getattr(self, key)))
         checks.numbers(self)
         self._set("spool_dir", checks.spool(self))
+        self._set("client_token", settings_rum.client_token(self.client_token))
+        self._set("rum_options", settings_rum.options(self))
+        settings_rum.sdk(self)
         secret = checks.masked(self.api_key)
         self._set("api_key", secret)
         if not self.enabled:

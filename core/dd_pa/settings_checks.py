@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("dd_pa")
 
+_CLIENT_TOKEN = re.compile(r"pub[0-9a-f]{32}")
 _VISIBLE_ASCII = re.compile(r"[\x21-\x7e]+")
 _LABEL = r"[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?"
 _HOST = re.compile(rf"{_LABEL}(?:\.{_LABEL})*\.?|[0-9a-f.]*:[0-9a-f:.]+")
@@ -49,6 +50,8 @@ def api_key(key: Secret | None) -> Secret:
         raise SettingsError("API_KEY", "is missing; set a Datadog API key (any text will do for the emulator)")
     if not _VISIBLE_ASCII.fullmatch(key.reveal()):
         raise SettingsError("API_KEY", "has a blank, control or non-ASCII character; paste the key again")
+    if _CLIENT_TOKEN.fullmatch(key.reveal()):
+        raise SettingsError("API_KEY", "is the browser's client token (CLIENT_TOKEN); set a Datadog API key")
     if key.reveal() == str(key):
         raise SettingsError(
             "API_KEY", "is the mask of a key, not the key; settings that were copied or pickled lose it"
@@ -62,7 +65,7 @@ def intake(url: str | None, site: str) -> str:
             return sites.intake_url(site)
         except ValueError as error:
             raise SettingsError("SITE", str(error)) from None
-    parts = _split("INTAKE_URL", url)
+    parts = split_url("INTAKE_URL", url)
     if parts.scheme not in ("http", "https") or not parts.hostname:
         raise SettingsError("INTAKE_URL", f"is not an http(s) address; {_ORIGIN_FIX}")
     if "@" in parts.netloc or parts.path not in ("", "/") or parts.query or parts.fragment:
@@ -76,7 +79,8 @@ def intake(url: str | None, site: str) -> str:
     return f"{parts.scheme}://{origin}"
 
 
-def _split(key: str, url: str) -> SplitResult:
+def split_url(key: str, url: str) -> SplitResult:
+    """Return the parts of an address, its port checked; the error never quotes it, as it may hold a password."""
     if not _VISIBLE_ASCII.fullmatch(url):
         raise SettingsError(key, "has a blank, control or non-ASCII character")
     try:
@@ -100,7 +104,7 @@ def is_loopback(host: str) -> bool:
 def proxy(url: str | None) -> None:
     if url is None:
         return
-    parts = _split("PROXY", url)
+    parts = split_url("PROXY", url)
     if parts.scheme not in ("http", "https") or not parts.hostname:
         raise SettingsError("PROXY", "is not an http(s) address; give one such as http://proxy.example.com:3128")
 

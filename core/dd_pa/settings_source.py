@@ -29,6 +29,9 @@ SHARED_VARIABLES = {
 _NONE_SAYS_SOMETHING = ("SPOOL_DIR",)
 """Settings that have a default, but can be None; None for another one leaves it to the environment."""
 
+_JSON_TEXTS = ("RUM_OPTIONS",)
+"""Settings that are mappings, and JSON in the environment."""
+
 _EMULATOR_VARIABLES = "DD_PA_EMULATOR_"
 
 KEYS = tuple(item.name.upper() for item in fields(Settings))
@@ -81,9 +84,12 @@ def _convert(key: str, name: str, value: object) -> Any:
     if isinstance(value, PurePath):
         value = str(value)
     try:
+        if key in _JSON_TEXTS and isinstance(value, str):
+            return msgspec.json.decode(value, type=wanted)
         return msgspec.convert(value, wanted, strict=False)
-    except msgspec.ValidationError:
-        raise SettingsError(name, _WRONG_TYPE.get(wanted, "must be a text")) from None
+    except (msgspec.DecodeError, msgspec.ValidationError):
+        wrong = "must be a mapping, or a JSON object as text" if key in _JSON_TEXTS else "must be a text"
+        raise SettingsError(name, _WRONG_TYPE.get(wanted, wrong)) from None
 
 
 _WRONG_TYPE = {bool: "must be true or false", int: "must be a whole number", float: "must be a number"}
