@@ -13,5 +13,7 @@ class ProductAnalyticsConfig(AppConfig):
         from django.core.checks import register
 
         from dd_pa_django.checks import check_settings
+        from dd_pa_django.fallback import check_session_fallback
 
         register(check_settings)
+        register(check_session_fallback)

@@ -12,6 +12,7 @@ from django.core.handlers.asgi import ASGIRequest
 from django.http import HttpRequest
 
 from dd_pa import EventError, Settings, request_consent, rum_session_from_environ, rum_session_from_scope
+from dd_pa_django.fallback import fallback_session
 from dd_pa_django.login import current_user
 from dd_pa_django.unnoticed import unnoticed
 
@@ -60,7 +61,8 @@ class RequestIdentity:
     @property
     def session(self) -> str | None:
         resolver = self._settings.session_id
-        return self._id("session", resolver) if resolver else self._rum_session()
+        found = self._id("session", resolver) if resolver else self._rum_session()
+        return fallback_session(self._request) if found is None and self._settings.session_fallback else found
 
     @property
     def consent(self) -> bool | None:

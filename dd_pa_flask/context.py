@@ -33,9 +33,10 @@ class SessionUnseen:
     What the block writes to the session is kept, and sent with a `Vary` as usual.
     """
 
-    def __enter__(self) -> None:
+    def __enter__(self) -> SessionMixin:
         self._session = _session_unseen()
         self._accessed = self._session.accessed
+        return self._session
 
     def __exit__(
         self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
@@ -50,9 +51,10 @@ class SessionUnchanged(SessionUnseen):
     was_changed = False
     """The block had changed the session; known when it has ended."""
 
-    def __enter__(self) -> None:
-        super().__enter__()
-        self._modified, self._contents = self._session.modified, dict(self._session)
+    def __enter__(self) -> SessionMixin:
+        session = super().__enter__()
+        self._modified, self._contents = session.modified, dict(session)
+        return session
 
     def __exit__(
         self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None

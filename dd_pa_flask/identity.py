@@ -8,6 +8,7 @@ from flask import Flask, Request
 
 from dd_pa import Settings, request_consent, rum_session_from_environ
 from dd_pa_flask.context import SessionUnseen
+from dd_pa_flask.fallback import fallback_session
 
 
 def uses_flask_login(app: Flask) -> bool:
@@ -17,14 +18,18 @@ def uses_flask_login(app: Flask) -> bool:
 
 
 class RequestIdentity:
-    """The ids of one request. Each is looked up when it is read, so that an event pays only for what it lacks."""
+    """The ids of one request. Each is looked up when it is read, so that an event pays only for what it lacks.
 
-    __slots__ = ("_app", "_request", "_settings")
+    `is_answered`: the session was saved, and what is written to it now is lost.
+    """
 
-    def __init__(self, app: Flask, request: Request, settings: Settings) -> None:
+    __slots__ = ("_app", "_is_answered", "_request", "_settings")
+
+    def __init__(self, app: Flask, request: Request, settings: Settings, *, is_answered: bool) -> None:
         self._app = app
         self._request = request
         self._settings = settings
+        self._is_answered = is_answered
 
     @property
     def usr(self) -> str | None:
@@ -44,14 +49,21 @@ class RequestIdentity:
 
     @property
     def session(self) -> str | None:
-        """What `SESSION_ID` says if it is set, else the live RUM session of the request's baggage or cookie."""
+        """What `SESSION_ID` says if it is set, else the live RUM session of the request's baggage or cookie.
+
+        Where that finds none, with SESSION_FALLBACK, the id of Flask's session.
+        """
         settings = self._settings
-        if settings.session_id is not None:
-            return self._resolved(settings.session_id)
+        found = self._resolved(settings.session_id) if settings.session_id is not None else self._rum_session()
+        if found is None and settings.session_fallback:
+            return fallback_session(self._app, may_write=not self._is_answered)
+        return found
+
+    def _rum_session(self) -> str | None:
         rum_session = rum_session_from_environ(
             self._request.environ,
-            sample_rate=settings.rum_session_sample_rate,
-            cookie_options=settings.rum_cookie_options,
+            sample_rate=self._settings.rum_session_sample_rate,
+            cookie_options=self._settings.rum_cookie_options,
         )
         return rum_session.id if rum_session else None
 

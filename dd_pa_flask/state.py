@@ -5,7 +5,7 @@ from functools import partial
 from typing import Any
 from weakref import WeakKeyDictionary, WeakSet
 
-from flask import Flask, Request, Response, current_app, has_request_context
+from flask import Flask, Request, Response, after_this_request, current_app, has_request_context
 
 from dd_pa import Emitter, Identity, Settings
 from dd_pa.browser import is_personal, unknown_visitor
@@ -30,6 +30,7 @@ class AppState:
         self._refused: WeakSet[Request] = WeakSet()
         self._personal: WeakSet[Request] = WeakSet()
         self._streaming: WeakSet[Request] = WeakSet()
+        self._answered: WeakSet[Request] = WeakSet()
 
     @classmethod
     def of(cls, app: Flask) -> AppState | None:
@@ -44,7 +45,8 @@ class AppState:
         context = request_context()
         if any(app.extensions.get("dd_pa") is not self for app in (context.app, current_app)):
             return None
-        return RequestIdentity(context.app, context.request, self.emitter.settings)
+        is_answered = context.request in self._answered
+        return RequestIdentity(context.app, context.request, self.emitter.settings, is_answered=is_answered)
 
     def expect(self, declared: DeclaredEvent) -> Callable[[], None]:
         """Return what a view calls when it has returned, so that `declared` is fired at the end of the request."""
@@ -55,6 +57,16 @@ class AppState:
     def at_end(self, fire: AtEnd) -> None:
         """Call `fire` when the current request has ended, unless it fails or is refused."""
         self._expected.setdefault(_request(), []).append(fire)
+        if self.emitter.settings.session_fallback:
+            after_this_request(self._give_session)
+
+    def _give_session(self, response: Response) -> Response:
+        """Put an id into the session while it can still be saved; what waits for the end is fired after that."""
+        will_fire = _request() in self._expected and _request() not in self._refused
+        source = self.identity() if will_fire and response.status_code < 400 else None
+        if source is not None and self.emitter.consent() is not False:
+            _ = source.session
+        return response
 
     def page_identity(self) -> Identity:
         """Return the ids for a page of the current request, whose answer is then private.
@@ -83,6 +95,7 @@ class AppState:
             keep_private(response)
         if response.is_streamed:
             self._streaming.add(current)
+        self._answered.add(current)
         expected = self._expected.pop(current, [])
         if current in self._refused:
             return

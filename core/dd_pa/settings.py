@@ -133,6 +133,9 @@ class Settings:
     rum_options: Mapping[str, Any] | None = field(default=None, hash=False)
     """More options of `DD_RUM.init()`, as JSON: `{"proxy": …, "allowedTracingUrls": […]}`."""
 
+    session_fallback: bool = False
+    """True: where there is no session of the browser SDK, `session.id` is a pseudonym of the framework's session."""
+
     def __post_init__(self) -> None:
         for key in ("before_send", "user_id", "account_id", "session_id", "consent"):
             self._set(key, checks.resolver(key.upper(), getattr(self, key)))
