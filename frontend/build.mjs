@@ -1,4 +1,5 @@
-// Builds static/vendor/vendor.js with its licence texts, and copies the two fonts with theirs.
+// Builds static/vendor/vendor.js with its licence texts, and copies what is used as it was published, with its licence:
+// two fonts, and Datadog's browser SDK for the example shops (version 7) and the browser tests (6 too).
 // `node build.mjs --check` builds nothing and fails when a committed file differs (CI).
 import { readFile, mkdir, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
@@ -7,12 +8,18 @@ import { build } from "esbuild";
 
 const here = dirname(fileURLToPath(import.meta.url));
 const modules = join(here, "node_modules");
-const target = join(here, "..", "core", "dd_pa", "emulator", "static");
-const fonts = {
-  "inter.woff2": "@fontsource-variable/inter/files/inter-latin-wght-normal.woff2",
-  "inter-OFL.txt": "@fontsource-variable/inter/LICENSE",
-  "jetbrains-mono.woff2": "@fontsource-variable/jetbrains-mono/files/jetbrains-mono-latin-wght-normal.woff2",
-  "jetbrains-mono-OFL.txt": "@fontsource-variable/jetbrains-mono/LICENSE",
+const root = join(here, "..");
+const page = "core/dd_pa/emulator/static";
+const shops = "example_project/look/static/look/vendor";
+const copies = {
+  [`${page}/fonts/inter.woff2`]: "@fontsource-variable/inter/files/inter-latin-wght-normal.woff2",
+  [`${page}/fonts/inter-OFL.txt`]: "@fontsource-variable/inter/LICENSE",
+  [`${page}/fonts/jetbrains-mono.woff2`]: "@fontsource-variable/jetbrains-mono/files/jetbrains-mono-latin-wght-normal.woff2",
+  [`${page}/fonts/jetbrains-mono-OFL.txt`]: "@fontsource-variable/jetbrains-mono/LICENSE",
+  [`${shops}/datadog-rum-v7.js`]: "@datadog/browser-rum/bundle/datadog-rum.js",
+  [`${shops}/datadog-rum-LICENSE.txt`]: "@datadog/browser-rum/LICENSE",
+  "tests/browser/sdk/datadog-rum-v6.js": "browser-rum-v6/bundle/datadog-rum.js",
+  "tests/browser/sdk/datadog-rum-LICENSE.txt": "browser-rum-v6/LICENSE",
 };
 
 async function bundle() {
@@ -40,14 +47,14 @@ async function licences() {
 }
 
 async function wanted() {
-  const files = { "vendor/vendor.js": await bundle(), "vendor/LICENSES.txt": await licences() };
-  for (const [name, source] of Object.entries(fonts)) files[`fonts/${name}`] = await readFile(join(modules, source));
+  const files = { [`${page}/vendor/vendor.js`]: await bundle(), [`${page}/vendor/LICENSES.txt`]: await licences() };
+  for (const [name, source] of Object.entries(copies)) files[name] = await readFile(join(modules, source));
   return files;
 }
 
 let stale = 0;
 for (const [name, bytes] of Object.entries(await wanted())) {
-  const path = join(target, name);
+  const path = join(root, name);
   if (process.argv.includes("--check")) {
     const same = await readFile(path).then((old) => old.equals(bytes), () => false);
     if (!same) console.error(`${name} differs from what \`make vendor\` builds`), stale++;

@@ -6,10 +6,13 @@
   const data = document.getElementById("dd-pa-rum");
   if (!sdk || !data) return; // a blocker took the SDK away
   const { init, user, account } = JSON.parse(data.textContent);
-  // Nobody is logged in: forget who was, where storeContextsAcrossPages kept them. Accounts came with SDK 6.4.
+  const options = { ...init, ...window.DD_PA_RUM_OPTIONS };
+  sdk.init(options);
+  // Where the SDK keeps people from page to page, it has to be told that nobody is logged in any more.
+  const forget = options.storeContextsAcrossPages;
   if (user) sdk.setUser(user);
-  else sdk.clearUser();
+  else if (forget) sdk.clearUser();
+  // Accounts came with version 6.4.
   if (account) sdk.setAccount?.(account);
-  else sdk.clearAccount?.();
-  sdk.init({ ...init, ...window.DD_PA_RUM_OPTIONS });
+  else if (forget) sdk.clearAccount?.();
 })();

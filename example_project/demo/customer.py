@@ -76,8 +76,8 @@ class Customer:
         """Do what the page's script does: keep the session's cookie, and learn the ids that it would be told."""
         if self.browser and self.browser.cookie not in self._client.cookies:
             self._client.cookies.set(self.browser.cookie, self.browser.value)
-        self.usr = self.page.rum.get("usr") or self.usr
-        self.account = self.page.rum.get("account") or self.account
+        self.usr = self.page.rum.get("user", {}).get("id") or self.usr
+        self.account = self.page.rum.get("account", {}).get("id") or self.account
 
     def __enter__(self) -> Self:
         return self

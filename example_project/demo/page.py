@@ -33,7 +33,7 @@ class Page(HTMLParser):
             self.forms.append(Form(given.get("action", "")))
         elif tag == "input" and self.forms and given.get("name"):
             self.forms[-1].fields[given["name"]] = given.get("value", "")
-        self._in_rum = tag == "script" and given.get("id") == "rum"
+        self._in_rum = tag == "script" and given.get("id") == "dd-pa-rum"
 
     def handle_data(self, data: str) -> None:
         if self._in_rum:

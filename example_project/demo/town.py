@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from example_project.demo import ports
 from example_project.demo.processes import DemoError, Server, Service, stop
@@ -44,7 +46,7 @@ def running(directory: Path, wanted: dict[str, int], say: Say) -> Iterator[Town]
     """Run a new town in a directory while the block lasts; `wanted` are the ports, 0 for any. Raises DemoError."""
     directory.mkdir(mode=0o700, parents=True, exist_ok=True)
     chosen = {name: choose(name, port, say) for name, port in wanted.items()}
-    env = environment(directory, intake=f"http://127.0.0.1:{chosen['emulator']}")
+    env = environment(directory, {name: f"http://127.0.0.1:{port}" for name, port in chosen.items()})
     prepare(env, directory)
     started: list[Server] = []
     try:
@@ -69,18 +71,25 @@ def choose(name: str, port: int, say: Say) -> int:
     return free
 
 
-def environment(directory: Path, intake: str) -> dict[str, str]:
+def environment(directory: Path, origins: Mapping[str, str]) -> dict[str, str]:
     """Return what the shops see: nothing of the caller's own Datadog settings, as the demo must send nothing there."""
     inherited = {key: value for key, value in os.environ.items() if not key.startswith(("DD_", "DJANGO_", "FLASK_"))}
     return {
         **inherited,
         "DD_API_KEY": "any-key-will-do-for-the-emulator",
-        "DD_PA_INTAKE_URL": intake,
+        "DD_PA_INTAKE_URL": origins["emulator"],
+        "DD_PA_CLIENT_TOKEN": "pub-any-token-will-do-for-the-emulator",
+        "DD_PA_RUM_OPTIONS": json.dumps(browser_sdk(origins)),
         "DD_PA_SPOOL_DIR": str(directory / "spool"),
         "DD_ENV": "demo",
         "SHOP_RUN_DIR": str(directory),
         "PYTHONUNBUFFERED": "1",
     }
+
+
+def browser_sdk(origins: Mapping[str, str]) -> dict[str, Any]:
+    """Return how the pages' SDK reaches the emulator, and which requests of theirs name the session in `baggage`."""
+    return {"proxy": f"{origins['emulator']}/rum", "allowedTracingUrls": [origins["django"], origins["flask"]]}
 
 
 def prepare(env: dict[str, str], directory: Path) -> None:

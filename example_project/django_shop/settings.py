@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 from example_project.run_directory import run_directory, secret_key
@@ -26,7 +25,6 @@ INSTALLED_APPS = [
     "example_project.django_shop.orders",
 ]
 MIDDLEWARE = [
-    "example_project.django_shop.customers.middleware.private_pages",
     "django.middleware.security.SecurityMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
@@ -37,11 +35,12 @@ MIDDLEWARE = [
     "dd_pa_django.middleware.ProductAnalyticsMiddleware",  # dd-pa
 ]
 
-# dd-pa. API_KEY, INTAKE_URL, ENV … come from the environment (DD_API_KEY, DD_PA_INTAKE_URL, DD_ENV), as in production.
+# dd-pa. API_KEY, CLIENT_TOKEN, INTAKE_URL … come from the environment (DD_API_KEY …), as in production.
 DD_PA = {
     "APPLICATION_ID": "6b1f2a64-5f0e-4c5b-9f7d-0d2c41c9a8e1",
     "SERVICE": "goods-shop",
     "ACCOUNT_ID": "example_project.django_shop.customers.analytics.company_of",
+    "RUM_SDK_URL": "/static/look/vendor/datadog-rum-v7.js",  # as npm has it; without this line, from Datadog
     "STRICT": True,  # an example should show its own mistakes
 }
 
@@ -57,7 +56,6 @@ TEMPLATES = [
                 "django.template.context_processors.request",
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
-                "example_project.django_shop.customers.analytics.browser",
                 "example_project.django_shop.orders.cart.in_cart",
             ]
         },
@@ -89,11 +87,6 @@ TIME_ZONE = "UTC"
 USE_TZ = True
 STATIC_URL = "/static/"
 STATICFILES_DIRS = [HERE.parent / "look" / "static"]
-
-# The browser SDK: the address of a bundle of @datadog/browser-rum, and its public client token. Without them a stand-in
-# keeps the session cookie.
-RUM_BUNDLE = os.environ.get("SHOP_RUM_BUNDLE", "")
-RUM_CLIENT_TOKEN = os.environ.get("SHOP_RUM_CLIENT_TOKEN", "")
 
 LOGGING = {
     "version": 1,

@@ -1,15 +1,13 @@
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Any
 
-from flask import Blueprint, Flask, Response, render_template
-from flask_login import current_user
+from flask import Blueprint, Flask, render_template
 from werkzeug.exceptions import HTTPException
 
 from example_project.flask_shop import billing, csrf, database, people, pricing, team
-from example_project.flask_shop.analytics import account_of, analytics, browser
+from example_project.flask_shop.analytics import account_of, analytics
 from example_project.run_directory import run_directory, secret_key
 
 
@@ -22,12 +20,11 @@ def create_app() -> Flask:
         SESSION_COOKIE_NAME="plans_session",
         SESSION_COOKIE_SAMESITE="Lax",
         MAX_CONTENT_LENGTH=64 * 1024,
-        RUM_BUNDLE=os.environ.get("SHOP_RUM_BUNDLE", ""),
-        RUM_CLIENT_TOKEN=os.environ.get("SHOP_RUM_CLIENT_TOKEN", ""),
-        # dd-pa. API_KEY, INTAKE_URL, ENV … come from the environment, as in production.
+        # dd-pa. API_KEY, CLIENT_TOKEN, INTAKE_URL … come from the environment, as in production.
         DD_PA_APPLICATION_ID="6b1f2a64-5f0e-4c5b-9f7d-0d2c41c9a8e1",
         DD_PA_SERVICE="plans-shop",
         DD_PA_ACCOUNT_ID=account_of,
+        DD_PA_RUM_SDK_URL="/look/vendor/datadog-rum-v7.js",  # as npm has it; without this line, from Datadog
         DD_PA_STRICT=True,  # an example should show its own mistakes
     )
     look = Path(__file__).parent.parent / "look" / "static" / "look"
@@ -38,24 +35,13 @@ def create_app() -> Flask:
     csrf.init_app(app)
     people.logins.init_app(app)
     analytics.init_app(app)
-    app.context_processor(browser)
     app.add_template_filter(euros)
-    app.after_request(keep_private)
     app.register_error_handler(HTTPException, explain)
     return app
 
 
 def euros(cents: int) -> str:
     return f"€{cents / 100:,.2f}"
-
-
-def keep_private(response: Response) -> Response:
-    """Keep pages out of every cache that depend on who looks: they carry the user's id."""
-    if response.mimetype == "text/html" and current_user.is_authenticated:
-        response.cache_control.private = True
-        response.cache_control.no_store = True
-        response.vary.add("Cookie")
-    return response
 
 
 def explain(error: HTTPException) -> Any:
