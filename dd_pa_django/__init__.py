@@ -6,7 +6,7 @@ Importing this needs no configured settings, loads no model and starts nothing.
 from __future__ import annotations
 
 from dd_pa_django.decorators import tracked
-from dd_pa_django.emitter import get_emitter
+from dd_pa_django.emitter import find_emitter, get_emitter
 from dd_pa_django.tracking import atrack, track
 
-__all__ = ["atrack", "get_emitter", "track", "tracked"]
+__all__ = ["atrack", "find_emitter", "get_emitter", "track", "tracked"]

@@ -20,9 +20,19 @@ def load_settings(mapping: object = None, *, defaults: Mapping[str, object] | No
         raise ImproperlyConfigured(f"DD_PA: must be a dict, not {type(mapping).__name__}")
     try:
         return Settings.from_mapping(
-            mapping, environ=os.environ, defaults={"STRICT": settings.DEBUG, **(defaults or {})}, label="DD_PA['{}']"
+            mapping,
+            environ=os.environ,
+            defaults={"STRICT": settings.DEBUG, **_job_secrets(), **(defaults or {})},
+            label="DD_PA['{}']",
         )
     except SettingsError as error:
         problem = error.with_traceback(None)
         del mapping  # its key must not be among the local variables that Django's debug page shows
         raise ImproperlyConfigured(str(problem)) from problem
+
+
+def _job_secrets() -> dict[str, object]:
+    try:
+        return {"JOB_SECRET": settings.SECRET_KEY, "JOB_SECRET_FALLBACKS": settings.SECRET_KEY_FALLBACKS}
+    except ImproperlyConfigured:  # none: some commands run without
+        return {}

@@ -77,8 +77,16 @@ def get_emitter() -> Emitter:
     return slot.get()
 
 
+def find_emitter() -> Emitter | None:
+    """Return this process's emitter, or None if `DD_PA` is wrong: logged once, raised in DEBUG.
+
+    For what must not fail for want of analytics, such as a worker's tasks.
+    """
+    return slot.find()
+
+
 def _forget_emitter(*, setting: str, **kwargs: Any) -> None:
-    if setting in ("DD_PA", "DEBUG"):
+    if setting in ("DD_PA", "DEBUG", "SECRET_KEY", "SECRET_KEY_FALLBACKS"):
         slot.reset()
 
 

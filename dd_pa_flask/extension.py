@@ -181,6 +181,10 @@ def _settings(app: Flask) -> Settings:
     return Settings.from_mapping(
         app.config.get_namespace("DD_PA_", lowercase=False),
         environ=os.environ,
-        defaults={"STRICT": app.debug or app.testing},
+        defaults={
+            "STRICT": app.debug or app.testing,
+            "JOB_SECRET": app.config.get("SECRET_KEY"),
+            "JOB_SECRET_FALLBACKS": app.config.get("SECRET_KEY_FALLBACKS") or (),
+        },
         label="DD_PA_{}",
     )

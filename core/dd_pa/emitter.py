@@ -10,6 +10,7 @@ from dd_pa.capture.event import Event, EventDraft, shown_name
 from dd_pa.capture.identity import Id, Identity, IdentityCallable
 from dd_pa.capture.linking import DENIED, ConsentUnknownError, Linker
 from dd_pa.delivery.gate import RetryPolicy
+from dd_pa.delivery.ledger import LostIdentityReason
 from dd_pa.delivery.stats import Stats
 from dd_pa.delivery.transport import Transport
 from dd_pa.delivery.warmup import warm_up
@@ -36,6 +37,7 @@ class Emitter:
     ) -> None:
         self.settings = settings
         self._linker = Linker(identity, strict=settings.strict, asks_consent=settings.asks_consent)
+        self._lenient_linker = Linker(identity, strict=False, asks_consent=settings.asks_consent)
         self._before_send = settings.before_send if callable(settings.before_send) else None
         self._transport = transport
         self._retry = retry or RetryPolicy()
@@ -122,18 +124,26 @@ class Emitter:
     def _say_consent_failed(self, error: ConsentUnknownError) -> None:
         self._pipeline.ledger.say("consent", "CONSENT failed, so events are dropped: %s", error)
 
-    def identity(self) -> Identity:
-        """Return the ids that an event tracked now would carry, for a page that tells them to the browser SDK.
+    def identity(self, *, lenient: bool = False) -> Identity:
+        """Return whom an event tracked now would be linked to: for a page that tells the browser SDK, or for a job.
 
-        Looks them up as `track()` does. One that cannot be found is left out; in strict mode the reason is raised.
-        Without consent there are none, and `consent` is False.
+        Looks the ids up as `track()` does, so it may query the database; empty outside of a request and of an
+        `identify()` block. An id that cannot be found is left out; in strict mode the reason is raised, unless
+        `lenient`. Without consent there are none, and `consent` is False.
         """
         ledger = self._pipeline.ledger
+        linker = self._lenient_linker if lenient else self._linker
         try:
-            return self._linker.link(None, None, None, lambda problem: ledger.say("identity", "no id: %.200r", problem))
+            found = linker.link(None, None, None, lambda problem: ledger.say("identity", "no id: %.200r", problem))
+            consent = linker.consent()
         except ConsentUnknownError as error:
             self._say_consent_failed(error)
             return DENIED
+        return Identity(usr=found.usr, account=found.account, session=found.session, consent=consent)
+
+    def count_lost_identity(self, reason: LostIdentityReason) -> None:
+        """Count that a job runs for nobody, or for somebody without a session; said in the log once a minute."""
+        self._pipeline.ledger.count_lost_identity(reason)
 
     def drop_invalid(self, name: str, error: Exception) -> None:
         """Count an event that could not be made because of `error`; raise that in strict mode.

@@ -152,6 +152,7 @@ class Pipeline:
             rejected=ledger.rejected,
             repaired=ledger.repaired,
             dropped=dropped,
+            lost_identities=dict(ledger.lost_identities),
             pending=pending,
             spool_bytes=self._store.bytes,
             oldest_pending_age=None if oldest is None else max(0.0, time.time() - oldest / 1000),

@@ -5,7 +5,7 @@ Where the values come from (a Django dict, Flask's config, the environment) is t
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, Self
 
@@ -136,6 +136,13 @@ class Settings:
     session_fallback: bool = False
     """True: where there is no session of the browser SDK, `session.id` is a pseudonym of the framework's session."""
 
+    job_secret: str | bytes | Secret | None = field(default=None, repr=False)
+    """Secret that signs the identity sent along with jobs. Django and Flask default it to their `SECRET_KEY`."""
+
+    job_secret_fallbacks: str | Sequence[str | bytes | Secret] = field(default=(), repr=False)
+    """Former secrets, accepted from jobs that were queued before a change; in one text separated by commas.
+    Django and Flask default them to their `SECRET_KEY_FALLBACKS`."""
+
     def __post_init__(self) -> None:
         for key in ("before_send", "user_id", "account_id", "session_id", "consent"):
             self._set(key, checks.resolver(key.upper(), getattr(self, key)))
@@ -146,6 +153,8 @@ class Settings:
         settings_rum.sdk(self)
         secret = checks.masked(self.api_key)
         self._set("api_key", secret)
+        self._set("job_secret", checks.job_secret("JOB_SECRET", self.job_secret))
+        self._set("job_secret_fallbacks", checks.job_secret_fallbacks(self.job_secret_fallbacks))
         if not self.enabled:
             return
         self._set("application_id", checks.application_id(self.application_id))
@@ -165,6 +174,11 @@ class Settings:
     def reveal_api_key(self) -> str:
         """Return the API key in clear; for the one place that puts it into a header."""
         return self.api_key.reveal() if isinstance(self.api_key, Secret) else ""
+
+    def reveal_job_secrets(self) -> list[str]:
+        """Return the secrets of jobs in clear, the one that signs first; empty without one."""
+        secrets = (self.job_secret, *self.job_secret_fallbacks) if self.job_secret else ()
+        return [secret.reveal() for secret in secrets if isinstance(secret, Secret)]
 
     @classmethod
     def from_mapping(

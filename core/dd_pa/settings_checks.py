@@ -41,6 +41,26 @@ def masked(value: str | Secret | None) -> Secret | None:
     return Secret(value) if isinstance(value, str) else value
 
 
+def job_secret(key: str, value: object) -> Secret | None:
+    if isinstance(value, bytes):
+        value = value.decode("utf-8", "surrogateescape")
+    if value is not None and not isinstance(value, (str, Secret)):
+        raise SettingsError(key, f"must be a text or bytes, not {type(value).__name__}")
+    secret = masked(value)
+    if secret is not None and secret.reveal() == str(secret):
+        raise SettingsError(key, "is the mask of a secret; settings that were copied or pickled lose it")
+    return secret if secret and secret.reveal() else None
+
+
+def job_secret_fallbacks(values: object) -> tuple[Secret, ...]:
+    if isinstance(values, str):  # the environment knows no lists
+        values = values.split(",")
+    if not isinstance(values, (list, tuple)):
+        raise SettingsError("JOB_SECRET_FALLBACKS", f"must be a list, not {type(values).__name__}")
+    secrets = (job_secret("JOB_SECRET_FALLBACKS", value) for value in values)
+    return tuple(secret for secret in secrets if secret)
+
+
 def api_key(key: Secret | None) -> Secret:
     # The key in clear is never put into a local variable, because error reports show those.
     if key is not None and key.reveal().endswith("\n"):

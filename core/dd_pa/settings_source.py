@@ -96,8 +96,9 @@ _WRONG_TYPE = {bool: "must be true or false", int: "must be a whole number", flo
 
 
 def _types() -> dict[str, Any]:
-    hints = get_type_hints(Settings)
-    special = dict.fromkeys(("API_KEY", "OVERFLOW", "DELIVERY"), str)
+    hints: dict[str, Any] = get_type_hints(Settings)
+    special: dict[str, Any] = dict.fromkeys(("API_KEY", "OVERFLOW", "DELIVERY"), str)
+    special |= {"JOB_SECRET": Any, "JOB_SECRET_FALLBACKS": Any}  # a text or bytes, which the settings look at
     return {item.name.upper(): hints[item.name] for item in fields(Settings)} | special
 
 

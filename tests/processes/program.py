@@ -141,3 +141,21 @@ class Stage:
     def names(self) -> Counter[str]:
         """The events at the intake by name, as often as they came."""
         return Counter(body["event"]["name"] for body in self.emulator.events)
+
+
+OTHERS = ("DD_", "DJANGO_", "GUNICORN_", "WEB_CONCURRENCY", "PYTHONDEVMODE", "COVERAGE_")
+
+
+def make_stage_for(emulator: Emulator, url: str, tmp_path: Path, *, durable: bool) -> Stage:
+    """Return a stage for an intake that runs already; its programs know nothing of this process's environment."""
+    env = {key: value for key, value in os.environ.items() if not key.startswith(OTHERS)}
+    env |= {
+        "DD_API_KEY": "0123456789abcdef0123456789abcdef",
+        "DD_PA_APPLICATION_ID": "shop",
+        "DD_PA_INTAKE_URL": url,
+        "DD_PA_SHUTDOWN_TIMEOUT": "20",
+        "PYTHONPATH": os.pathsep.join(str(path) for path in (Path.cwd() / "core", Path.cwd())),
+        "PYTHONUNBUFFERED": "1",
+    }
+    env["DD_PA_SPOOL_DIR"] = str(tmp_path / "spool") if durable else "none"
+    return Stage(emulator=emulator, url=url, env=env, durable=durable, tmp_path=tmp_path)

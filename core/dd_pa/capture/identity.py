@@ -90,6 +90,16 @@ def identify(
         _bound.set(outer)
 
 
+def rebind_identity(identity: Identity | None) -> Identity | None:
+    """Put an identity in force as `identify()` would; return what was, to be put back in the same thread or task.
+
+    For a job whose beginning and end are two calls.
+    """
+    before = _bound.get()
+    _bound.set(identity)
+    return before
+
+
 def as_id(path: str, value: object) -> str:
     """Return an id as the text that goes on the wire; raise `EventError` naming `path` if it cannot be one."""
     if type(value) is str and 0 < len(value) <= ID_LIMIT and value.isprintable():

@@ -21,6 +21,16 @@ DropReason = Literal[
     "invalid", "consent", "unlinked", "before_send", "overflow", "expired", "shutdown", "closed", "damaged"
 ]
 
+LostIdentityReason = Literal["forged", "expired", "session_over", "too_long", "no_secret"]
+
+_WHY_LOST: dict[LostIdentityReason, str] = {
+    "forged": "its header was not signed with our secret for this very job",
+    "expired": "it was queued more than MAX_AGE seconds ago",
+    "session_over": "it was queued 4 hours ago, and no browser session lasts longer; user and account are kept",
+    "too_long": "an id was left out of its header, which can hold 1 KiB",
+    "no_secret": "nothing to sign its header with; set JOB_SECRET",
+}
+
 _MEANING: dict[str, str] = {
     "invalid": "it cannot be sent as it was given; set STRICT to see where",
     "unlinked": "no login, no identify() block, and no live session of the browser SDK to link it to",
@@ -45,6 +55,7 @@ class Ledger:
         self.rejected = 0
         self.repaired = 0
         self.dropped: Counter[str] = Counter()
+        self.lost_identities: Counter[str] = Counter()
         self.last_error: str | None = None
 
     def count_delivered(self, event: Event) -> None:
@@ -74,6 +85,12 @@ class Ledger:
         if reason in _MEANING:
             so_far, shown = self.dropped[reason], shown_name(name)
             self.say(reason, "event %s dropped (%s, %d so far): %s", shown, reason, so_far, _MEANING[reason])
+
+    def count_lost_identity(self, reason: LostIdentityReason) -> None:
+        with self._lock:
+            self.lost_identities[reason] += 1
+        so_far = self.lost_identities[reason]
+        self.say(f"identity {reason}", "a job lacks identity (%s, %d so far): %s", reason, so_far, _WHY_LOST[reason])
 
     def say(self, about: str, message: str, *values: object) -> None:
         """Log a warning, unless one about the same thing was logged within the interval."""

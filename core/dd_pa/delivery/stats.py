@@ -28,6 +28,9 @@ class Stats:
     dropped: Mapping[str, int]
     """Events given up, by reason."""
 
+    lost_identities: Mapping[str, int]
+    """Jobs that ran without the identity, or the session, of the request that queued them, by reason."""
+
     pending: int
     """Events that wait, or are on their way."""
 

@@ -1,0 +1,128 @@
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+
+import msgspec
+
+from dd_pa.capture.identity import Identity, rebind_identity
+from dd_pa.emitter import Emitter
+from dd_pa.jobs.header import MAX_HEADER, Carried, Seal
+
+HEADER = "dd_pa_identity"
+"""Name of the header, of the message option or of the entry of a job's metadata."""
+
+SESSION_LASTS = 4 * 3600
+"""Seconds after which no job claims the browser session of the request that queued it. Datadog ends a session 4 hours
+after it began, and the server knows only when it read the id."""
+
+EmitterOrGetter = Emitter | Callable[[], Emitter | None]
+"""An emitter, or what returns it when a job is queued or run (None: there is none, which is no error)."""
+
+_restored: ContextVar[Carried | None] = ContextVar("dd_pa_carried", default=None)
+"""What the job that runs here was sent with."""
+
+Before = tuple[Identity | None, Carried | None]
+"""What was in force before a job began."""
+
+
+class IdentityCarrier:
+    """Writes the header of a job that is queued, and restores the identity when the job runs.
+
+    The same on both sides; thread-safe. Nothing of it raises for want of an identity: what is lost is counted.
+    """
+
+    def __init__(self, emitter: EmitterOrGetter, *, clock: Callable[[], float] = time.time) -> None:
+        self._emitter = emitter
+        self._clock = clock
+
+    def header(self, task: str, job_id: str, present: object = None) -> str | None:
+        """Return the header for a job, or None if nobody is known whom it is for.
+
+        `present` is the header that the message has already: kept if it was written for this very job, as a retry's.
+        Looks up the identity as `track()` does, so it may query the database for the user.
+        """
+        emitter = self._find()
+        if emitter is None:
+            return None
+        seal = _seal(emitter)
+        if isinstance(present, str) and seal.read(present, task, job_id) is not None:
+            return present
+        identity = emitter.identity(lenient=True)
+        if identity == Identity():
+            return None
+        if not seal:
+            emitter.count_lost_identity("no_secret")
+            return None
+        return self._written(emitter, seal, identity, task, job_id)
+
+    def _written(self, emitter: Emitter, seal: Seal, identity: Identity, task: str, job_id: str) -> str:
+        restored = _restored.get()
+        # A job that queues another passes on the age of what it was given: nothing gets younger by being forwarded.
+        carried = Carried.of(identity, int(self._clock()) if restored is None else restored.read_at)
+        header = seal.write(carried, task, job_id)
+        while len(header.encode()) > MAX_HEADER:
+            emitter.count_lost_identity("too_long")
+            carried = _without_longest(carried)
+            header = seal.write(carried, task, job_id)
+        return header
+
+    def begin(self, header: object, task: str, job_id: str) -> Before | None:
+        """Put the identity of a header in force, for the thread or task that runs the job; None if there is none.
+
+        What is returned goes to `end()`, in the same thread or task.
+        """
+        emitter = self._find()
+        if emitter is None or not isinstance(header, str):
+            return None
+        carried = self._read(emitter, header, task, job_id)
+        if carried is None:
+            return None
+        before = (rebind_identity(carried.identity), _restored.get())
+        _restored.set(carried)
+        return before
+
+    def _read(self, emitter: Emitter, header: str, task: str, job_id: str) -> Carried | None:
+        carried = _seal(emitter).read(header, task, job_id)
+        if carried is None:
+            emitter.count_lost_identity("forged")
+            return None
+        age = self._clock() - carried.read_at
+        if age > emitter.settings.max_age:
+            emitter.count_lost_identity("expired")
+            return None
+        if carried.session is not None and age >= SESSION_LASTS:
+            emitter.count_lost_identity("session_over")
+            return msgspec.structs.replace(carried, session=None)
+        return carried
+
+    def end(self, before: Before | None) -> None:
+        """Put back what was in force before `begin()`."""
+        if before is not None:
+            rebind_identity(before[0])
+            _restored.set(before[1])
+
+    @contextmanager
+    def restored(self, header: object, task: str, job_id: str) -> Iterator[None]:
+        """Run a block as the job of a header: for code between a queue and its jobs that we have no integration for."""
+        before = self.begin(header, task, job_id)
+        try:
+            yield
+        finally:
+            self.end(before)
+
+    def _find(self) -> Emitter | None:
+        emitter = self._emitter if isinstance(self._emitter, Emitter) else self._emitter()
+        return emitter if emitter is not None and emitter.settings.enabled else None
+
+
+def _seal(emitter: Emitter) -> Seal:
+    return Seal(emitter.settings.reveal_job_secrets())
+
+
+def _without_longest(carried: Carried) -> Carried:
+    ids = {"usr": carried.usr, "account": carried.account, "session": carried.session}
+    longest = max(ids, key=lambda name: len((ids[name] or "").encode()))
+    return msgspec.structs.replace(carried, **{longest: None})
