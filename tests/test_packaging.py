@@ -115,11 +115,11 @@ def bare(installed: Path, tmp_path_factory: pytest.TempPathFactory) -> Site:
 
 @pytest.fixture(scope="session")
 def full(installed: Path, tmp_path_factory: pytest.TempPathFactory) -> Site:
-    """`pip install dd-pa[django,flask,cli,emulator,fast]`."""
-    return Site(installed, tmp_path_factory.mktemp("full"), "django", "flask", "cli", "emulator", "fast")
+    """`pip install dd-pa[django,flask,cli,emulator,fast,query]`."""
+    return Site(installed, tmp_path_factory.mktemp("full"), "django", "flask", "cli", "emulator", "fast", "query")
 
 
-@pytest.mark.parametrize("package", [*SOURCES, "dd_pa.emulator"])
+@pytest.mark.parametrize("package", [*SOURCES, "dd_pa.emulator", "dd_pa.query"])
 def test_all_is_sorted_complete_and_importable(package: str) -> None:
     """What an `__init__` imports is what it offers, in the order of the alphabet."""
     module = importlib.import_module(package)
@@ -182,7 +182,7 @@ def test_the_metadata(installed: Path) -> None:
         ">=3.11",
         "Apache-2.0",
     )
-    assert sorted(metadata.get_all("Provides-Extra", [])) == ["cli", "django", "emulator", "fast", "flask"]
+    assert sorted(metadata.get_all("Provides-Extra", [])) == ["cli", "django", "emulator", "fast", "flask", "query"]
     assert sorted(
         Requirement(line).name for line in metadata.get_all("Requires-Dist", []) if "extra ==" not in line
     ) == ["blinker", "httpx", "msgspec", "platformdirs"]
@@ -207,6 +207,9 @@ FRAMEWORKS = {
     "rest_framework",
     "flask_login",
     "pyreqwest",
+    "tenacity",
+    "pandas",
+    "polars",
 }
 
 
@@ -217,6 +220,7 @@ FRAMEWORKS = {
         pytest.param("dd_pa_django", {"django"}, id="django"),
         pytest.param("dd_pa_flask", {"flask", "werkzeug"}, id="flask"),
         pytest.param("dd_pa.emulator", {"starlette", "lark"}, id="emulator"),
+        pytest.param("dd_pa.query", set(), id="query"),
     ],
 )
 def test_importing_does_nothing_but_define(package: str, wanted: set[str], full: Site) -> None:

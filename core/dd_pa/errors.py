@@ -2,7 +2,13 @@
 
 ProductAnalyticsError
 ├── SettingsError      a setting is missing, unknown or wrong: fix it and start again
-└── EventError         an event cannot be sent as it was given: fix the call (raised in strict mode only)
+├── EventError         an event cannot be sent as it was given: fix the call (raised in strict mode only)
+└── QueryError         a query was not answered
+    ├── BadQueryError          not understood (400): fix the query
+    ├── QueryForbiddenError    the keys are wrong, or may not read (401, 403)
+    ├── QueryRateLimitError    too many queries (429): try again after `reset` seconds
+    ├── QueryTimeoutError      no answer, or no complete one, before the deadline: try again, or ask for less
+    └── QueryUnavailableError  the network or Datadog failed (5xx), several times
 """
 
 from __future__ import annotations
@@ -28,3 +34,34 @@ class EventError(ProductAnalyticsError, ValueError):
         super().__init__(f"{path}: {problem}" if path else problem)
         self.path = path
         self.problem = problem
+
+
+class QueryError(ProductAnalyticsError):
+    """A query was not answered; `words` are Datadog's own, without our keys and cut."""
+
+    def __init__(self, problem: str, *, status: int | None = None, words: tuple[str, ...] = ()) -> None:
+        super().__init__(": ".join((problem, *words)))
+        self.status = status
+        self.words = words
+
+
+class BadQueryError(QueryError, ValueError):
+    """Datadog did not understand the query."""
+
+
+class QueryForbiddenError(QueryError):
+    """The keys are wrong, or lack the permission `rum_apps_read`."""
+
+
+class QueryRateLimitError(QueryError):
+    """Datadog answers no more queries for `reset` seconds (None if it did not say), beyond the deadline."""
+
+    reset: float | None = None
+
+
+class QueryTimeoutError(QueryError):
+    """There was no complete answer before the deadline."""
+
+
+class QueryUnavailableError(QueryError):
+    """The network or Datadog failed, several times."""

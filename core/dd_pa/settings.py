@@ -142,6 +142,14 @@ class Settings:
     job_secret_fallbacks: str | Sequence[str | bytes | Secret] = field(default=(), repr=False)
     """Former secrets, accepted from jobs that were queued before a change; in one text separated by commas.
     Django and Flask default them to their `SECRET_KEY_FALLBACKS`."""
+    api_url: str | None = None
+    """Origin that answers queries; unset, `INTAKE_URL` where that is on this machine (the emulator), else the site."""
+
+    app_key: str | Secret | None = field(default=None, repr=False)
+    """Datadog application key with the permission `rum_apps_read`; for queries only. Kept as a `Secret`."""
+
+    bearer_token: str | Secret | None = field(default=None, repr=False)
+    """Access token to send with queries instead of both keys. Kept as a `Secret`."""
 
     def __post_init__(self) -> None:
         for key in ("before_send", "user_id", "account_id", "session_id", "consent"):
@@ -155,11 +163,14 @@ class Settings:
         self._set("api_key", secret)
         self._set("job_secret", checks.job_secret("JOB_SECRET", self.job_secret))
         self._set("job_secret_fallbacks", checks.job_secret_fallbacks(self.job_secret_fallbacks))
+        self._set("app_key", checks.masked(self.app_key))
+        self._set("bearer_token", checks.masked(self.bearer_token))
         if not self.enabled:
             return
         self._set("application_id", checks.application_id(self.application_id))
         self._set("api_key", checks.api_key(secret))
         self._set("intake_url", checks.intake(self.intake_url, self.site))
+        self._set("api_url", checks.api(self.api_url, self.intake_url, self.site))
         checks.proxy(self.proxy)
         checks.ca_file(self.ca_file)
 
@@ -192,8 +203,9 @@ class Settings:
         """Make settings from upper-case keys (`{"APPLICATION_ID": …}`); texts are converted to the setting's type.
 
         A key that `mapping` leaves out is taken from `environ` when one is given (`DD_PA_<KEY>`, and `DD_API_KEY`,
-        `DD_SITE`, `DD_SERVICE`, `DD_ENV`, `DD_VERSION` as Datadog's other libraries read them), then from `defaults`.
-        `label` is how the keys are written in errors: `"DD_PA['{}']"`. Raises `SettingsError`.
+        `DD_SITE`, `DD_SERVICE`, `DD_ENV`, `DD_VERSION`, `DD_APP_KEY`, `DD_BEARER_TOKEN` as Datadog's other libraries
+        read them), then from `defaults`. `label` is how the keys are written in errors: `"DD_PA['{}']"`.
+        Raises `SettingsError`.
         """
         from dd_pa.settings_source import read  # noqa: PLC0415 - the source needs this class
 

@@ -62,41 +62,70 @@ def job_secret_fallbacks(values: object) -> tuple[Secret, ...]:
 
 
 def api_key(key: Secret | None) -> Secret:
-    # The key in clear is never put into a local variable, because error reports show those.
-    if key is not None and key.reveal().endswith("\n"):
-        logger.warning("API_KEY ends in a newline, as a mounted secret often does; it is left out")
-        key = Secret(key.reveal().removesuffix("\n").removesuffix("\r"))
     if key is None or not key.reveal():
         raise SettingsError("API_KEY", "is missing; set a Datadog API key (any text will do for the emulator)")
+    return clean("API_KEY", key)
+
+
+def clean(name: str, key: Secret) -> Secret:
+    """Return a key without the newline at its end. Raises where it cannot be put into a header."""
+    # The key in clear is never put into a local variable, because error reports show those.
+    if key.reveal().endswith("\n"):
+        logger.warning("%s ends in a newline, as a mounted secret often does; it is left out", name)
+        key = Secret(key.reveal().removesuffix("\n").removesuffix("\r"))
     if not _VISIBLE_ASCII.fullmatch(key.reveal()):
-        raise SettingsError("API_KEY", "has a blank, control or non-ASCII character; paste the key again")
+        raise SettingsError(name, "has a blank, control or non-ASCII character; paste the key again")
     if _CLIENT_TOKEN.fullmatch(key.reveal()):
-        raise SettingsError("API_KEY", "is the browser's client token (CLIENT_TOKEN); set a Datadog API key")
+        raise SettingsError(name, "is the browser's client token (CLIENT_TOKEN); set a Datadog API key")
     if key.reveal() == str(key):
-        raise SettingsError(
-            "API_KEY", "is the mask of a key, not the key; settings that were copied or pickled lose it"
-        )
+        raise SettingsError(name, "is the mask of a key, not the key; settings that were copied or pickled lose it")
     return key
 
 
 def intake(url: str | None, site: str) -> str:
-    if url is None:
-        try:
-            return sites.intake_url(site)
-        except ValueError as error:
-            raise SettingsError("SITE", str(error)) from None
-    parts = split_url("INTAKE_URL", url)
+    if url is not None:
+        return _origin("INTAKE_URL", url)
+    try:
+        return sites.intake_url(site)
+    except ValueError as error:
+        raise SettingsError("SITE", str(error)) from None
+
+
+def api(url: str | None, intake_url: str | None, site: str) -> str:
+    """Return the origin that answers queries.
+
+    An intake on this machine is taken for the emulator, which answers too; a relay elsewhere need not.
+    """
+    if url is not None:
+        return _origin("API_URL", url)
+    if intake_url is not None:
+        origin = _origin("INTAKE_URL", intake_url)
+        if is_local(origin):
+            return origin
+    try:
+        return sites.api_url(site)
+    except ValueError as error:
+        raise SettingsError("SITE", str(error)) from None
+
+
+def _origin(key: str, url: str) -> str:
+    parts = split_url(key, url)
     if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise SettingsError("INTAKE_URL", f"is not an http(s) address; {_ORIGIN_FIX}")
+        raise SettingsError(key, f"is not an http(s) address; {_ORIGIN_FIX}")
     if "@" in parts.netloc or parts.path not in ("", "/") or parts.query or parts.fragment:
-        raise SettingsError("INTAKE_URL", f"must have no user, path, query or fragment; {_ORIGIN_FIX}")
+        raise SettingsError(key, f"must have no user, path, query or fragment; {_ORIGIN_FIX}")
     host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
     origin = host if parts.port is None else f"{host}:{parts.port}"
     if not _HOST.fullmatch(parts.hostname) or origin != parts.netloc.lower().removesuffix(":"):
-        raise SettingsError("INTAKE_URL", f"has no valid host name; {_ORIGIN_FIX}")
+        raise SettingsError(key, f"has no valid host name; {_ORIGIN_FIX}")
     if parts.scheme == "http" and not is_loopback(parts.hostname):
-        raise SettingsError("INTAKE_URL", "would send the API key in clear; use https, or http on this machine only")
+        raise SettingsError(key, "would send the API key in clear; use https, or http on this machine only")
     return f"{parts.scheme}://{origin}"
+
+
+def is_local(origin: str) -> bool:
+    """Tell whether an origin is on this machine."""
+    return is_loopback(urlsplit(origin).hostname or "")
 
 
 def split_url(key: str, url: str) -> SplitResult:

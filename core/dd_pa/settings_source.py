@@ -23,6 +23,8 @@ SHARED_VARIABLES = {
     "SERVICE": "DD_SERVICE",
     "ENV": "DD_ENV",
     "VERSION": "DD_VERSION",
+    "APP_KEY": "DD_APP_KEY",
+    "BEARER_TOKEN": "DD_BEARER_TOKEN",
 }
 """Settings that Datadog's other libraries read too, by the name they read."""
 
@@ -97,7 +99,7 @@ _WRONG_TYPE = {bool: "must be true or false", int: "must be a whole number", flo
 
 def _types() -> dict[str, Any]:
     hints: dict[str, Any] = get_type_hints(Settings)
-    special: dict[str, Any] = dict.fromkeys(("API_KEY", "OVERFLOW", "DELIVERY"), str)
+    special: dict[str, Any] = dict.fromkeys(("API_KEY", "APP_KEY", "BEARER_TOKEN", "OVERFLOW", "DELIVERY"), str)
     special |= {"JOB_SECRET": Any, "JOB_SECRET_FALLBACKS": Any}  # a text or bytes, which the settings look at
     return {item.name.upper(): hints[item.name] for item in fields(Settings)} | special
 

@@ -1,4 +1,4 @@
-"""Where each Datadog site takes Product Analytics server events.
+"""Where each Datadog site takes Product Analytics server events, and where it answers queries.
 
 The hosts are the dash form of Datadog's own OpenAPI description of `POST /api/v2/prodlytics` (datadog-api-client
 2.62.0, which withdrew the dot form in 2026-03); the same description says which sites have no such intake.
@@ -25,3 +25,11 @@ def intake_url(site: str) -> str:
         raise ValueError(f"Datadog takes no Product Analytics server events on {site}; set ENABLED to false there")
     known = ", ".join(INTAKE_HOSTS)
     raise ValueError(f"{site[:100]!r} is not a Datadog site with Product Analytics; use one of {known}")
+
+
+def api_url(site: str) -> str:
+    """Return the origin of a Datadog site's API; raise `ValueError` for a site that Datadog does not have."""
+    if site in INTAKE_HOSTS or site in WITHOUT_INTAKE:
+        return f"https://api.{site}"
+    known = ", ".join((*INTAKE_HOSTS, *WITHOUT_INTAKE))
+    raise ValueError(f"{site[:100]!r} is not a Datadog site; use one of {known}")

@@ -21,6 +21,7 @@ import trustme
 from dd_pa import Emitter, RetryPolicy, Settings, Stats
 from dd_pa.delivery.transport import fast_transport, httpx_transport
 from dd_pa.emulator import Emulator
+from dd_pa.query import QueryClient, QueryError, events
 from tests.core.intakes import RawIntake, answer
 from tests.core.wire import APPLICATION_ID, settings
 
@@ -249,3 +250,34 @@ def test_error_reports_of_track_do_not_show_the_key() -> None:
     assert "emitter" in told
     assert KEY not in told
     assert KEY not in f"{emitter!r} {vars(emitter)!r} {emitter.stats()!r}"
+
+
+@pytest.mark.parametrize(
+    "handler",
+    [
+        pytest.param(answers(answer(403)), id="forbidden"),
+        pytest.param(answers(answer(429, retry_after=0)), id="limited"),
+        pytest.param(answers(answer(307, location="http://127.0.0.1:9/")), id="redirected"),
+        pytest.param(answers(b"HTTP/9.9 nonsense\r\n\r\n"), id="nonsense"),
+        pytest.param(answers(b""), id="closed"),
+        pytest.param(hang, id="hangs"),
+    ],
+)
+@pytest.mark.parametrize("secrets", [("api_key", "app_key"), ("bearer_token",)], ids=["keys", "token"])
+def test_no_answer_to_a_query_makes_anybody_tell_the_keys(
+    handler: Any, secrets: tuple[str, ...], log: Everything
+) -> None:
+    """Neither a log nor an error with the local variables of every frame; the keys did reach the API."""
+    intake = RawIntake(handler)
+    with intake.running() as url:
+        made = settings(intake_url=url, **dict.fromkeys(secrets, KEY))
+        client = QueryClient(made, deadline=1.0, timeout=0.3, sleep=lambda _: None)
+        with client, pytest.raises(QueryError) as caught:
+            client.run(events("x.y").count().last(days=1))
+
+    told = "".join(traceback.TracebackException.from_exception(caught.value, capture_locals=True).format())
+    assert intake.posts[0].head.count(KEY.encode()) == len(secrets)
+    assert "query" in told
+    assert KEY not in told
+    assert log.shown
+    assert not log.with_the_key()
