@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from dd_pa_django.decorators import tracked
 from dd_pa_django.emitter import find_emitter, get_emitter
+from dd_pa_django.model_events.declaration import track_model
+from dd_pa_django.model_events.queryset import TrackedQuerySet
 from dd_pa_django.tracking import atrack, track
 
-__all__ = ["atrack", "find_emitter", "get_emitter", "track", "tracked"]
+__all__ = ["TrackedQuerySet", "atrack", "find_emitter", "get_emitter", "track", "track_model", "tracked"]

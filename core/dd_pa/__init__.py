@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dd_pa.capture.attributes import RESERVED as RESERVED_ATTRIBUTES
 from dd_pa.capture.consent import request_consent
 from dd_pa.capture.event import Event, EventDraft
 from dd_pa.capture.fallback import pseudonymous_session
@@ -14,6 +15,7 @@ from dd_pa.errors import EventError, ProductAnalyticsError, SettingsError
 from dd_pa.settings import Settings
 
 __all__ = [
+    "RESERVED_ATTRIBUTES",
     "Emitter",
     "Event",
     "EventDraft",

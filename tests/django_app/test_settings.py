@@ -211,5 +211,13 @@ def test_import_needs_no_settings_and_starts_nothing() -> None:
 
 def test_public_names() -> None:
     """Sorted, and all there."""
-    assert dd_pa_django.__all__ == ["atrack", "get_emitter", "track", "tracked"]
+    assert dd_pa_django.__all__ == [
+        "TrackedQuerySet",
+        "atrack",
+        "find_emitter",
+        "get_emitter",
+        "track",
+        "track_model",
+        "tracked",
+    ]
     assert all(hasattr(dd_pa_django, name) for name in dd_pa_django.__all__)

@@ -3,6 +3,7 @@ from __future__ import annotations
 from django.urls import path
 
 from tests.django_app import api, views
+from tests.django_app.orders import views as order_views
 
 FUNCTIONS = (
     "plain",
@@ -49,6 +50,8 @@ CLASSES = (
 urlpatterns = [path(f"{name}/", getattr(views, name)) for name in FUNCTIONS]
 urlpatterns += [path(f"{name}/", getattr(views, name).as_view()) for name in CLASSES]
 urlpatterns += [
+    path("renames_me/", order_views.renames_me),
+    path("places_order_async/", order_views.places_order_async),
     path("api_outside/", api.api_outside),
     path("api_inside/", api.api_inside),
     path("ApiTrackView/", api.ApiTrackView.as_view()),

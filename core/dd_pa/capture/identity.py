@@ -65,18 +65,26 @@ def bound_identity() -> Identity | None:
 
 @contextmanager
 def identify(
-    *, usr: Id | None = None, account: Id | None = None, session: Id | None = None, consent: bool | None = None
+    *,
+    usr: Id | None = None,
+    account: Id | None = None,
+    session: Id | None = None,
+    consent: bool | None = None,
+    inherit: bool = True,
 ) -> Iterator[Identity]:
     """Link every event tracked in the block, in this thread or task, to these ids.
 
-    Inner blocks inherit what they leave out. Explicit arguments of `track()` win over the block; the block wins over
-    the request's login. `consent=False` drops every event of the block, `True` lets them pass without asking CONSENT.
+    Inner blocks inherit what they leave out, with `inherit=False` the consent only. Explicit arguments of `track()` win
+    over the block; the block wins over the request's login. `consent=False` drops every event of the block, `True` lets
+    them pass without asking CONSENT.
     Raises `EventError` for an id that is empty, too long or of another type.
     """
     if consent is not None and not isinstance(consent, bool):
         raise EventError("consent", f"must be True, False or None, not {type(consent).__name__}")
     outer = _bound.get()
     inherited = outer or Identity()
+    if not inherit:
+        inherited = Identity(consent=inherited.consent)
     inner = Identity(
         usr=inherited.usr if usr is None else as_id("usr", usr),
         account=inherited.account if account is None else as_id("account", account),

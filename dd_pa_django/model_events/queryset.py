@@ -1,0 +1,138 @@
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any, TypeVar
+
+from django.db import connections, transaction
+from django.db.models import Model, QuerySet
+
+from dd_pa_django.model_events import snapshot, stored
+from dd_pa_django.model_events.firing import active_emitter
+from dd_pa_django.model_events.watch import ModelWatch, watches
+
+ModelT = TypeVar("ModelT", bound=Model)
+
+
+class TrackedQuerySet(QuerySet[ModelT]):
+    """A queryset whose `update`, `bulk_update` and `bulk_create` fire the events of `track_model` too.
+
+    Use it as `objects = TrackedQuerySet.as_manager()`, or as the base of your own. `update()` that touches a field
+    with an event first reads the rows that it will change: one more query, and all of them in memory. Where the
+    database can, they are locked until the update is done, so that the old values are those that were replaced.
+    `bulk_create` with `ignore_conflicts` or `update_conflicts` fires nothing: the database does not say which rows are
+    new. The `a…` twins do the same.
+    """
+
+    _reports_update = True
+
+    def _clone(self) -> TrackedQuerySet[ModelT]:
+        clone: TrackedQuerySet[ModelT] = super()._clone()  # type: ignore[misc]  # not in the stubs
+        clone._reports_update = self._reports_update
+        return clone
+
+    def bulk_create(
+        self,
+        objs: Iterable[ModelT],
+        batch_size: int | None = None,
+        ignore_conflicts: bool = False,
+        update_conflicts: bool = False,
+        update_fields: Collection[str] | None = None,
+        unique_fields: Collection[str] | None = None,
+    ) -> list[ModelT]:
+        self._for_write = True
+        watch = watches.get(self.model)
+        with transaction.atomic(using=self.db, savepoint=False) if watch is not None else nullcontext():
+            made = super().bulk_create(
+                objs, batch_size, ignore_conflicts, update_conflicts, update_fields, unique_fields
+            )
+            if watch is not None and not ignore_conflicts and not update_conflicts:
+                for instance in made:
+                    watch.after_create(instance, self.db)
+        return made
+
+    def bulk_update(self, objs: Iterable[ModelT], fields: Iterable[str], batch_size: int | None = None) -> int:
+        self._for_write = True
+        names, instances, using = list(fields), list(objs), self.db
+        watch = self._watch_of_update(names)
+        if watch is None:
+            return super().bulk_update(instances, names, batch_size)
+        silent = self._chain()  # type: ignore[attr-defined]  # not in the stubs
+        silent._reports_update = False
+        for item in instances:
+            if item._state.adding:
+                snapshot.forget(item)
+        with transaction.atomic(using=using, savepoint=False):
+            watch.before_update(instances, names, using)
+            count = super(TrackedQuerySet, silent).bulk_update(instances, names, batch_size)
+            if count < len(instances):
+                there = stored.read(self.model, [item.pk for item in instances], [], using)
+                instances = [item for item in instances if item.pk in there]
+            watch.after_update(instances, names, using)
+        return int(count)
+
+    def update(self, **kwargs: Any) -> int:
+        watch = self._watch_of_update(kwargs)
+        if watch is None or not self._reports_update or self.query.is_sliced or self.query.combinator:
+            return super().update(**kwargs)
+        self._for_write = True
+        with _rows_held(self.db):
+            instances = list(self._rows_to_update(self.db))
+            count = super().update(**kwargs)
+            instances = _as_updated(instances, kwargs, self.db, is_exact=count == len(instances))
+            watch.after_update(instances, kwargs, self.db)
+        return count
+
+    def _watch_of_update(self, names: Collection[str]) -> ModelWatch | None:
+        """Return what is followed of the model, or None if no event can come of a change of these fields."""
+        watch = watches.get(self.model)
+        return watch if watch is not None and watch.follows(names) and active_emitter() is not None else None
+
+    def _rows_to_update(self, using: str) -> QuerySet[ModelT]:
+        rows: QuerySet[ModelT]
+        if self._selects_plain_rows():
+            rows = self._chain()  # type: ignore[attr-defined]  # not in the stubs
+            rows = rows.select_related(None).prefetch_related(None).defer(None).using(using)
+        else:
+            rows = self.model._base_manager.using(using).filter(pk__in=self.using(using).values("pk"))
+        return rows.select_for_update() if connections[using].features.has_select_for_update else rows
+
+    def _selects_plain_rows(self) -> bool:
+        """Tell whether rows are found by their own columns: others cannot be locked on each database."""
+        query = self.query
+        tables = sum(1 for alias in query.alias_map if query.alias_refcount[alias])
+        computed = query.distinct or query.group_by or query.annotations or query.extra
+        return tables <= 1 and not computed and self._fields is None  # type: ignore[attr-defined]  # not in the stubs
+
+
+def _rows_held(using: str) -> AbstractContextManager[Any]:
+    """Hold locked rows until they are updated. Where nothing is locked, a transaction that reads first could fail."""
+    if connections[using].features.has_select_for_update:
+        return transaction.atomic(using=using, savepoint=False)
+    return nullcontext()
+
+
+def _as_updated(instances: list[Any], values: Mapping[str, Any], using: str, *, is_exact: bool) -> list[Any]:
+    """Return the instances with what was written; it is read again if it is computed, or if other rows were hit."""
+    if not instances:
+        return []
+    model = type(instances[0])
+    fields = {name: model._meta.get_field(name) for name in values}
+    if is_exact and not any(map(stored.is_expression, values.values())):
+        for instance in instances:
+            _assign(instance, fields, values)
+        return instances
+    found = stored.read(model, [item.pk for item in instances], list(fields.values()), using)
+    kept = [item for item in instances if item.pk in found]
+    for instance in kept:
+        for name, value in found[instance.pk].items():
+            setattr(instance, name, value)
+    return kept
+
+
+def _assign(instance: Model, fields: Mapping[str, Any], values: Mapping[str, Any]) -> None:
+    for name, field in fields.items():
+        value = values[name]
+        if isinstance(value, Model):
+            value = getattr(value, field.target_field.attname)
+        setattr(instance, field.attname, value)

@@ -1,0 +1,87 @@
+"""What an instance knows of its row: the values of followed fields when they were last read or written.
+
+Kept in the instance's `_state`: copies and pickles of the instance have it too, and its `__dict__` does not show it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from django.db.backends.base.base import BaseDatabaseWrapper
+from django.db.models import Model
+
+from dd_pa_django.tracking import open_transaction
+
+_KEY = "dd_pa_snapshot"
+
+
+class Fate:
+    """Becomes of a transaction, or of a savepoint, what became of the changes in it: Django calls it on commit."""
+
+    def __init__(self, connection: BaseDatabaseWrapper | None) -> None:
+        self._connection = connection
+
+    def __call__(self) -> None:
+        self._connection = None
+
+    def is_doubtful(self) -> bool:
+        """Tell whether the changes may have been rolled back: no commit was seen, and none is awaited any more.
+
+        Also true for a moment while the commit hooks run that were registered earlier.
+        """
+        connection = self._connection
+        if connection is None:
+            return False
+        return not any(hook[1] is self for hook in reversed(connection.run_on_commit))
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Fate:
+        return self
+
+    def __reduce__(self) -> tuple[type[Fate], tuple[None]]:
+        """What is pickled cannot see its transaction any more, and is taken for committed."""
+        return Fate, (None,)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Snapshot:
+    values: Mapping[str, Any]
+    """By `attname`."""
+
+    fate: Fate | None
+    """Of the transaction that the values depend on, None if they were there before."""
+
+
+def known(instance: Model) -> Mapping[str, Any]:
+    """Return the values in the instance's row as far as they are known without asking."""
+    snapshot: Snapshot | None = instance._state.__dict__.get(_KEY)
+    if snapshot is None or (snapshot.fate is not None and snapshot.fate.is_doubtful()):
+        return {}
+    return snapshot.values
+
+
+def remember(instance: Model, values: Mapping[str, Any]) -> None:
+    """Keep values that were there before."""
+    instance._state.__dict__[_KEY] = Snapshot(values=values, fate=None)
+
+
+def remember_written(instance: Model, values: Mapping[str, Any], using: str) -> None:
+    """Keep values that are to be forgotten if the open transaction of `using` is rolled back."""
+    connection = open_transaction(using)
+    fate = None if connection is None else Fate(connection)
+    instance._state.__dict__[_KEY] = Snapshot(values=values, fate=fate)
+    if connection is not None and fate is not None:
+        connection.on_commit(fate, robust=True)
+
+
+def remember_again(instance: Model, values: Mapping[str, Any]) -> None:
+    """Keep values that were read or written again, perhaps inside of the transaction that they depend on."""
+    snapshot: Snapshot | None = instance._state.__dict__.get(_KEY)
+    fate = snapshot.fate if snapshot is not None and known(instance) else None
+    instance._state.__dict__[_KEY] = Snapshot(values={**known(instance), **values}, fate=fate)
+
+
+def forget(instance: Model) -> None:
+    """Know nothing of the instance's row any more."""
+    instance._state.__dict__.pop(_KEY, None)

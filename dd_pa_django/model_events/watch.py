@@ -1,0 +1,167 @@
+"""What is followed of one model class, and the events that come of it."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from django.core.exceptions import FieldDoesNotExist
+from django.db.models import Model
+
+from dd_pa import RESERVED_ATTRIBUTES
+from dd_pa_django.model_events import snapshot, stored
+from dd_pa_django.model_events.firing import active_emitter, fire
+
+if TYPE_CHECKING:
+    from dd_pa_django.model_events.declaration import Declaration
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Update:
+    """One event of `updated`, and the fields that bring it about, by the names they are declared with."""
+
+    declaration: Declaration
+    event: str
+    fields: Mapping[str, Any]
+
+
+class ModelWatch:
+    """The declarations that hold for one concrete class, its own and inherited ones. Raises `ValueError` if wrong.
+
+    `deletions` are fewer: the row that a parent model has of the same object is deleted by itself.
+    """
+
+    def __init__(
+        self, model: type[Model], declarations: Sequence[Declaration], deletions: Sequence[Declaration]
+    ) -> None:
+        self.model = model
+        self.creations = [(item, item.created) for item in declarations if item.created]
+        self.deletions = [(item, item.deleted) for item in deletions if item.deleted]
+        updates = [update for item in declarations for update in self._updates(item)]
+        self.updates = [item for item in updates if not _is_relation(item)]
+        self.relations = [item for item in updates if _is_relation(item)]
+        self.fields = list({field.attname: field for item in self.updates for field in item.fields.values()}.values())
+        self._attnames = tuple(field.attname for field in self.fields)
+        for item in declarations:
+            self._check_attributes(item)
+
+    def _updates(self, declaration: Declaration) -> Iterable[Update]:
+        by_event: dict[tuple[str, bool], dict[str, Any]] = {}
+        for name, event in declaration.updated.items():
+            field = self._followed(name)
+            by_event.setdefault((event, field.many_to_many), {})[name] = field
+        for (event, _), fields in by_event.items():
+            yield Update(declaration=declaration, event=event, fields=fields)
+
+    def _field(self, name: str) -> Any:
+        try:
+            return self.model._meta.pk if name == "pk" else self.model._meta.get_field(name)
+        except FieldDoesNotExist:
+            raise ValueError(f"track_model: {self.model._meta.label} has no field {name!r}") from None
+
+    def _followed(self, name: str) -> Any:
+        field = self._field(name)
+        is_forward_relation = field.many_to_many and not field.auto_created
+        if getattr(field, "generated", False) or not (_is_column(field) or is_forward_relation):
+            raise ValueError(f"track_model: {self.model._meta.label}.{name} has no value that could be followed")
+        return field
+
+    def _check_attributes(self, declaration: Declaration) -> None:
+        attributes = declaration.attributes
+        if attributes is None or callable(attributes) or isinstance(attributes, Mapping):
+            return
+        for name in attributes:
+            if not _is_column(self._field(name)):
+                raise ValueError(f"track_model: {self.model._meta.label}.{name} is no column; give a callable")
+        if self.model._meta.model_name in RESERVED_ATTRIBUTES:
+            raise ValueError(
+                f"track_model: attributes of {self.model._meta.label} would be sent as "
+                f"{self.model._meta.model_name!r}, which is reserved; give a callable that returns another name"
+            )
+
+    def follows(self, names: Collection[str]) -> bool:
+        """Tell whether one of these names, of fields that are written, is of a field with an event."""
+        return bool(self._written(names))
+
+    def _written(self, names: Collection[str] | None) -> list[Any]:
+        return [item for item in self.fields if names is None or item.name in names or item.attname in names]
+
+    def on_load(self, instance: Model) -> None:
+        values, kept = instance.__dict__, stored.kept
+        snapshot.remember(instance, {name: kept(values[name]) for name in self._attnames if name in values})
+
+    def on_refresh(self, instance: Model, names: Collection[str] | None) -> None:
+        snapshot.remember_again(instance, stored.loaded(instance, self._written(names)))
+
+    def before_update(self, instances: Sequence[Model], names: Collection[str] | None, using: str) -> None:
+        """Read the old values that are not known: of deferred fields, and after a rollback. Mostly there are none."""
+        written = self._written(names)
+        unsure = [item for item in instances if any(field.attname not in snapshot.known(item) for field in written)]
+        if not unsure or active_emitter() is None:
+            return
+        found = stored.read(self.model, [item.pk for item in unsure], self.fields, using)
+        for item in unsure:
+            snapshot.remember_written(item, found.get(item.pk, {}), using)
+
+    def after_update(self, instances: Sequence[Model], names: Collection[str] | None, using: str) -> None:
+        """Fire the events of fields that differ from what was known of them, and know better from now on."""
+        written = self._written(names)
+        if not written:
+            return
+        for instance, new in zip(instances, self._new_values(instances, written, using), strict=True):
+            old = snapshot.known(instance)
+            changes = {
+                name: {"old": old[name], "new": new[name]} for name in new if name in old and old[name] != new[name]
+            }
+            if changes or not old.keys() >= new.keys():
+                snapshot.remember_written(instance, {**old, **new}, using)
+            else:
+                snapshot.remember_again(instance, new)
+            self._fire_updates(instance, changes, using)
+
+    def _new_values(self, instances: Sequence[Model], written: Sequence[Any], using: str) -> list[dict[str, Any]]:
+        """Return what was written; what only the database knows, as after `F("stock") - 1`, is read in one query."""
+        values = [stored.loaded(instance, written) for instance in instances]
+        unsure = [item for item, new in zip(instances, values, strict=True) if len(new) < len(written)]
+        if not unsure or active_emitter() is None:
+            return values
+        found = stored.read(self.model, [item.pk for item in unsure], written, using)
+        return [found.get(item.pk, new) for item, new in zip(instances, values, strict=True)]
+
+    def _fire_updates(self, instance: Model, changes: Mapping[str, Any], using: str) -> None:
+        emitter = active_emitter() if changes else None
+        if emitter is None:
+            return
+        for update in self.updates:
+            changed = {name: changes[item.attname] for name, item in update.fields.items() if item.attname in changes}
+            if changed:
+                fire(emitter, update.declaration, update.event, instance, using=using, changed=changed)
+
+    def after_create(self, instance: Model, using: str) -> None:
+        if self.fields:
+            snapshot.remember(instance, stored.loaded(instance, self.fields))
+        self._fire_all(self.creations, instance, using)
+
+    def before_delete(self, instance: Model, using: str) -> None:
+        """Fire while what belongs to the row is still there for the callables; a failing deletion takes it back."""
+        self._fire_all(self.deletions, instance, using)
+
+    def _fire_all(self, events: Sequence[tuple[Declaration, str]], instance: Model, using: str) -> None:
+        emitter = active_emitter() if events else None
+        if emitter is None:
+            return
+        for declaration, name in events:
+            fire(emitter, declaration, name, instance, using=using)
+
+
+watches: dict[type[Model], ModelWatch] = {}
+"""What is followed, by class."""
+
+
+def _is_column(field: Any) -> bool:
+    return getattr(field, "column", None) is not None and not field.many_to_many
+
+
+def _is_relation(update: Update) -> bool:
+    return any(field.many_to_many for field in update.fields.values())
