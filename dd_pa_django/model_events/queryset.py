@@ -57,7 +57,7 @@ class TrackedQuerySet(QuerySet[ModelT]):
         watch = self._watch_of_update(names)
         if watch is None:
             return super().bulk_update(instances, names, batch_size)
-        silent = self._chain()  # type: ignore[attr-defined]  # not in the stubs
+        silent: TrackedQuerySet[ModelT] = self._chain()  # type: ignore[attr-defined]  # not in the stubs
         silent._reports_update = False
         for item in instances:
             if item._state.adding:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import assert_type
 
+from django.db.models import Model
 from django.http import HttpRequest, HttpResponse
 from django.utils.decorators import method_decorator
 from django.views import View
 
 from dd_pa import Emitter
-from dd_pa_django import atrack, get_emitter, track, tracked
+from dd_pa_django import TrackedQuerySet, atrack, get_emitter, track, track_model, tracked
 
 
 @tracked("report.viewed")
@@ -31,9 +32,25 @@ class Report(View):
     pass
 
 
+@track_model(
+    created="order.placed", updated={"status": "order.changed"}, attributes=["pk"], when=lambda order: order.pk
+)
+class Order(Model):
+    def ship(self) -> int:
+        return 1
+
+
+class Orders(TrackedQuerySet[Order]):
+    pass
+
+
 async def use(request: HttpRequest) -> None:
     assert_type(report(request, number=1), HttpResponse)
     assert_type(await areport(request), HttpResponse)
     assert_type(get_emitter(), Emitter)
+    assert_type(Order().ship(), int)
+    assert_type(track_model(Order, deleted="order.cancelled", identity=lambda order: {"usr": 1}), type[Order])
+    assert_type(Orders(Order).first(), Order | None)
+    assert_type(Orders(Order).update(status="paid"), int)
     report(request, number="one")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
     tracked(report)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
