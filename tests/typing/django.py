@@ -32,10 +32,11 @@ class Report(View):
     pass
 
 
-@track_model(
-    created="order.placed", updated={"status": "order.changed"}, attributes=["pk"], when=lambda order: order.pk
-)
+@track_model(created="order.placed", updated={"status": "order.changed"}, attributes=["pk"])
 class Order(Model):
+    def __str__(self) -> str:
+        return "order"
+
     def ship(self) -> int:
         return 1
 
