@@ -2,13 +2,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from contextlib import nullcontext
+from functools import partial
 from typing import Any
 
 from asgiref.sync import sync_to_async
-from django.db import DEFAULT_DB_ALIAS, connections
+from django.core.exceptions import SynchronousOnlyOperation
+from django.db import DEFAULT_DB_ALIAS, Error, connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 
 from dd_pa import Emitter, Event, EventError, Id, bound_identity, identify
+from dd_pa.signals import event_queued, send
 from dd_pa_django.emitter import slot
 from dd_pa_django.identity import current_request
 from dd_pa_django.login import load_user
@@ -40,14 +43,7 @@ def track(
     event = emitter.build(name, attributes, usr=usr, account=account, session=session)
     if event is None:
         return None
-    waits = emitter.settings.on_commit if on_commit is None else on_commit
-    if emitter.settings.strict and using is not None and using not in connections:
-        raise EventError("using", f"there is no database {using!r} in DATABASES")
-    transaction = open_transaction(using) if waits else None
-    if transaction is None:
-        return event.id if emitter.submit(event) else None
-    transaction.on_commit(_submission(emitter, event), robust=True)
-    return event.id
+    return event.id if hand_over(emitter, event, on_commit=on_commit, using=using) else None
 
 
 async def atrack(
@@ -88,6 +84,55 @@ async def _load_user(emitter: Emitter) -> None:
     except Exception:
         if emitter.settings.strict:
             raise
+
+
+def hand_over(emitter: Emitter, event: Event, *, on_commit: bool | None = None, using: str | None = None) -> bool:
+    """Let a built event go as `track` does: at once, with the open transaction, or into the outbox.
+
+    Returns False if it was dropped. With the outbox, raises what the database raises if the transaction is spoiled.
+    """
+    settings = emitter.settings
+    waits = settings.on_commit if on_commit is None else on_commit
+    if settings.strict and using is not None and using not in connections:
+        raise EventError("using", f"there is no database {using!r} in DATABASES")
+    transaction = open_transaction(using) if waits else None
+    if waits and settings.outbox and _is_stored(emitter, event, transaction, using):
+        return True
+    if transaction is None:
+        return emitter.submit(event)
+    transaction.on_commit(_submission(emitter, event), robust=True)
+    return True
+
+
+def _is_stored(emitter: Emitter, event: Event, transaction: BaseDatabaseWrapper | None, using: str | None) -> bool:
+    from dd_pa_django.outbox import writing  # noqa: PLC0415 - has a model, and is for those who use it
+
+    if transaction is not None and transaction.needs_rollback:
+        return False  # nothing can be written, and nothing will be committed
+    try:
+        writing.write(event, transaction or writing.connection_for(using))
+    except SynchronousOnlyOperation as error:
+        if emitter.settings.strict:
+            raise EventError("", "cannot be stored in the outbox in async code: use await atrack(…)") from error
+        emitter.say("outbox async", "an event left without the outbox: use await atrack(…) in async code")
+        return False
+    except Error as error:
+        spoiled = transaction is not None and not isinstance(error, writing.MissingTableError)
+        if spoiled or emitter.settings.strict:
+            raise
+        emitter.say("outbox", "an event left without the outbox, which cannot be written: %s", error)
+        return False
+    if event_queued.receivers:
+        _announce(emitter, event, transaction)
+    return True
+
+
+def _announce(emitter: Emitter, event: Event, transaction: BaseDatabaseWrapper | None) -> None:
+    announce = partial(send, event_queued, emitter, event=event)
+    if transaction is None:
+        announce()
+    else:
+        transaction.on_commit(announce, robust=True)
 
 
 def open_transaction(using: str | None) -> BaseDatabaseWrapper | None:

@@ -204,6 +204,10 @@ class Emitter:
             return False
         return self._pipeline.submit(event)
 
+    def say(self, about: str, message: str, *values: object) -> None:
+        """Log a warning, at most once a minute about the same thing. Never put a key, an id or an attribute into it."""
+        self._pipeline.ledger.say(about, message, *values)
+
     def flush(self, timeout: float) -> bool:
         """Wait until every event tracked so far is delivered, rejected or dropped; return whether it is.
 

@@ -151,6 +151,9 @@ class Settings:
     bearer_token: str | Secret | None = field(default=None, repr=False)
     """Access token to send with queries instead of both keys. Kept as a `Secret`."""
 
+    outbox: bool = False
+    """Django: store events in the database, in the transaction of the data; `manage.py dd_pa_deliver` delivers them."""
+
     def __post_init__(self) -> None:
         for key in ("before_send", "user_id", "account_id", "session_id", "consent"):
             self._set(key, checks.resolver(key.upper(), getattr(self, key)))

@@ -15,7 +15,7 @@ from dd_pa.delivery.late import LATE_AFTER, without_session
 from dd_pa.delivery.ledger import Ledger
 from dd_pa.delivery.outcome import Outcome, Verdict
 from dd_pa.delivery.retries import Retries
-from dd_pa.store.protocol import Store
+from dd_pa.store.protocol import Source
 
 logger = logging.getLogger("dd_pa")
 
@@ -37,7 +37,7 @@ class Dispatcher:
 
     def __init__(
         self,
-        store: Store,
+        store: Source,
         ledger: Ledger,
         outlet: Outlet,
         *,

@@ -16,7 +16,7 @@ from dd_pa.delivery.intake import Outlet
 from dd_pa.delivery.ledger import Ledger
 from dd_pa.delivery.quiet import THREAD
 from dd_pa.delivery.unseen import make_loop
-from dd_pa.store.protocol import Store
+from dd_pa.store.protocol import Source
 
 logger = logging.getLogger("dd_pa")
 
@@ -41,7 +41,7 @@ class Worker:
 
     def __init__(
         self,
-        store: Store,
+        store: Source,
         ledger: Ledger,
         *,
         open_outlet: Callable[[], Outlet],

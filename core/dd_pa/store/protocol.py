@@ -5,8 +5,8 @@ from typing import Any, Protocol
 from dd_pa.capture.event import Event
 
 
-class Store(Protocol):
-    """Where events wait. Any thread puts and asks; take, settle, reject, reclaim and tend are the delivery thread's."""
+class Source(Protocol):
+    """Where the delivery takes events from. All but the properties is the delivery thread's, and must not block."""
 
     @property
     def patience(self) -> float | None:
@@ -16,10 +16,6 @@ class Store(Protocol):
     @property
     def durable(self) -> bool:
         """Whether everything that waits now would survive the end of the process."""
-        ...
-
-    def put(self, event: Event) -> bool:
-        """Keep an event; return False if it was dropped (and reported) instead."""
         ...
 
     def take(self, limit: int) -> list[Event]:
@@ -43,7 +39,7 @@ class Store(Protocol):
         ...
 
     def mark(self) -> Any:
-        """Return a mark that lies behind every event put so far; see `passed`."""
+        """Return, on any thread, a mark that lies behind every event put so far; see `passed`."""
         ...
 
     def passed(self, mark: Any) -> bool:
@@ -58,6 +54,14 @@ class Store(Protocol):
     @property
     def pending(self) -> int:
         """Number of events that this process put or took, and that are not settled."""
+        ...
+
+
+class Store(Source, Protocol):
+    """Where the events of this process wait. Any thread puts and asks."""
+
+    def put(self, event: Event) -> bool:
+        """Keep an event; return False if it was dropped (and reported) instead."""
         ...
 
     @property

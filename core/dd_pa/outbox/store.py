@@ -1,0 +1,163 @@
+from __future__ import annotations
+
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+
+from dd_pa.capture.event import Event
+from dd_pa.outbox.table import Row
+from dd_pa.store.record import DamagedRecordError, event_of
+
+
+@dataclass(slots=True)
+class _Held:
+    event: Event
+    rows: list[int] = field(default_factory=list)
+    """More than one if the event was stored twice; it is delivered once."""
+
+    leased_until: float = 0.0
+
+
+class OutboxStore:
+    """Claimed rows on their way: one thread gives them and writes down what became of them, the delivery takes them.
+
+    So the delivery never waits for the database. It gets no more events while `bound` of those that it settled wait to
+    be written: if the process dies, no more than these and the requests in flight are sent again.
+    """
+
+    patience: float | None = None
+    durable = True
+
+    def __init__(
+        self,
+        application_id: str,
+        *,
+        bound: int,
+        on_settled: Callable[[], object],
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._application_id = application_id
+        self._bound = bound
+        self._on_settled = on_settled
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._held: dict[str, _Held] = {}
+        self._ready: deque[_Held] = deque()
+        self._taken: dict[str, _Held] = {}
+        self._closed = False
+        self.settled: deque[int] = deque()
+        """Rows that are to be deleted."""
+
+        self.rejected: deque[tuple[int, str, str]] = deque()
+        """Rows that are to be kept as dead letters, with reason and detail."""
+
+    def give(self, rows: Iterable[Row], leased_until: float) -> None:
+        """Take over rows whose lease ends at `leased_until` on this store's clock."""
+        for row in rows:
+            try:
+                event = event_of(row.body, self._application_id)
+            except DamagedRecordError as error:
+                self.rejected.append((row.id, "damaged", _plain(str(error), 400)))
+                continue
+            with self._lock:
+                self._hold(row.id, event, leased_until)
+
+    def _hold(self, row: int, event: Event, leased_until: float) -> None:
+        held = self._held.get(event.id)
+        if held is None:
+            held = self._held[event.id] = _Held(event)
+            self._ready.append(held)
+        if row not in held.rows:  # else its lease had run out here, and nobody else was there to claim it
+            held.rows.append(row)
+        held.leased_until = leased_until
+
+    def renew(self, leased_until: float) -> None:
+        """Note that all rows are leased for longer."""
+        with self._lock:
+            for held in self._held.values():
+                held.leased_until = leased_until
+
+    @property
+    def rows(self) -> list[int]:
+        """Rows that are neither settled nor rejected."""
+        with self._lock:
+            return [row for held in self._held.values() for row in held.rows]
+
+    def let_go(self) -> list[int]:
+        """Hand out no more events, and return the rows of those that were not handed out."""
+        with self._lock:
+            self._closed = True
+            rows = [row for held in self._ready for row in held.rows]
+            for held in self._ready:
+                del self._held[held.event.id]
+            self._ready.clear()
+        return rows
+
+    @property
+    def unwritten(self) -> int:
+        """Number of rows that are settled or rejected, and still as before in the table."""
+        return len(self.settled) + len(self.rejected)
+
+    def take(self, limit: int) -> list[Event]:
+        """Hand out up to `limit` events whose rows are still leased."""
+        events: list[Event] = []
+        with self._lock:
+            while len(events) < limit and self._ready and self.unwritten < self._bound and not self._closed:
+                held = self._ready.popleft()
+                if held.leased_until <= self._clock():  # another deliverer may have it by now
+                    del self._held[held.event.id]
+                    continue
+                self._taken[held.event.id] = held
+                events.append(held.event)
+        return events
+
+    def settle(self, event: Event) -> None:
+        """Have the rows of a taken event deleted."""
+        self.settled.extend(self._finish(event))
+        self._on_settled()
+
+    def reject(self, event: Event, reason: str, detail: str) -> None:
+        """Have the rows of a taken event kept as dead letters."""
+        why = _plain(reason, 100), _plain(detail, 400)
+        self.rejected.extend((row, *why) for row in self._finish(event))
+        self._on_settled()
+
+    def _finish(self, event: Event) -> list[int]:
+        with self._lock:
+            del self._taken[event.id]
+            return self._held.pop(event.id).rows
+
+    def reclaim(self) -> None:
+        """Hand out again, and first, what was taken and not settled."""
+        with self._lock:
+            self._ready.extendleft(reversed(self._taken.values()))
+            self._taken.clear()
+
+    def tend(self) -> None:
+        """Nothing is due here."""
+
+    def mark(self) -> list[str]:
+        """Return what is held now; see `passed`."""
+        with self._lock:
+            return list(self._held)
+
+    def passed(self, mark: list[str]) -> bool:
+        """Tell whether everything that was held at the mark is settled."""
+        return not any(event_id in self._held for event_id in mark)
+
+    @property
+    def waiting(self) -> int:
+        """Number of events that were not handed out."""
+        return len(self._ready)
+
+    @property
+    def pending(self) -> int:
+        """Number of events that are not settled."""
+        return len(self._held)
+
+
+def _plain(text: str, limit: int) -> str:
+    """Return what any database can keep: the intake's words may hold NULs, or letters that its character set lacks."""
+    return "".join(c if c.isprintable() else "?" for c in text.encode("ascii", "backslashreplace").decode())[:limit]

@@ -1,0 +1,1 @@
+"""An application whose rows say which events there must be."""
