@@ -209,7 +209,7 @@ class OutboxDeliverer:
             retried=ledger.retried,
             rejected=ledger.rejected,
             repaired=0,
-            lost_identities=0,
+            lost_identities={},
             dropped=dict(ledger.dropped),
             pending=pending,
             spool_bytes=0,
