@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from typing import Any
+
 from django.apps import AppConfig
 
 
@@ -11,9 +13,22 @@ class ProductAnalyticsConfig(AppConfig):
 
     def ready(self) -> None:
         from django.core.checks import register
+        from django.core.signals import setting_changed
 
         from dd_pa_django.checks import check_settings
         from dd_pa_django.fallback import check_session_fallback
 
         register(check_settings)
         register(check_session_fallback)
+        setting_changed.connect(_connect_auth_events, dispatch_uid="dd_pa_django.auth_events")
+        _connect_auth_events(setting="DD_PA")
+
+
+def _connect_auth_events(*, setting: str, **kwargs: Any) -> None:
+    """Listen to sign-ins if `AUTH_EVENTS` asks for it, now or in a test that overrides the settings."""
+    from dd_pa_django.configuration import asks_for_auth_events
+
+    if setting == "DD_PA" and asks_for_auth_events():
+        from dd_pa_django.auth_events import connect
+
+        connect()

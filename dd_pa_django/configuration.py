@@ -36,3 +36,15 @@ def _job_secrets() -> dict[str, object]:
         return {"JOB_SECRET": settings.SECRET_KEY, "JOB_SECRET_FALLBACKS": settings.SECRET_KEY_FALLBACKS}
     except ImproperlyConfigured:  # none: some commands run without
         return {}
+
+
+def asks_for_auth_events() -> bool:
+    """Tell whether `AUTH_EVENTS` is on, at a time when other settings may be missing or not importable yet."""
+    given = getattr(settings, "DD_PA", {})
+    value = given.get("AUTH_EVENTS") if isinstance(given, Mapping) else None
+    if value is None:
+        value = os.environ.get("DD_PA_AUTH_EVENTS") or False
+    try:
+        return Settings.from_mapping({"ENABLED": False, "AUTH_EVENTS": value}).auth_events
+    except SettingsError:
+        return False  # the system check says what is wrong, and the middleware raises it

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.contrib.auth import authenticate, login
 from django.utils.decorators import method_decorator
 from rest_framework.authentication import TokenAuthentication
 from rest_framework.decorators import api_view, authentication_classes
@@ -29,6 +30,15 @@ def api_outside(request: Any) -> Response:
 @tracked("report.viewed", attributes=details)
 def api_inside(request: Any) -> Response:
     return Response({"report": True})
+
+
+@api_view(["POST"])
+def api_signs_in(request: Any) -> Response:
+    user = authenticate(request, username=request.data["username"], password=request.data["password"])
+    if user is None:
+        return Response(status=403)
+    login(request, user)
+    return Response({"signed in": True})
 
 
 class ApiMethodView(APIView):

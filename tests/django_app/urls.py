@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from django.contrib.auth.views import LogoutView
 from django.urls import path
 
 from tests.django_app import api, views
@@ -50,6 +51,9 @@ CLASSES = (
 urlpatterns = [path(f"{name}/", getattr(views, name)) for name in FUNCTIONS]
 urlpatterns += [path(f"{name}/", getattr(views, name).as_view()) for name in CLASSES]
 urlpatterns += [
+    path("signs_in_by_form/", views.signs_in_by_form),
+    path("signs_out_by_form/", LogoutView.as_view(next_page="/plain/")),
+    path("api_signs_in/", api.api_signs_in),
     path("renames_me/", order_views.renames_me),
     path("places_order_async/", order_views.places_order_async),
     path("api_outside/", api.api_outside),
