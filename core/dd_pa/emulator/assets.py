@@ -23,11 +23,14 @@ _TYPES = {
     "woff2": "font/woff2",
 }
 
+_VIEWS = ("/", "/sessions", "/sessions/{id:path}")
+"""Addresses of the page: its own script tells the views apart."""
+
 
 def routes() -> list[Route]:
     """Return the routes of the page and its files."""
     return [
-        Route("/", lambda request: _serve("index.html", request), methods=["GET"]),
+        *(Route(path, lambda request: _serve("index.html", request), methods=["GET"]) for path in _VIEWS),
         Route("/static/{path:path}", lambda request: _serve(request.path_params["path"], request), methods=["GET"]),
     ]
 

@@ -3,6 +3,7 @@ import { RECEIVED, SEQ } from "./api.js";
 import { announce, toast } from "./announce.js";
 import { copy } from "./clipboard.js";
 import { curlOf } from "./curl.js";
+import { sessionPath } from "./links.js";
 import { scroller } from "./list.js";
 import { searchFocus } from "./search.js";
 import { Store } from "./store.js";
@@ -112,6 +113,9 @@ export class Actions extends Store {
     if (session) this.filter("session.id", session);
     else toast.say("No session to filter by");
   };
+
+  /** @param {string} session */
+  openSession = (session) => this.router.visit(sessionPath(session));
 
   /** @param {Place["tab"]} tab */
   tab = (tab) => this.router.go({ tab });

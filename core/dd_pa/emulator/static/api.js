@@ -26,6 +26,25 @@ export const STATUS = 6, REASON = 7, ATTRIBUTES = 8, DELAY = 9, OCCURRED = 10;
  *   response: {status: number, headers: Headers, body: string} | null}} Detail
  */
 
+/** @typedef {"view" | "action" | "error" | "resource" | "long_task" | "vital" | "server"} MomentKind */
+/** @typedef {{id: string, name?: string, email?: string}} Person */
+/**
+ * @typedef {{id: string, change: number, usr: Person | null, account: Person | null, anonymous_id: string | null,
+ *   application_id: string | null, start: number, end: number, counts: Record<MomentKind, number>,
+ *   last_page: {name: string, url: string, at: number, is_active: boolean} | null,
+ *   browser: {name: string | null, version: string | null, os: string | null} | null, sdk_version: string | null,
+ *   service: string | null}} SessionHead
+ */
+/** @typedef {{boot: string, change: number, sessions: SessionHead[], total: number, next: string | null}} SessionPage */
+/**
+ * One event of a session.
+ * @typedef {{key: number, kind: MomentKind, at: number, received_ms: number, name: string, detail: string | null,
+ *   duration_ms: number | null, usr: string | null, account: string | null, view: string | null, action: string | null,
+ *   trace_id: string | null, span_id: string | null, trace_key: string | null, row: number | null,
+ *   event_id: string | null, body: Record<string, unknown>}} Moment
+ */
+/** @typedef {{change: number, session: SessionHead, events: Moment[]}} SessionDetail */
+
 const root = "/api/emulator";
 
 /** An answer that is not a success. `column` is the offset in the search where it stops making sense. */
@@ -68,3 +87,12 @@ export const histogram = ({ q, status }, signal) => get(`/histogram${query({ q, 
 
 /** @param {Filter} filter @param {number | null} after @returns {string} */
 export const streamAddress = ({ q, status }, after) => root + `/stream${query({ q, status, after })}`;
+
+/** @param {{q: string, before?: string | null, limit: number}} wanted @param {AbortSignal} [signal] @returns {Promise<SessionPage>} */
+export const sessions = (wanted, signal) => get(`/sessions${query(wanted)}`, signal);
+
+/** @param {string} id @param {AbortSignal} [signal] @returns {Promise<SessionDetail>} */
+export const session = (id, signal) => get(`/sessions/${encodeURIComponent(id)}`, signal);
+
+/** Says which sessions changed. @param {number | null} after @returns {string} */
+export const changesAddress = (after) => root + `/changes${query({ after })}`;

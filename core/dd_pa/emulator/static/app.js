@@ -5,7 +5,7 @@ import { Voice } from "./announce.js";
 import { Feed } from "./feed.js";
 import { Help } from "./help.js";
 import { useStore } from "./hooks.js";
-import { bindings, listen } from "./keys.js";
+import { commonKeys, listen } from "./keys.js";
 import { Opened } from "./opened.js";
 import { Router } from "./router.js";
 import { switchTheme, theme } from "./theme.js";
@@ -16,8 +16,8 @@ const feed = new Feed();
 const router = new Router();
 const opened = new Opened();
 const actions = new Actions(feed, router, opened);
-// Before anything is drawn: rows are what the reader waits for.
-feed.want(router.place);
+// Before anything is drawn: rows are what the reader waits for. What other views filter by is not for the list of events.
+feed.want(router.place.path === "/" ? router.place : { ...feed.filter });
 const page = { feed, router, opened, actions };
 
 function App() {
@@ -27,8 +27,8 @@ function App() {
   const view = viewAt(router.place.path);
   const turn = () => setDark(switchTheme() === "dark");
   /** @param {import("./views.js").View} wanted */
-  const go = (wanted) => router.go({ path: wanted.path, event: null }, { push: true });
-  const keys = useMemo(() => bindings(actions, { views, go, theme: turn, help: () => setHelp(true) }), []);
+  const go = (wanted) => router.visit(wanted.path);
+  const keys = useMemo(() => [...view.keys(page), ...commonKeys({ views, go, theme: turn, help: () => setHelp(true) })], [view]);
   useEffect(() => listen(keys), [keys]);
   useEffect(() => {
     document.title = `${view.title} · Product Analytics local`;

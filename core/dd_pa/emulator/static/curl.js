@@ -29,3 +29,14 @@ export const djangoSettings = (origin) =>
 /** @param {string} origin @returns {string} */
 export const flaskSettings = (origin) =>
   `app.config.update(DD_PA_APPLICATION_ID="demo", DD_PA_API_KEY="local", DD_PA_INTAKE_URL="${origin}")`;
+
+/** @param {string} origin @returns {string} */
+export const djangoBrowser = (origin) =>
+  `DD_PA["CLIENT_TOKEN"] = "publocal"\nDD_PA["RUM_OPTIONS"] = {"proxy": "${origin}/rum"}\n# and in the template: {% load dd_pa %}{% dd_pa_rum %}`;
+
+/** @param {string} origin @returns {string} */
+export const flaskBrowser = (origin) =>
+  `app.config.update(DD_PA_CLIENT_TOKEN="publocal", DD_PA_RUM_OPTIONS={"proxy": "${origin}/rum"})\n# and in the template: {{ dd_pa_rum() }}`;
+
+/** @param {string} origin @returns {string} */
+export const otherBrowser = (origin) => `datadogRum.init({ /* … */ proxy: "${origin}/rum" })`;

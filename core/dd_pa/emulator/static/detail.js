@@ -8,6 +8,7 @@ import { iso, MISSING, time } from "./format.js";
 import { useStore, useTaken } from "./hooks.js";
 import * as icons from "./icons.js";
 import { Json } from "./json.js";
+import { follow, sessionPath } from "./links.js";
 
 /** @typedef {import("./api.js").Summary} Summary */
 /** @typedef {import("./api.js").Detail} Detail */
@@ -54,7 +55,10 @@ function Head({ event, actions }) {
         <${Who} label="Session" path="session.id" value=${event.session} actions=${actions}>${session(event.session)}<//>
       </dl>
       ${event.session !== null &&
-      html`<button type="button" class="button" onClick=${() => actions.onlySession()}>Only this session</button>`}
+      html`<span class="of-session">
+        <a class="button" href=${sessionPath(event.session)} onClick=${(/** @type {MouseEvent} */ click) => follow(click, () => actions.openSession(/** @type {string} */ (event.session)))}>Open timeline</a>
+        <button type="button" class="button" onClick=${() => actions.onlySession()}>Only this session</button>
+      </span>`}
     </div>
     ${rejected && html`<p class="why-rejected"><b>Why rejected:</b> ${event.reason ?? `answered ${statusText(event.status)}`}</p>`}
   </header>`;

@@ -15,6 +15,13 @@ export function clock(ms) {
   return `${pad(date.getHours())}:${pad(date.getMinutes())}:${pad(date.getSeconds())}`;
 }
 
+/** The local date before a time of another day than today, as `24 Nov `. @param {number} ms @returns {string} */
+export function day(ms) {
+  const date = new Date(ms);
+  if (date.toDateString() === new Date().toDateString()) return "";
+  return `${date.getDate()} ${date.toLocaleString("en-GB", { month: "short" })} `;
+}
+
 /** Local time of day as HH:MM:SS.mmm. @param {number} ms @returns {string} */
 export const time = (ms) => `${clock(ms)}.${pad(((ms % 1000) + 1000) % 1000, 3)}`;
 

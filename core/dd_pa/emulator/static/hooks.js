@@ -45,3 +45,13 @@ export function useSize(ref) {
   }, [ref]);
   return size;
 }
+
+/** The time, looked at again every few seconds. @param {number} [every] ms @returns {number} epoch ms */
+export function useNow(every = 5_000) {
+  const [now, setNow] = useState(Date.now);
+  useEffect(() => {
+    const timer = setInterval(() => setNow(Date.now()), every);
+    return () => clearInterval(timer);
+  }, [every]);
+  return now;
+}

@@ -14,6 +14,7 @@ export const up = icon("M3.5 10 8 5.5l4.5 4.5");
 export const down = icon("M3.5 6 8 10.5 12.5 6");
 export const close = icon("m3.5 3.5 9 9M12.5 3.5l-9 9");
 export const arrowUp = icon("M8 13V3M3.5 7.5 8 3l4.5 4.5");
+export const back = icon("M10 3.5 5.5 8l4.5 4.5");
 export const copy = icon("M5.5 5.5h8v8h-8zM10.5 5.5v-3h-8v8h3");
 export const plus = icon("M8 3v10M3 8h10");
 export const minus = icon("M3 8h10");

@@ -8,9 +8,8 @@
  * @property {() => void} run
  */
 
-/** @param {import("./actions.js").Actions} actions @param {{views: import("./views.js").View[], go: (view: import("./views.js").View) => void,
- *   theme: () => void, help: () => void}} page @returns {Binding[]} */
-export function bindings(actions, { views, go, theme, help }) {
+/** @param {import("./actions.js").Actions} actions @returns {Binding[]} */
+export function liveKeys(actions) {
   return [
     { keys: ["/"], what: "search", run: actions.focusSearch },
     { keys: ["j", "ArrowDown"], shown: ["j", "↓"], what: "older event", run: () => actions.move(1) },
@@ -24,6 +23,13 @@ export function bindings(actions, { views, go, theme, help }) {
     { keys: ["c"], what: "copy JSON", run: actions.copyJson },
     { keys: ["u"], what: "copy as curl", run: actions.copyCurl },
     { keys: ["s"], what: "only this session", run: actions.onlySession },
+  ];
+}
+
+/** @param {{views: import("./views.js").View[], go: (view: import("./views.js").View) => void, theme: () => void, help: () => void}} page
+ * @returns {Binding[]} */
+export function commonKeys({ views, go, theme, help }) {
+  return [
     ...(views.length > 1 ? views.map((view, i) => ({ keys: [String(i + 1)], what: view.title, run: () => go(view) })) : []),
     { keys: ["t"], what: "light or dark", run: theme },
     { keys: ["?"], what: "this help", run: help },
@@ -37,7 +43,7 @@ function taken(event) {
   if (document.querySelector("dialog[open]")) return true;
   if (target.closest("input, textarea, select, [contenteditable]")) return true;
   if (key === "Enter") return target.closest("button, a, [role=tab]") !== null;
-  return (key === "ArrowDown" || key === "ArrowUp") && target.closest(".detail") !== null;
+  return (key === "ArrowDown" || key === "ArrowUp") && target.closest(".detail, pre") !== null;
 }
 
 /** @param {Binding[]} list @returns {() => void} call it to stop listening */

@@ -2,7 +2,7 @@
 import { Store } from "./store.js";
 
 /** @typedef {{path: string, q: string, status: "all" | "accepted" | "rejected", from: number | null, to: number | null,
- *   event: number | null, tab: "event" | "facets" | "delivery"}} Place */
+ *   event: number | null, tab: "event" | "facets" | "delivery", at: number | null, kinds: string | null}} Place */
 
 const statuses = ["all", "accepted", "rejected"];
 const tabs = ["event", "facets", "delivery"];
@@ -28,11 +28,13 @@ export function read({ pathname, search }) {
     to: integer(query.get("to")),
     event: integer(query.get("event")),
     tab: /** @type {Place["tab"]} */ (oneOf(query.get("tab"), tabs)),
+    at: integer(query.get("at")),
+    kinds: query.get("kinds"),
   };
 }
 
 /** @param {Place} place @returns {string} */
-export function write({ path, q, status, from, to, event, tab }) {
+export function write({ path, q, status, from, to, event, tab, at, kinds }) {
   const query = new URLSearchParams();
   if (q) query.set("q", q);
   if (status !== "all") query.set("status", status);
@@ -40,14 +42,21 @@ export function write({ path, q, status, from, to, event, tab }) {
   if (to !== null) query.set("to", String(to));
   if (event !== null) query.set("event", String(event));
   if (event !== null && tab !== "event") query.set("tab", tab);
+  if (at !== null) query.set("at", String(at));
+  if (kinds !== null) query.set("kinds", kinds);
   // Search text is read by people in the address bar: leave what needs no escape.
-  const text = query.toString().replaceAll("%40", "@").replaceAll("%3A", ":").replaceAll("%2F", "/");
+  const text = query.toString().replaceAll("%40", "@").replaceAll("%3A", ":").replaceAll("%2F", "/").replaceAll("%2C", ",");
   return text ? `${path}?${text}` : path;
 }
+
+/** @type {Omit<Place, "path">} */
+const nothing = { q: "", status: "all", from: null, to: null, event: null, tab: "event", at: null, kinds: null };
 
 export class Router extends Store {
   constructor() {
     super();
+    /** @type {Map<string, Place>} where each view was left, by its path */
+    this.left = new Map();
     this.place = read(location);
     addEventListener("popstate", () => {
       this.place = read(location);
@@ -65,6 +74,12 @@ export class Router extends Store {
     if (push) history.pushState({ before }, "", after);
     else history.replaceState(history.state, "", after);
     this.changed();
+  }
+
+  /** Opens a view as it was left: its filters are its own, not those of the view before. @param {string} path */
+  visit(path) {
+    this.left.set(this.place.path, { ...this.place, event: null });
+    this.go(this.left.get(path) ?? { ...nothing, path }, { push: true });
   }
 
   /** Goes back if that is the way to the changed address (so that Forward works), else changes it in place.

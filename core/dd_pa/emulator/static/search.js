@@ -31,8 +31,8 @@ function Found({ feed }) {
   return html`<span class="found">${filtered ? `${count(matches)} of ${count(kept)}` : count(kept)}</span>`;
 }
 
-/** @param {{q: string, invalid: boolean, onSearch: (q: string) => void}} props */
-function Input({ q, invalid, onSearch }) {
+/** @param {{q: string, invalid: boolean, label: string, placeholder: string, onSearch: (q: string) => void}} props */
+function Input({ q, invalid, label, placeholder, onSearch }) {
   const input = useRef(/** @type {HTMLInputElement | null} */ (null));
   const [draft, setDraft] = useState(q);
   const timer = useRef(0);
@@ -81,14 +81,27 @@ function Input({ q, invalid, onSearch }) {
     autocomplete="off"
     autocapitalize="off"
     spellcheck=${false}
-    aria-label="Search events"
+    aria-label=${label}
     aria-invalid=${invalid ? "true" : "false"}
     aria-describedby=${invalid ? "search-problem" : undefined}
-    placeholder="Search: @event.name:checkout.* @usr.id:user-12345 -@customer.tier:free"
+    placeholder=${placeholder}
     value=${draft}
     onInput=${onInput}
     onKeyDown=${onKeyDown}
   />`;
+}
+
+/** A search line of a view without the switches of the Live view.
+ * @param {{q: string, problem: import("./api.js").ApiError | null, label: string, placeholder: string, onSearch: (q: string) => void}} props */
+export function Search({ q, problem, label, placeholder, onSearch }) {
+  return html`<div class="plain-search" role="search">
+    <div class=${`search-box${problem ? " wrong" : ""}`}>
+      ${icons.search}
+      <${Input} q=${q} invalid=${problem !== null} label=${label} placeholder=${placeholder} onSearch=${onSearch} />
+      <kbd aria-hidden="true">/</kbd>
+    </div>
+    ${problem && html`<${Problem} q=${q} problem=${problem} />`}
+  </div>`;
 }
 
 /** @param {{feed: import("./feed.js").Feed, place: import("./router.js").Place, actions: import("./actions.js").Actions}} props */
@@ -108,7 +121,13 @@ export function SearchBar({ feed, place, actions }) {
     <div class="search-line" role="search">
       <div class=${`search-box${feed.problem ? " wrong" : ""}`}>
         ${icons.search}
-        <${Input} q=${place.q} invalid=${feed.problem !== null} onSearch=${actions.search} />
+        <${Input}
+          q=${place.q}
+          invalid=${feed.problem !== null}
+          label="Search events"
+          placeholder="Search: @event.name:checkout.* @usr.id:user-12345 -@customer.tier:free"
+          onSearch=${actions.search}
+        />
         <${Found} feed=${feed} />
         <kbd aria-hidden="true">/</kbd>
       </div>

@@ -1,12 +1,24 @@
-// The views of the page. A new one is a module with a component, and an entry here: tab, address and key follow.
+// The views of the page. A new one is a module with a component, and an entry here: tab, address and number key follow.
+import { liveKeys } from "./keys.js";
 import { Live } from "./live.js";
+import { ROOT as SESSIONS } from "./links.js";
+import { sessionKeys, SessionsView } from "./sessions.js";
 
 /** @typedef {{feed: import("./feed.js").Feed, router: import("./router.js").Router, opened: import("./opened.js").Opened,
  *   actions: import("./actions.js").Actions}} Page */
-/** @typedef {{path: string, title: string, component: (props: {page: Page}) => import("./vendor/vendor.js").VNode}} View */
+/**
+ * @typedef {object} View
+ * @property {string} path all below it is the view's too
+ * @property {string} title
+ * @property {(props: {page: Page}) => import("./vendor/vendor.js").VNode} component
+ * @property {(page: Page) => import("./keys.js").Binding[]} keys besides those of all views
+ */
 
 /** @type {View[]} */
-export const views = [{ path: "/", title: "Live", component: Live }];
+export const views = [
+  { path: "/", title: "Live", component: Live, keys: ({ actions }) => liveKeys(actions) },
+  { path: SESSIONS, title: "Sessions", component: SessionsView, keys: sessionKeys },
+];
 
 /** @param {string} path @returns {View} the first one where no view has this address */
 export const viewAt = (path) => views.find((view) => view.path !== "/" && path.startsWith(view.path)) ?? views[0];
