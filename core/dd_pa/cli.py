@@ -9,6 +9,7 @@ from importlib.util import find_spec
 COMMANDS = {
     "deliver": ("dd_pa.deliver_command", "cli", "fcntl"),
     "emulator": ("dd_pa.emulator.command", "emulator", "lark", "starlette", "uvicorn"),
+    "query": ("dd_pa.query_command", "cli,query", "rich", "tenacity"),
     "spool": ("dd_pa.spool_command", "cli", "fcntl"),
 }
 """Module and extra of each command, and what it needs beyond click; imported only when the command is used."""

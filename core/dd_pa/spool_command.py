@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 
 import click
 
+from dd_pa.printable import printable
 from dd_pa.store.dead_letters import Entry
 from dd_pa.store.inspection import Room, rooms
 from dd_pa.store.place import UnsafePlaceError, spool_path
@@ -35,7 +36,7 @@ def list_(directory: str, *, show: bool) -> None:
         for entry in room.entries():
             click.echo(f"  {_line(room, entry)}")
             if show:
-                click.echo(f"    {_plain(bytes(entry.letter.event).decode(errors='replace'))}")
+                click.echo(f"    {printable(bytes(entry.letter.event).decode(errors='replace'))}")
 
 
 @command.command()
@@ -86,7 +87,7 @@ def _summary(room: Room) -> str:
     sizes = room.waiting.sizes()
     segments = room.waiting.names()
     oldest = "" if room.oldest is None else f", oldest from {_ago(room.oldest)}"
-    return _plain(
+    return printable(
         f"application {room.header.application_id} to {room.header.intake}: {sum(sizes.values()):,} bytes wait in "
         f"{len(segments)} segments{oldest}; {len(room.entries())} dead letters"
     )
@@ -96,7 +97,7 @@ def _line(room: Room, entry: Entry) -> str:
     event, letter = entry.event(room.header.application_id), entry.letter
     name, size = (event.name, len(event.body)) if event is not None else ("?", 0)
     columns = (_id(room, entry), name, letter.reason, letter.detail, _ago(letter.rejected_at), f"{size} bytes")
-    return "  ".join(_plain(column)[:200] for column in columns if column)
+    return "  ".join(printable(column)[:200] for column in columns if column)
 
 
 def _ago(milliseconds: int) -> str:
@@ -105,8 +106,3 @@ def _ago(milliseconds: int) -> str:
         if seconds >= length:
             return f"{seconds // length} {unit} ago"
     return f"{seconds} s ago"
-
-
-def _plain(text: str) -> str:
-    """Return a text without what could control the terminal: stored events are not to be trusted."""
-    return "".join(letter if letter.isprintable() else "?" for letter in text)

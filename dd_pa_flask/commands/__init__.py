@@ -8,6 +8,7 @@ import click
 from flask.cli import AppGroup
 
 COMMANDS = {
+    "query": "dd_pa_flask.commands.query",
     "send": "dd_pa_flask.commands.send",
 }
 """Module of each command; its `command` is what runs, with the app's context pushed."""

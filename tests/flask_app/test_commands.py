@@ -8,6 +8,7 @@ from flask import Flask
 from dd_pa.emulator import Emulator
 from dd_pa_flask.commands import COMMANDS
 from tests.flask_app.conftest import MakeApp
+from tests.query.api import counted, serving
 
 
 def test_every_command_is_listed_with_its_help(app: Flask) -> None:
@@ -50,3 +51,23 @@ def test_send_says_that_events_are_switched_off(make_app: MakeApp) -> None:
 
     assert result.exit_code == 1
     assert "DD_PA_ENABLED" in result.output
+
+
+def test_query_asks_with_the_apps_settings(make_app: MakeApp) -> None:
+    """The options are those of `dd-pa query`."""
+    api = serving(counted(42).content)
+    with api.running() as url:
+        app = make_app(DD_PA_API_URL=url, DD_PA_APP_KEY="app-key-1")
+        result = app.test_cli_runner().invoke(args=["dd-pa", "query", "order.placed", "--by", "@plan", "--json"])
+
+    [post] = api.posts
+    assert (result.exit_code, json.loads(result.output)) == (0, [{"value": 42}])
+    assert b"app-key-1" in post.head
+    assert json.loads(post.body)["data"]["attributes"]["query"]["group_by"] == [{"facet": "@plan"}]
+
+
+def test_query_ends_with_2_when_the_command_is_wrong(app: Flask) -> None:
+    """And says why."""
+    result = app.test_cli_runner().invoke(args=["dd-pa", "query", "a", "--last", "soon"])
+
+    assert (result.exit_code, "--last soon" in result.output) == (2, True)

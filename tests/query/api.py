@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Callable
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 import httpx
 
 from dd_pa import Settings
+from tests.core.intakes import Post, RawIntake, answer
 from tests.core.wire import settings
 
 APP_KEY = "application-key"
@@ -34,6 +36,15 @@ def counted(*values: float) -> httpx.Response:
 def refused(status: int, *words: str, **headers: str) -> httpx.Response:
     """Return an error as Datadog words it."""
     return httpx.Response(status, json={"errors": list(words)}, headers=headers)
+
+
+def serving(body: bytes, status: int = 200) -> RawIntake:
+    """Return an API on a real port that has one answer."""
+
+    async def reply(post: Post, writer: asyncio.StreamWriter) -> None:
+        writer.write(answer(status, body))
+
+    return RawIntake(reply)
 
 
 class Api(httpx.MockTransport):

@@ -21,6 +21,7 @@ from dd_pa.errors import (
     QueryTimeoutError,
     QueryUnavailableError,
 )
+from dd_pa.printable import printable
 from dd_pa.query.access import Access
 from dd_pa.query.request import Request
 
@@ -135,7 +136,7 @@ class Exchange(Generic[A]):
             found = [error if isinstance(error, str) else _detail(error) for error in errors]
         except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
             found = [self._body[:MAX_WORDS].decode("utf-8", "replace")]
-        return tuple(_plain(self._access.masked(words))[:MAX_WORDS] for words in found[:10] if words)
+        return tuple(printable(self._access.masked(words))[:MAX_WORDS] for words in found[:10] if words)
 
     def is_over(self, wait: float) -> bool:
         """Tell whether to give up: too many failures, or an attempt after this wait would be too late."""
@@ -177,8 +178,3 @@ def _title(status: int) -> str:
 
 def _detail(error: Any) -> str:
     return str(error.get("detail") or error.get("title") or "")
-
-
-def _plain(text: str) -> str:
-    """Return a text without what could control a terminal."""
-    return "".join(letter if letter.isprintable() else " " for letter in text).strip()
