@@ -200,7 +200,9 @@ def test_route(emulator: Emulator, client: Client, body: dict[str, Any], shown: 
         pytest.param([], "the body must be a JSON object", id="array"),
         pytest.param({}, "a fault needs a status, a delay or close", id="empty"),
         pytest.param(
-            {"statuss": 1}, "'statuss' is unknown: a fault has action, delay, headers, status, times", id="unknown"
+            {"statuss": 1},
+            "'statuss' is unknown: a fault has action, delay, headers, on, query_status, status, times",
+            id="unknown",
         ),
         pytest.param({"status": "503"}, "status must be a whole number or null", id="text"),
         pytest.param({"status": True}, "status must be a whole number or null", id="boolean"),

@@ -6,6 +6,7 @@ import secrets
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any, cast
 
 from starlette.applications import Starlette
@@ -17,10 +18,12 @@ from starlette.types import Receive, Scope, Send
 from dd_pa.emulator import assets
 from dd_pa.emulator.access import Access
 from dd_pa.emulator.api import PageAPI
-from dd_pa.emulator.faults import Fault, Faults
+from dd_pa.emulator.faults import Fault, Faults, On, QueryStatus
 from dd_pa.emulator.guard import API, guarded, reason_to_refuse
 from dd_pa.emulator.history import History, Rejected
 from dd_pa.emulator.intake import PATH, Intake, Rules
+from dd_pa.emulator.query.audience import Audience, load_segments
+from dd_pa.emulator.query.routes import QueryRoutes
 from dd_pa.emulator.replies import explaining, refusal
 from dd_pa.emulator.row import Row
 from dd_pa.emulator.rum.intake import BrowserIntake
@@ -31,6 +34,8 @@ from dd_pa.emulator.selection import Selections
 from dd_pa.emulator.sessions.routes import SessionRoutes
 from dd_pa.emulator.sessions.store import Sessions
 from dd_pa.emulator.stream import Streams
+from dd_pa.emulator.warehouse.flat import Event
+from dd_pa.emulator.warehouse.warehouse import Warehouse
 
 
 class Emulator:
@@ -43,10 +48,14 @@ class Emulator:
     `allowed_hosts` are further names the Host header may carry. Without `strict`, events nobody can be linked to and
     unknown applications are taken, as the real intake, which checks later, may do. With a `token`, the page
     and its routes are for those who know it. A request body must arrive within `body_timeout` seconds. `clock` gives
-    epoch seconds.
+    epoch seconds. `data` is a folder where events stay for 15 months of queries; without it they are gone with this
+    object. `segments` is a JSON file of the segments that queries may name. In queries a server event has the time of
+    its arrival, as in Datadog, or that of `dd_pa.occurred_at` with `by_occurrence`.
+
+    Raises WarehouseError if `data` cannot be used, SegmentsError if `segments` cannot.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - one for each option of the command
         self,
         *,
         api_keys: Collection[str] | None = None,
@@ -57,6 +66,9 @@ class Emulator:
         token: str | None = None,
         body_timeout: float = 30.0,
         clock: Callable[[], float] = time.time,
+        data: str | Path | None = None,
+        segments: str | Path | None = None,
+        by_occurrence: bool = False,
     ) -> None:
         self._rules = Rules(None, application_ids, strict=strict)
         self.api_keys = api_keys
@@ -64,6 +76,9 @@ class Emulator:
         self._history = History(kept, clock)
         self._sessions = Sessions()
         self._recent = Recent()
+        self._by_occurrence = by_occurrence
+        self._audience = Audience(load_segments(Path(segments)) if segments is not None else {})
+        self._warehouse = Warehouse(Path(data) if data is not None else None, clock)
         self._allowed_hosts = frozenset(host.lower() for host in allowed_hosts)
         self._access = Access(token) if token else None
         self.stopping = False
@@ -80,8 +95,9 @@ class Emulator:
         sessions = SessionRoutes(boot, self._sessions, self._is_stopping)
         # The intake is served before the page's routes are tried; here it only says which method it takes.
         intake = Route(PATH, self._intake, methods=["POST"])
+        queries = QueryRoutes(self._warehouse, self._faults, self._audience, self._rules.knows, clock)
         stream_route = Route(f"{API}/stream", stream, methods=["GET"])
-        routes = [intake, *api.routes(), *sessions.routes(), stream_route, *assets.routes()]
+        routes = [intake, *api.routes(), *sessions.routes(), *queries.routes(), stream_route, *assets.routes()]
         page = Starlette(routes=routes, exception_handlers={404: _nothing_here, 405: _wrong_method})
         page.router.redirect_slashes = False
         return page
@@ -92,10 +108,14 @@ class Emulator:
     def _take_row(self, row: Row) -> None:
         if row.accepted:
             self._sessions.take_row(row)
+            occurred = row.occurred_ms if self._by_occurrence else None
+            ts = row.received_ms if occurred is None else max(0, occurred)
+            self._warehouse.put([Event(ts=ts, body=cast("dict[str, Any]", row.body))])
 
     def _take_browser(self, events: Sequence[BrowserEvent]) -> None:
         self._recent.take(events)
         self._sessions.take_browser(events)
+        self._warehouse.put([_stored(event) for event in events])
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one ASGI scope."""
@@ -156,6 +176,11 @@ class Emulator:
         self._history.clear()
         self._recent.clear()
         self._sessions.clear()
+        self._warehouse.clear()
+
+    def close(self) -> None:
+        """Write what waits to the data folder and close it. No query is answered after it."""
+        self._warehouse.close()
 
     def fail(
         self,
@@ -165,16 +190,21 @@ class Emulator:
         headers: Mapping[str, str] | None = None,
         delay: float = 0.0,
         close: bool = False,
+        on: On = "intake",
+        query_status: QueryStatus | None = None,
     ) -> Fault:
         """Make the next `times` requests fail (None: all, until `clear_faults()`); several calls queue up.
 
         With nothing but `times` the answer is 503. `delay` seconds alone slow the usual answer down. `close` drops the
-        connection; in an in-process transport, which has none, the call raises ConnectionResetError.
+        connection; in an in-process transport, which has none, the call raises ConnectionResetError. `on="query"` means
+        the next queries, not the next events; `query_status` answers them "running" or "timeout", without a result.
         Raises ValueError for a fault that makes no sense.
         """
-        if status is None and not delay and not close:
+        if status is None and not delay and not close and query_status is None:
             status = 503
-        fault = Fault(status=status, times=times, headers=headers, delay=delay, close=close)
+        fault = Fault(
+            status=status, times=times, headers=headers, delay=delay, close=close, on=on, query_status=query_status
+        )
         self._faults.arm(fault)
         return fault
 
@@ -194,6 +224,11 @@ class Emulator:
 
         with serving(self, port) as url:
             yield url
+
+
+def _stored(event: BrowserEvent) -> Event:
+    view_id = event.body["view"]["id"] if event.kind in ("view", "view_update") else None
+    return Event(ts=event.date_ms, body=event.body, user_agent=event.user_agent, view_id=view_id)
 
 
 async def _decline(scope: Scope, receive: Receive, send: Send) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import click
 
 DEFAULT_PORT = 8994
@@ -41,8 +43,21 @@ DEFAULT_PORT = 8994
     type=click.IntRange(1, 1_000_000),
     help="Requests kept in memory; the oldest go.",
 )
+@click.option(
+    "--data",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Folder where events stay for queries, 15 months; without it they are gone at the end.",
+)
+@click.option(
+    "--segments",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="JSON file of the segments that queries may name.",
+)
+@click.option(
+    "--by-occurrence", is_flag=True, help="In queries, server events have the time dd_pa.occurred_at, not of arrival."
+)
 @click.option("--lenient", is_flag=True, help="Take events without usr, account and session, as the real intake may.")
-def command(
+def command(  # noqa: PLR0913, PLR0917 - one for each option
     host: str,
     port: int,
     api_keys: tuple[str, ...],
@@ -50,7 +65,10 @@ def command(
     allow_hosts: tuple[str, ...],
     token: str | None,
     kept: int,
+    data: Path | None,
+    segments: Path | None,
     *,
+    by_occurrence: bool,
     lenient: bool,
 ) -> None:
     """Run a local Product Analytics: an intake for events, and a page that shows them as they come."""
@@ -66,6 +84,9 @@ def command(
             token=token,
             kept=kept,
             strict=not lenient,
+            data=data,
+            segments=segments,
+            by_occurrence=by_occurrence,
             on_ready=lambda url: click.echo(f"Product Analytics local: {url}  (Ctrl-C stops it)"),
         )
     except CannotServeError as error:

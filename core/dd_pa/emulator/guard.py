@@ -11,6 +11,7 @@ from starlette.types import Message, Scope, Send
 from dd_pa.emulator.rum.target import is_open
 
 API = "/api/emulator"
+QUERIES = "/api/v2/product-analytics"
 
 CSP = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; "

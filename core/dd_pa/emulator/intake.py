@@ -58,6 +58,10 @@ class Rules:
         if not _KEY.fullmatch(key) or (self.api_keys is not None and key not in self.api_keys):
             raise Refusal(403, "API key is invalid")
 
+    def knows(self, key: str) -> bool:
+        """Say whether a key may ask queries."""
+        return _KEY.fullmatch(key) is not None and (self.api_keys is None or key in self.api_keys)
+
     def check_body(self, body: object) -> None:
         """Raise Refusal (400) unless the event is what the API asks for."""
         check_event(body)

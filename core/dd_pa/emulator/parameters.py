@@ -13,7 +13,7 @@ from dd_pa.emulator.search import compile_search
 from dd_pa.emulator.selection import Filter, Status
 
 _STATUSES: Mapping[str, Status] = {"all": "all", "accepted": "accepted", "rejected": "rejected"}
-_FAULT_FIELDS = frozenset({"status", "times", "delay", "headers", "action"})
+_FAULT_FIELDS = frozenset({"status", "times", "delay", "headers", "action", "on", "query_status"})
 _MAX_INTEGER = 2**53
 
 
@@ -59,6 +59,8 @@ def fault_of(body: bytes) -> Fault:
             delay=_seconds(asked.get("delay", 0)),
             headers=_headers(asked.get("headers")),
             close=asked.get("action") == "close",
+            on=asked.get("on", "intake"),
+            query_status=asked.get("query_status"),
         )
     except ValueError as error:
         raise ParameterError(str(error)) from None
@@ -95,4 +97,8 @@ def as_json(fault: Fault) -> dict[str, object]:
         shown["headers"] = dict(fault.headers)
     if fault.close:
         shown["action"] = "close"
+    if fault.on != "intake":
+        shown["on"] = fault.on
+    if fault.query_status is not None:
+        shown["query_status"] = fault.query_status
     return shown

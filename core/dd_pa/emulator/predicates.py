@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import math
 import operator
 import re
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Protocol, TypeAlias
 
+from dd_pa.emulator import tree
 from dd_pa.emulator.facets import Facet, Scalar, text_of
-from dd_pa.emulator.wildcard import Wildcard
+from dd_pa.emulator.wildcard import Wildcard, unescaped
 
 MAX_TEXT = 25_600
 """Characters of a value that free text and wildcards look at: as many as Datadog indexes."""
@@ -56,35 +58,51 @@ _NANOSECONDS = {
 }
 
 
-def everything(_: object) -> bool:
-    """Match."""
-    return True
+def row_test(node: tree.Node) -> RowTest:
+    """Return the test of rows that a search means."""
+    match node:
+        case tree.OnFacet(path, asked):
+            facet, test = Facet(path), values_test(asked)
+            return lambda row: test(facet.values(row.body))
+        case tree.Word(written):
+            return anywhere_term(written)
+        case tree.Phrase(text):
+            return anywhere_words(text)
+    return _combined(node, row_test)
 
 
-def any_of(tests: Sequence[Test]) -> Test:
-    """Match when one of the tests does."""
-    return lambda subject: any(test(subject) for test in tests)
+def values_test(node: tree.Node) -> ValuesTest:
+    """Return the test of a facet's values that a part of a search means."""
+    match node:
+        case tree.Present():
+            return bool
+        case tree.Equal(text):
+            return equal_to(text)
+        case tree.Like(written):
+            return term(written)
+        case tree.Compared(sign, bound):
+            return compared(sign, bound)
+        case tree.Within(low, high, inclusive):
+            return within(low, high, inclusive=inclusive)
+    return _combined(node, values_test)
 
 
-def all_of(tests: Sequence[Test]) -> Test:
-    """Match when all tests do."""
-    return lambda subject: all(test(subject) for test in tests)
-
-
-def none_of(test: Test) -> Test:
-    """Match when the test does not; an absent facet matches too, as in Datadog."""
-    return lambda subject: not test(subject)
-
-
-def on_facet(facet: Facet, test: ValuesTest) -> RowTest:
-    """Apply a test of values to the values of one facet."""
-    return lambda row: test(facet.values(row.body))
+def _combined(node: tree.Node, of: Callable[[tree.Node], Test]) -> Test:
+    match node:
+        case tree.AllOf(parts):
+            every = [of(part) for part in parts]
+            return lambda subject: all(test(subject) for test in every)
+        case tree.AnyOf(parts):
+            some = [of(part) for part in parts]
+            return lambda subject: any(test(subject) for test in some)
+        case tree.NoneOf(part):
+            inner = of(part)
+            return lambda subject: not inner(subject)
+    return lambda subject: True
 
 
 def term(written: str) -> ValuesTest:
-    """Match an unquoted value: `*` any, otherwise with wildcards or exactly."""
-    if written == "*":
-        return bool
+    """Match an unquoted value, with wildcards or exactly."""
     wildcard = Wildcard.read(written)
     if wildcard is None:
         return equal_to(unescaped(written))
@@ -103,7 +121,7 @@ def equal_to(text: str) -> ValuesTest:
 
 
 def _same_number(value: Scalar, number: float) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and value == number
+    return isinstance(value, int | float) and not isinstance(value, bool) and _double(value) == number
 
 
 def compared(sign: str, bound: str) -> ValuesTest:
@@ -132,8 +150,11 @@ def within(low: str | None, high: str | None, *, inclusive: bool) -> ValuesTest:
 
 def _numbers(values: Sequence[Scalar]) -> Iterator[float]:
     for value in values:
-        number = number_of(value) if isinstance(value, str) else value
-        if number is not None and not isinstance(number, bool):
+        if isinstance(value, str):
+            number = number_of(value)
+        else:
+            number = None if value is None or isinstance(value, bool) else _double(value)
+        if number is not None:
             yield number
 
 
@@ -147,8 +168,14 @@ def number_of(text: str) -> float | None:
     if found is None:
         return None
     digits, unit = found.groups()
-    number = float(digits) if re.search(r"[.eE]", digits) else int(digits)
-    return number * _NANOSECONDS[unit] if unit else number
+    return float(digits) * _NANOSECONDS[unit] if unit else float(digits)
+
+
+def _double(value: float) -> float:
+    try:
+        return float(value)
+    except OverflowError:
+        return math.copysign(math.inf, value)
 
 
 def anywhere_term(written: str) -> RowTest:
@@ -195,8 +222,3 @@ def _anywhere(test: Callable[[str], bool]) -> RowTest:
         return False
 
     return test_row
-
-
-def unescaped(text: str) -> str:
-    """Take the backslashes away that make special characters ordinary."""
-    return re.sub(r"\\(.)", r"\1", text, flags=re.DOTALL) if "\\" in text else text

@@ -10,12 +10,15 @@ import re
 import socket
 import threading
 from collections.abc import Callable, Collection, Iterator
+from pathlib import Path
 
 import uvicorn
 from starlette.types import Receive, Scope, Send
 
 from dd_pa.emulator.app import Emulator
 from dd_pa.emulator.intake import ABORT
+from dd_pa.emulator.query.audience import SegmentsError
+from dd_pa.emulator.warehouse.database import WarehouseError
 
 # Longer than clients keep idle connections: one that closes under a request costs them a retry.
 _KEEP_ALIVE = 75
@@ -107,19 +110,28 @@ def run(  # noqa: PLR0913 - one for each option of the command
     token: str | None = None,
     kept: int = 100_000,
     strict: bool = True,
+    data: Path | None = None,
+    segments: Path | None = None,
+    by_occurrence: bool = False,
     on_ready: Callable[[str], None] = lambda url: None,
 ) -> None:
     """Serve until SIGINT or SIGTERM; calls `on_ready` with the page's address. Raises CannotServeError."""
     _check_exposure(host, token)
-    emulator = Emulator(
-        api_keys=api_keys,
-        application_ids=application_ids,
-        kept=kept,
-        allowed_hosts=allow_hosts,
-        strict=strict,
-        token=token,
-    )
-    with _listen(host, port) as listener:
+    try:
+        emulator = Emulator(
+            api_keys=api_keys,
+            application_ids=application_ids,
+            kept=kept,
+            allowed_hosts=allow_hosts,
+            strict=strict,
+            token=token,
+            data=data,
+            segments=segments,
+            by_occurrence=by_occurrence,
+        )
+    except (WarehouseError, SegmentsError) as error:
+        raise CannotServeError(str(error)) from None
+    with contextlib.closing(emulator), _listen(host, port) as listener:
         address = url_of(listener) + (f"/?token={token}" if token else "/")
         server = _Server(emulator, lambda: on_ready(address))
         # uvicorn raises the signal again when it is done: for Ctrl-C that is the wished end, not an error.

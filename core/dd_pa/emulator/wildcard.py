@@ -47,3 +47,8 @@ class Wildcard:
             found = piece.search(text, found.end())
         tail = len(text) - self.last_length
         return found is not None and tail >= found.end() and self.last.match(text, tail) is not None
+
+
+def unescaped(text: str) -> str:
+    """Take the backslashes away that make special characters ordinary."""
+    return re.sub(r"\\(.)", r"\1", text, flags=re.DOTALL) if "\\" in text else text

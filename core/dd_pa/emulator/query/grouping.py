@@ -1,0 +1,119 @@
+"""Groups of results: the best of the first facet, within each the best of the second, and so on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from dd_pa.emulator.query.aggregate import Compute
+from dd_pa.emulator.query.fields import Fields
+from dd_pa.emulator.query.statement import Statement
+
+DEFAULT_LIMIT = 10
+MAX_LIMIT = 10_000
+MAX_FACETS = 4
+MISSING = "N/A"
+"""What the group of events without the facet is called."""
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """One facet to group by."""
+
+    facet: str
+    """As it was asked for; columns of the answer are named after it."""
+    path: str
+    limit: int
+    exclude_missing: bool
+    sort: Compute
+    descending: bool
+
+
+def read_groups(fields: Fields, compute: Compute) -> list[Group]:
+    """Read `group_by`."""
+    wanted = fields.members("group_by")
+    if len(wanted) > MAX_FACETS:
+        raise fields.wrong("group_by", f"must have at most {MAX_FACETS} facets")
+    return [_read(group, compute) for group in wanted]
+
+
+def _read(fields: Fields, compute: Compute) -> Group:
+    sort = fields.optional("sort")
+    return Group(
+        facet=fields.text("facet"),
+        path=fields.facet("facet"),
+        limit=fields.integer("limit", 1, MAX_LIMIT, DEFAULT_LIMIT),
+        exclude_missing=fields.flag("should_exclude_missing"),
+        sort=Compute.read(sort, compute),
+        descending=sort.choice("order", ("asc", "desc"), "desc") == "desc",
+    )
+
+
+class Grouped:
+    """The tables `base` (events with columns m, g1 …) and `top` (the chosen groups with their ranks)."""
+
+    def __init__(self, statement: Statement, groups: list[Group], compute: Compute, condition: str) -> None:
+        self._statement = statement
+        self._groups = groups
+        self._compute = compute
+        self.names = [f"g{n}" for n in range(1, len(groups) + 1)]
+        self.ranks = [f"r{n}" for n in range(1, len(groups) + 1)]
+        self._tables = [*self._events(condition), *self._levels()]
+
+    @property
+    def tables(self) -> str:
+        """Return the WITH clause."""
+        return f"WITH {', '.join(self._tables)}"
+
+    @property
+    def chosen(self) -> str:
+        """Return what to select from: the events of the chosen groups."""
+        return f"base JOIN top USING ({', '.join(self.names)})" if self.names else "base"
+
+    @property
+    def value(self) -> str:
+        """Return the aggregate asked for."""
+        return self._compute.over(self._statement, "m")
+
+    def _events(self, condition: str) -> list[str]:
+        statement = self._statement
+        columns = [f"ts, {self._compute.column(statement)} AS m"]
+        spread = []
+        for number, group in enumerate(self._groups, 1):
+            columns.append(f"{group.sort.column(statement)} AS s{number}")
+            if statement.is_single(group.path):
+                columns.append(f"{statement.text(group.path)} AS g{number}")
+            else:
+                columns.append(f"{statement.texts(group.path)} AS h{number}")
+                spread.append(number)
+        tables = [f"e0 AS (SELECT {', '.join(columns)} FROM events WHERE {condition})"]
+        for step, number in enumerate(spread):
+            wider = f"* EXCLUDE (h{number}), unnest(h{number}) AS g{number}"
+            tables.append(f"e{step + 1} AS (SELECT {wider} FROM e{step})")
+        tables.append(self._base(f"e{len(spread)}"))
+        return tables
+
+    def _base(self, source: str) -> str:
+        kept = [f"g{n} IS NOT NULL" for n, group in enumerate(self._groups, 1) if group.exclude_missing]
+        missing = self._statement.bind(MISSING) if self._groups else ""
+        named = ", ".join(f"coalesce({name}, {missing}) AS {name}" for name in self.names)
+        columns = f"* REPLACE ({named})" if named else "*"
+        where = f" WHERE {' AND '.join(kept)}" if kept else ""
+        return f"base AS (SELECT {columns} FROM {source}{where})"
+
+    def _levels(self) -> list[str]:
+        """Return one table per facet: the groups that are within the limits so far."""
+        tables = []
+        for number, group in enumerate(self._groups, 1):
+            names, before = self.names[:number], self.names[: number - 1]
+            source = f"base JOIN t{number - 1} USING ({', '.join(before)})" if before else "base"
+            former = [f"any_value({rank}) AS {rank}" for rank in self.ranks[: number - 1]]
+            partition = f"PARTITION BY {', '.join(before)} " if before else ""
+            value = group.sort.over(self._statement, f"s{number}")
+            order = f"{value} {'DESC' if group.descending else 'ASC'} NULLS LAST, g{number}"
+            rank = f"row_number() OVER ({partition}ORDER BY {order}) AS r{number}"
+            name = "top" if number == len(self._groups) else f"t{number}"
+            tables.append(
+                f"{name} AS (SELECT {', '.join([*names, *former, rank])} FROM {source} "
+                f"GROUP BY {', '.join(names)} QUALIFY r{number} <= {group.limit:d})"
+            )
+        return tables

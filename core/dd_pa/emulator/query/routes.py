@@ -1,0 +1,150 @@
+"""The query API: who may ask, what goes wrong on demand, and the envelope of the answers."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import uuid
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, NamedTuple, TypeAlias
+
+from starlette.requests import Request as HttpRequest
+from starlette.responses import Response
+from starlette.routing import Route
+
+from dd_pa.emulator.faults import QUERY_RATE_LIMITED, Fault, Faults
+from dd_pa.emulator.guard import QUERIES
+from dd_pa.emulator.query import analytics
+from dd_pa.emulator.query.audience import Audience
+from dd_pa.emulator.query.fields import MAX_BODY, BadRequest, attributes_of
+from dd_pa.emulator.query.request import Request
+from dd_pa.emulator.query.statement import Statement
+from dd_pa.emulator.warehouse.database import QueryTimeoutError, WarehouseError
+from dd_pa.emulator.warehouse.warehouse import Warehouse
+
+MAX_AT_ONCE = 4
+_TYPE = "application/vnd.api+json"
+
+Compute: TypeAlias = Callable[[Request], dict[str, Any]]
+
+
+class Endpoint(NamedTuple):
+    """One documented operation."""
+
+    kind: str
+    """data.type of the request."""
+    answer: str
+    """data.type of the answer."""
+    compute: Compute
+    has_meta: bool = True
+    """Whether the answer's schema has `meta`."""
+
+
+ENDPOINTS: Mapping[str, Endpoint] = {
+    "analytics/scalar": Endpoint("formula_analytics_extended_request", "scalar_response", analytics.scalar),
+    "analytics/timeseries": Endpoint("formula_analytics_extended_request", "timeseries_response", analytics.timeseries),
+    "analytics/list": Endpoint("formula_analytics_extended_list_request", "list_response", analytics.events),
+}
+
+
+class QueryRoutes:
+    """Answers queries, on worker threads: the intake never waits for one."""
+
+    def __init__(
+        self,
+        warehouse: Warehouse,
+        faults: Faults,
+        audience: Audience,
+        is_known: Callable[[str], bool],
+        clock: Callable[[], float],
+    ) -> None:
+        """`is_known` says whether an API key may be used."""
+        self._warehouse = warehouse
+        self._faults = faults
+        self._audience = audience
+        self._is_known = is_known
+        self._clock = clock
+        # A few of its own: queries that take long must not keep the page from reading.
+        self._threads = ThreadPoolExecutor(MAX_AT_ONCE, "dd-pa-query")
+
+    def routes(self) -> list[Route]:
+        """Return the routes, under their full paths."""
+        handlers = {path: self._handler(endpoint) for path, endpoint in ENDPOINTS.items()}
+        return [Route(f"{QUERIES}/{path}", handler, methods=["POST"]) for path, handler in handlers.items()]
+
+    def _handler(self, endpoint: Endpoint) -> Callable[[HttpRequest], Any]:
+        async def handle(request: HttpRequest) -> Response:
+            fault = self._faults.take("query")
+            if fault and fault.delay:
+                await asyncio.sleep(fault.delay)
+            if fault and fault.close:
+                raise ConnectionResetError("fault on demand: connection closed")
+            if fault and fault.status is not None:
+                return _refused(fault.status, "fault on demand", _headers(fault))
+            if not self._may_ask(request):
+                return _refused(403, "Forbidden")
+            body = await _body(request)
+            if body is None:
+                return _refused(413, f"the body is larger than {MAX_BODY // 1024} KiB")
+            state = fault.query_status if fault else None
+            return await asyncio.get_running_loop().run_in_executor(self._threads, self._answer, endpoint, body, state)
+
+        return handle
+
+    def _may_ask(self, request: HttpRequest) -> bool:
+        headers = request.headers
+        if headers.get("sec-fetch-site") == "same-origin":
+            # The emulator's own page: browsers set this header, and no script can.
+            return True
+        scheme, _, token = headers.get("authorization", "").partition(" ")
+        if scheme.lower() == "bearer" and token.strip():
+            return True
+        key = headers.get("dd-api-key", "")
+        return bool(headers.get("dd-application-key")) and self._is_known(key)
+
+    def _answer(self, endpoint: Endpoint, body: bytes, state: str | None) -> Response:
+        try:
+            attributes = attributes_of(body, endpoint.kind)
+            request_id = attributes.text("request_id", "") or str(uuid.uuid4())
+            if state is not None:
+                return _done(endpoint, {}, request_id, state)
+            now = int(self._clock() * 1000)
+            request = Request(attributes, Statement(self._warehouse), self._audience, now)
+            return _done(endpoint, endpoint.compute(request), request_id, "done")
+        except BadRequest as error:
+            return _refused(400, str(error))
+        except QueryTimeoutError:
+            return _refused(400, "the query took longer than 10 s: ask for a shorter time range")
+        except WarehouseError as error:
+            return _refused(503, str(error))
+
+
+async def _body(request: HttpRequest) -> bytes | None:
+    body = b""
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > MAX_BODY:
+            return None
+    return body
+
+
+def _headers(fault: Fault) -> Mapping[str, str]:
+    if fault.headers is not None:
+        return fault.headers
+    return dict(QUERY_RATE_LIMITED) if fault.status == 429 else {}
+
+
+def _done(endpoint: Endpoint, attributes: dict[str, Any], request_id: str, status: str) -> Response:
+    document: dict[str, Any] = {"data": {"id": request_id, "type": endpoint.answer, "attributes": attributes}}
+    if endpoint.has_meta:
+        document["meta"] = {"request_id": request_id, "status": status}
+    return _json(document, 200, {})
+
+
+def _refused(status: int, reason: str, headers: Mapping[str, str] | None = None) -> Response:
+    return _json({"errors": [reason]}, status, headers or {})
+
+
+def _json(document: object, status: int, headers: Mapping[str, str]) -> Response:
+    return Response(json.dumps(document).encode(), status, headers=dict(headers), media_type=_TYPE)

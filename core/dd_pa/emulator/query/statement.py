@@ -1,0 +1,76 @@
+"""One statement in the making: conditions and expressions over the table of events, with their values."""
+
+from __future__ import annotations
+
+import re
+import time
+from typing import Any
+
+from dd_pa.emulator.tree import Node
+from dd_pa.emulator.warehouse.binding import Binding
+from dd_pa.emulator.warehouse.clauses import Conditions
+from dd_pa.emulator.warehouse.database import QueryTimeoutError
+from dd_pa.emulator.warehouse.warehouse import MAX_SECONDS, Warehouse
+
+
+class Statement:
+    """Made for one request; several may be run one after the other within its time. Blocks: use it on a worker thread.
+
+    Raises WarehouseError where there is no database, and QueryTimeoutError.
+    """
+
+    def __init__(self, warehouse: Warehouse, seconds: float = MAX_SECONDS) -> None:
+        self._deadline = time.monotonic() + seconds
+        self._warehouse = warehouse
+        self._catalogue = warehouse.catalogue(seconds)
+        self.bind = Binding()
+        self._conditions = Conditions(self._catalogue, self.bind)
+
+    def rows(self, sql: str) -> list[tuple[Any, ...]]:
+        """Run it with the values that its text names, and forget these."""
+        left = self._deadline - time.monotonic()
+        if left <= 0:
+            raise QueryTimeoutError
+        named = set(re.findall(r"\$(p[0-9]+)", sql))
+        return self._warehouse.read(sql, {name: self.bind.values[name] for name in named}, left)
+
+    def search(self, node: Node) -> str:
+        """Return the condition of a search."""
+        return self._conditions.of(node)
+
+    def between(self, window: tuple[int, int]) -> str:
+        """Return the condition of a time range; both ends belong to it."""
+        return f"ts BETWEEN {self.bind(window[0])} AND {self.bind(window[1])}"
+
+    def paths(self) -> list[str]:
+        """Return the facets that have columns."""
+        return self._catalogue.paths()
+
+    def spelled(self, path: str) -> str:
+        """Return the first value of a facet, with its type in front."""
+        single, several = self._catalogue.place(path)
+        if single is None:
+            return f"rest[{self.bind(path)}][1]"
+        return single if several is None else f"coalesce({single}, {several}[1])"
+
+    def text(self, path: str) -> str:
+        """Return the first value of a facet as text."""
+        return f"substr({self.spelled(path)}, 2)"
+
+    def number(self, path: str) -> str:
+        """Return the first value of a facet if it is a number."""
+        value = self.spelled(path)
+        return f"CASE WHEN starts_with({value}, 'n') THEN number_of({value}) END"
+
+    def is_single(self, path: str) -> bool:
+        """Say whether no event has several values of a facet."""
+        single, several = self._catalogue.place(path)
+        return single is not None and several is None
+
+    def texts(self, path: str) -> str:
+        """Return the list of the different values of a facet as text; one null where there is none."""
+        single, several = self._catalogue.place(path)
+        found = several or f"rest[{self.bind(path)}]"
+        alone = "NULL" if single is None else f"substr({single}, 2)"
+        texts = f"list_distinct(list_transform({found}, lambda x: substr(x, 2)))"
+        return f"CASE WHEN len({found}) > 0 THEN {texts} ELSE [{alone}] END"

@@ -1,0 +1,135 @@
+"""The DuckDB file: locked down, opened late, read by generated statements only."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from dd_pa.emulator.warehouse.catalogue import DOCUMENTED, Catalogue
+
+if TYPE_CHECKING:
+    pass
+
+FORMAT = 1
+MEMORY = "1GB"
+"""What DuckDB may use at most; larger intermediate results go to disk beside the file."""
+
+_CONFIG: dict[str, Any] = {
+    "memory_limit": MEMORY,
+    "enable_external_access": False,
+    "autoload_known_extensions": False,
+    "autoinstall_known_extensions": False,
+    "allow_community_extensions": False,
+    "python_enable_replacements": False,
+}
+_UNITS = {
+    "ns": "1",
+    "us": "1e3",
+    "µs": "1e3",
+    "ms": "1e6",
+    "s": "1e9",
+    "m": "60e9",
+    "min": "60e9",
+    "h": "3600e9",
+    "d": "86400e9",
+    "w": "604800e9",
+}
+_DIGITS = r"[+-]?[0-9]+(?:\.[0-9]+)?(?:[eE][+-]?[0-9]{1,3})?"
+_MEASURE = f"({_DIGITS})({'|'.join(_UNITS)})?"
+
+# What a spelled value is as a number: a number itself, or a string that is one, with or without a unit of time.
+_NUMBER_OF = f"""
+CREATE OR REPLACE MACRO number_of(x) AS CASE
+    WHEN starts_with(x, 'n') THEN try_cast(substr(x, 2) AS DOUBLE)
+    WHEN starts_with(x, 's') AND length(x) <= 401 AND regexp_full_match(substr(x, 2), '{_MEASURE}') THEN
+        try_cast(regexp_extract(substr(x, 2), '{_MEASURE}', 1) AS DOUBLE)
+        * CASE regexp_extract(substr(x, 2), '{_MEASURE}', 2)
+        {" ".join(f"WHEN '{unit}' THEN {factor}" for unit, factor in _UNITS.items())} ELSE 1 END
+END
+"""
+
+
+class WarehouseError(Exception):
+    """The warehouse cannot be used; the text says why and what to do."""
+
+
+class QueryTimeoutError(Exception):
+    """The query took too long and was stopped."""
+
+
+class Database:
+    """One file with one table of events. Reading is safe from any thread; writing is the writer's alone."""
+
+    def __init__(self, path: Path) -> None:
+        """Open or create the file. Raises WarehouseError."""
+        duckdb = _import()
+        try:
+            self.connection = duckdb.connect(str(path), config={**_CONFIG, "threads": max(2, os.cpu_count() or 2)})
+            self.connection.execute("SET lock_configuration = true")
+            self.connection.execute(_NUMBER_OF)
+            self.catalogue = self._prepare()
+        except duckdb.Error as error:
+            reason = str(error).partition("\n")[0]
+            raise WarehouseError(f"{path} cannot be used as the emulator's data: {reason}") from None
+
+    def _prepare(self) -> Catalogue:
+        self.connection.execute("CREATE TABLE IF NOT EXISTS about (format INTEGER)")
+        found = self.connection.execute("SELECT format FROM about").fetchone()
+        if found is None:
+            self.connection.execute("INSERT INTO about VALUES (?)", [FORMAT])
+            return self.create_tables()
+        if found[0] != FORMAT:
+            raise WarehouseError(
+                f"the data was written in format {found[0]}, this version reads {FORMAT}: move it away"
+            )
+        return Catalogue(self.connection.execute("SELECT path, number, listed FROM facets ORDER BY number").fetchall())
+
+    def create_tables(self) -> Catalogue:
+        """Create the tables anew, empty."""
+        singles = [(path, number) for number, path in enumerate(DOCUMENTED)]
+        columns = "".join(f", f{number} VARCHAR" for _, number in singles)
+        self.connection.execute("BEGIN")
+        self.connection.execute("CREATE OR REPLACE TABLE facets (path VARCHAR, number INTEGER, listed BOOLEAN)")
+        self.connection.execute(
+            "CREATE OR REPLACE TABLE events (seq BIGINT, ts BIGINT, body VARCHAR, words VARCHAR, "
+            f"rest MAP(VARCHAR, VARCHAR[]){columns})"
+        )
+        self.connection.executemany("INSERT INTO facets VALUES (?, ?, false)", singles)
+        self.connection.execute("COMMIT")
+        return Catalogue((path, number, False) for path, number in singles)
+
+    def read(self, sql: str, parameters: Mapping[str, object], seconds: float) -> list[tuple[Any, ...]]:
+        """Run one SELECT. Raises QueryTimeoutError after `seconds`."""
+        duckdb = _import()
+        [statement] = self.connection.extract_statements(sql)
+        assert statement.type == duckdb.StatementType.SELECT  # noqa: S101 - all SQL is generated
+        cursor = self.connection.cursor()
+        timer = threading.Timer(seconds, cursor.interrupt)
+        timer.start()
+        try:
+            rows: list[tuple[Any, ...]] = cursor.execute(statement, dict(parameters)).fetchall()
+        except duckdb.InterruptException:
+            raise QueryTimeoutError from None
+        except duckdb.OutOfMemoryException:
+            raise WarehouseError(f"the query needs more than {MEMORY} of memory: ask for less at once") from None
+        except duckdb.Error as error:
+            raise WarehouseError(f"the query failed: {str(error).partition(chr(10))[0]}") from error
+        finally:
+            timer.cancel()
+            cursor.close()
+        return rows
+
+    def close(self) -> None:
+        """Write what is in memory to the file, and close it."""
+        self.connection.close()
+
+
+def _import() -> Any:
+    try:
+        import duckdb  # noqa: PLC0415 - the emulator takes events without it
+    except ImportError:
+        raise WarehouseError("queries need DuckDB: pip install 'dd-pa[emulator]'") from None
+    return duckdb
