@@ -392,7 +392,7 @@ def test_same_as_plain_python(
     expected = [(*tags, computed([event for found, _, event in rows if found == tags], *compute)) for tags in order]
     assert [row[:-1] for row in scalars] == [row[:-1] for row in expected]
     assert [row[-1] for row in scalars] == pytest.approx([row[-1] for row in expected], nan_ok=False)
-    points = {}
+    points: dict[tuple[Any, int], float | None] = {}
     for tags in order:
         own: dict[int, list[dict[str, Any]]] = defaultdict(list)
         for found, at, event in rows:
