@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import weakref
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -13,16 +12,13 @@ from flask import Flask, current_app, has_app_context
 
 from dd_pa import Emitter, Id
 from dd_pa_flask.context import SessionUnseen
-
-logger = logging.getLogger("dd_pa")
+from dd_pa_flask.state import EmitterFinder
 
 AttributesOfSignal = Mapping[str, Any] | Callable[..., Mapping[str, Any] | None]
 """The attributes of an event, or a callable of the signal's sender and keywords."""
 
 IdOfSignal = Id | Callable[..., Id | None]
 """An id, or a callable of the signal's sender and keywords."""
-
-FindEmitter = Callable[[Flask], Emitter | None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,12 +63,11 @@ class Connection:
     The signal keeps it alive; with an app of its own, that app does, and takes it along when it is collected.
     """
 
-    def __init__(self, signal: Signal, event: SignalEvent, find_emitter: FindEmitter, app: Flask | None = None) -> None:
+    def __init__(self, signal: Signal, event: SignalEvent, app: Flask | None = None) -> None:
         self._signal = signal
         self._event = event
-        self._find_emitter = find_emitter
+        self._find_emitter = EmitterFinder(f"the signal of {event.name[:200]!r} was sent")
         self._app = None if app is None else weakref.ref(app)
-        self._has_complained = False
         signal.connect(self, weak=app is not None)
 
     def disconnect(self) -> None:
@@ -81,23 +76,15 @@ class Connection:
 
     def __call__(self, sender: Any = None, /, **values: Any) -> None:
         """Receive the signal. Apps without Product Analytics are left alone."""
-        app = self._app_of(sender)
-        if app is None or (self._app is not None and self._app() is not app):
+        app = _app_of(sender)
+        if self._app is not None and self._app() is not app:
             return
         emitter = self._find_emitter(app)
         if emitter is not None:
             self._event.fire(emitter, sender, values)
 
-    def _app_of(self, sender: Any) -> Flask | None:
-        if isinstance(sender, Flask):
-            return sender
-        if has_app_context():
-            app: Flask = current_app._get_current_object()  # type: ignore[attr-defined] # a proxy of werkzeug's
-            return app
-        if not self._has_complained and self._app is None:
-            self._has_complained = True
-            logger.warning(
-                "%r is not sent: its signal was sent outside of an app context; use `with app.app_context():`",
-                self._event.name[:200],
-            )
-        return None
+
+def _app_of(sender: Any) -> Flask | None:
+    if isinstance(sender, Flask):
+        return sender
+    return current_app._get_current_object() if has_app_context() else None  # type: ignore[attr-defined] # a proxy

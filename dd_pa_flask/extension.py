@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
-from typing import Any, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, Unpack, overload
 
 from blinker import Signal
 from flask import Flask, current_app, got_request_exception, has_app_context, has_request_context, request_finished
@@ -13,8 +13,12 @@ from dd_pa_flask.connected import AttributesOfSignal, Connection, IdOfSignal, Si
 from dd_pa_flask.declared import AttributesOf, Condition, DeclaredEvent, observed
 from dd_pa_flask.state import AppState
 
+if TYPE_CHECKING:
+    from dd_pa.sqlalchemy import AnySession, ModelOptions
+
 P = ParamSpec("P")
 R = TypeVar("R")
+ModelT = TypeVar("ModelT", bound=type)
 
 KEY = "dd_pa"
 """Where the app keeps its state: `app.extensions["dd_pa"]`."""
@@ -77,6 +81,7 @@ class ProductAnalytics:
         usr: Id | None = None,
         account: Id | None = None,
         session: Id | None = None,
+        on_commit: AnySession | None = None,
     ) -> str | None:
         """Record that something happened; return the event's id, or None if it was not kept (the reason is counted).
 
@@ -84,9 +89,18 @@ class ProductAnalytics:
         loaded. Never blocks on the network and leaves the response's headers alone. In a streamed body the request is
         known under `stream_with_context`; a plain generator must take `analytics.emitter` and the ids beforehand.
 
+        With `on_commit`, a session of SQLAlchemy (`db.session`), the event is built now and leaves when the transaction
+        of that session commits; it vanishes with a rollback, to a savepoint too. Without a transaction it leaves now.
+
         Raises `RuntimeError` outside of an app context, and `EventError` for a bad event in strict mode.
         """
-        return self.emitter.track(name, attributes, usr=usr, account=account, session=session)
+        emitter = self.emitter
+        if on_commit is None:
+            return emitter.track(name, attributes, usr=usr, account=account, session=session)
+        from dd_pa.sqlalchemy import submit_on_commit  # noqa: PLC0415 - needs SQLAlchemy
+
+        event = emitter.build(name, attributes, usr=usr, account=account, session=session)
+        return event.id if event is not None and submit_on_commit(on_commit, emitter, event) else None
 
     def tracked(
         self, name: str, attributes: AttributesOf | None = None, *, when: Condition | None = None
@@ -135,10 +149,27 @@ class ProductAnalytics:
             raise TypeError(f"connect() needs a blinker signal, not {type(signal).__name__}")
         event = SignalEvent(name=name, attributes=attributes, when=when, usr=usr, account=account)
         state = None if app is None else self._state(app)
-        connection = Connection(signal, event, _find_emitter, app)
+        connection = Connection(signal, event, app)
         if state is not None:
             state.connections.append(connection)
         return connection
+
+    @overload
+    def track_model(self, model: ModelT, /, **options: Unpack[ModelOptions]) -> ModelT: ...
+    @overload
+    def track_model(self, model: None = None, /, **options: Unpack[ModelOptions]) -> Callable[[ModelT], ModelT]: ...
+    def track_model(
+        self, model: ModelT | None = None, /, **options: Unpack[ModelOptions]
+    ) -> ModelT | Callable[[ModelT], ModelT]:
+        """Decorate a mapped class of SQLAlchemy, so that its rows fire events when they come, change and go.
+
+        See `dd_pa.sqlalchemy.ModelEvents.track_model` for `created`, `updated`, `deleted`, `attributes`, `when` and
+        `identity`. No app is needed yet: the event is the current app's at the flush, and leaves when the session
+        commits. A flush outside of an app context, or in an app that is not set up, fires nothing.
+        """
+        from dd_pa_flask.models import model_events  # noqa: PLC0415 - needs SQLAlchemy
+
+        return model_events.track_model(model, **options)
 
     def close(self, app: Flask | None = None, timeout: float | None = None) -> None:
         """Deliver what waits and end the thread of an app (the current one by default); for tests that make many apps.
@@ -160,11 +191,6 @@ class ProductAnalytics:
                 "call analytics.init_app(app) where the app is made."
             )
         return state
-
-
-def _find_emitter(app: Flask) -> Emitter | None:
-    state = AppState.of(app)
-    return None if state is None else state.emitter
 
 
 def _connect_auth_events(app: Flask, state: AppState) -> None:

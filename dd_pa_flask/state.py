@@ -1,11 +1,12 @@
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from functools import partial
 from typing import Any
 from weakref import WeakKeyDictionary, WeakSet
 
-from flask import Flask, Request, Response, after_this_request, current_app, has_request_context
+from flask import Flask, Request, Response, after_this_request, current_app, has_app_context, has_request_context
 
 from dd_pa import Emitter, Identity, Settings
 from dd_pa.browser import is_personal, unknown_visitor
@@ -13,6 +14,8 @@ from dd_pa_flask.browser import keep_private
 from dd_pa_flask.context import request_context
 from dd_pa_flask.declared import AtEnd, DeclaredEvent
 from dd_pa_flask.identity import RequestIdentity, uses_flask_login
+
+logger = logging.getLogger("dd_pa")
 
 
 class AppState:
@@ -101,6 +104,28 @@ class AppState:
             return
         for fire in expected:
             fire(self.emitter, current, response)
+
+
+class EmitterFinder:
+    """Finds the emitter of the app whose event something is; says once if there is no app at all."""
+
+    def __init__(self, about: str) -> None:
+        self._about = about
+        self._has_complained = False
+
+    def __call__(self, app: Flask | None = None) -> Emitter | None:
+        """Return the emitter of `app`, else of the current one, or None."""
+        if app is None and not has_app_context():
+            self._complain()
+            return None
+        state = AppState.of(app or current_app)
+        return None if state is None else state.emitter
+
+    def _complain(self) -> None:
+        if self._has_complained:
+            return
+        self._has_complained = True
+        logger.warning("%s outside of an app context, so no event is sent; use `with app.app_context():`", self._about)
 
 
 def _request() -> Request:

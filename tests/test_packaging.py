@@ -115,18 +115,21 @@ def bare(installed: Path, tmp_path_factory: pytest.TempPathFactory) -> Site:
 
 @pytest.fixture(scope="session")
 def full(installed: Path, tmp_path_factory: pytest.TempPathFactory) -> Site:
-    """`pip install dd-pa[django,flask,cli,emulator,fast,query]`."""
-    return Site(installed, tmp_path_factory.mktemp("full"), "django", "flask", "cli", "emulator", "fast", "query")
+    """`pip install dd-pa[django,flask,cli,emulator,fast,query,sqlalchemy]`."""
+    return Site(
+        installed, tmp_path_factory.mktemp("full"), "django", "flask", "cli", "emulator", "fast", "query", "sqlalchemy"
+    )
 
 
-@pytest.mark.parametrize("package", [*SOURCES, "dd_pa.emulator", "dd_pa.query"])
+@pytest.mark.parametrize("package", [*SOURCES, "dd_pa.emulator", "dd_pa.query", "dd_pa.sqlalchemy"])
 def test_all_is_sorted_complete_and_importable(package: str) -> None:
-    """What an `__init__` imports is what it offers, in the order of the alphabet."""
+    """What an `__init__` imports is what it offers: constants, then the rest, in the order of the alphabet."""
     module = importlib.import_module(package)
     tree = ast.parse(Path(str(module.__file__)).read_text())
     imports = [node for node in tree.body if isinstance(node, ast.ImportFrom) and node.module != "__future__"]
 
-    assert module.__all__ == sorted(alias.asname or alias.name for node in imports for alias in node.names)
+    names = [alias.asname or alias.name for node in imports for alias in node.names]
+    assert module.__all__ == sorted(names, key=lambda name: (not name.isupper(), name))
     assert not [name for name in module.__all__ if getattr(module, name, None) is None]
 
 
@@ -182,7 +185,15 @@ def test_the_metadata(installed: Path) -> None:
         ">=3.11",
         "Apache-2.0",
     )
-    assert sorted(metadata.get_all("Provides-Extra", [])) == ["cli", "django", "emulator", "fast", "flask", "query"]
+    assert sorted(metadata.get_all("Provides-Extra", [])) == [
+        "cli",
+        "django",
+        "emulator",
+        "fast",
+        "flask",
+        "query",
+        "sqlalchemy",
+    ]
     assert sorted(
         Requirement(line).name for line in metadata.get_all("Requires-Dist", []) if "extra ==" not in line
     ) == ["blinker", "httpx", "msgspec", "platformdirs"]
@@ -207,6 +218,7 @@ FRAMEWORKS = {
     "rest_framework",
     "flask_login",
     "pyreqwest",
+    "sqlalchemy",
     "tenacity",
     "pandas",
     "polars",
@@ -219,6 +231,7 @@ FRAMEWORKS = {
         pytest.param("dd_pa", set(), id="core"),
         pytest.param("dd_pa_django", {"django"}, id="django"),
         pytest.param("dd_pa_flask", {"flask", "werkzeug"}, id="flask"),
+        pytest.param("dd_pa.sqlalchemy", {"sqlalchemy"}, id="sqlalchemy"),
         pytest.param("dd_pa.emulator", {"starlette", "lark"}, id="emulator"),
         pytest.param("dd_pa.query", set(), id="query"),
     ],

@@ -8,7 +8,7 @@ from dd_pa import forks, metrics
 from dd_pa.capture.attributes import shallow_copy
 from dd_pa.capture.event import Event, EventDraft, shown_name
 from dd_pa.capture.identity import Id, Identity, IdentityCallable
-from dd_pa.capture.linking import DENIED, ConsentUnknownError, Linker
+from dd_pa.capture.linking import DENIED, ConsentUnknownError, Link, Linker
 from dd_pa.delivery.gate import RetryPolicy
 from dd_pa.delivery.ledger import LostIdentityReason
 from dd_pa.delivery.stats import Stats
@@ -90,11 +90,38 @@ class Emitter:
 
         Returns None if it is dropped. Raises `EventError` in strict mode, as `track()` does.
         """
+        return self._build(self._linker.link, name, attributes, usr, account, session)
+
+    def build_for(
+        self,
+        name: str,
+        attributes: Mapping[str, Any] | None = None,
+        *,
+        usr: Id | None = None,
+        account: Id | None = None,
+        session: Id | None = None,
+    ) -> Event | None:
+        """Build an event of the person with these ids, who need not be who acts now.
+
+        If somebody else acts, the event gets nothing of theirs; otherwise it is built as by `build()`. Whether there
+        may be an event is asked of who acts in both cases.
+        """
+        return self._build(self._linker.link_owner, name, attributes, usr, account, session)
+
+    def _build(
+        self,
+        link: Link,
+        name: str,
+        attributes: Mapping[str, Any] | None,
+        usr: Id | None,
+        account: Id | None,
+        session: Id | None,
+    ) -> Event | None:
         if not self._enabled:
             return None
         pipeline = self._pipeline
         try:
-            identity = self._linker.link(usr, account, session, pipeline.ledger.count_repaired)
+            identity = link(usr, account, session, pipeline.ledger.count_repaired)
             if identity.consent is False:
                 pipeline.ledger.count_dropped("consent", None, name)
                 return None

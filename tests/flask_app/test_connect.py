@@ -212,7 +212,9 @@ def test_signal_outside_of_an_app_is_said_once(
         order_shipped.send(Order())
         order_shipped.send(Order())
 
-    assert [record.getMessage().split(":")[0] for record in caplog.records] == ["'order.shipped' is not sent"]
+    assert [record.getMessage().split(",")[0] for record in caplog.records] == [
+        "the signal of 'order.shipped' was sent outside of an app context"
+    ]
 
 
 @pytest.mark.parametrize("option", ["attributes", "when", "usr", "account"])

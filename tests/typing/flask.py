@@ -39,6 +39,22 @@ assert_type(connection.disconnect(), None)
 analytics.connect("request_finished", "page.answered")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
 
 
+@analytics.track_model(
+    created="order.placed",
+    updated={"status": "order.status_changed"},
+    attributes=["total"],
+    when=lambda order: order.total > 0,
+    identity=lambda order: {"usr": order.customer_id},
+)
+class Order:
+    total: int
+
+
+assert_type(Order, type[Order])
+assert_type(analytics.track_model(Order, deleted="order.removed"), type[Order])
+analytics.track_model(Order, creatd="order.placed")  # type: ignore[call-overload]  # pyright: ignore[reportCallIssue]
+
+
 @analytics.tracked("checkout.completed")
 async def acheckout() -> str:
     return ""

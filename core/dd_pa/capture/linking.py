@@ -6,7 +6,7 @@ from dd_pa.capture.identity import Id, Identity, IdentityCallable, IdentitySourc
 from dd_pa.errors import EventError
 
 OnProblem = Callable[[str], None]
-
+Link = Callable[[Id | None, Id | None, Id | None, OnProblem], Identity]
 
 DENIED = Identity(consent=False)
 """Of somebody who does not want events: no id is known."""
@@ -47,6 +47,20 @@ class Linker:
             account = self._pull(source, "account", on_problem) if account is None else account
             session = self._pull(source, "session", on_problem) if session is None else session
         return self.checked(usr, account, session, on_problem)
+
+    def link_owner(self, usr: Id | None, account: Id | None, session: Id | None, on_problem: OnProblem) -> Identity:
+        """Return the ids as `link` does, but no others than these if they are of somebody else than who acts."""
+        acting = None if usr is None or self.consent() is False else self._acting_usr(on_problem)
+        if acting is None or str(acting) == str(usr):
+            return self.link(usr, account, session, on_problem)
+        return self.checked(usr, account, session, on_problem)
+
+    def _acting_usr(self, on_problem: OnProblem) -> Id | None:
+        bound = bound_identity()
+        if bound is not None and bound.usr is not None:
+            return bound.usr
+        source = None if self._identity is None else self._source(self._identity, on_problem)
+        return self._pull(source, "usr", on_problem)
 
     def consent(self) -> bool | None:
         """Return what the block says, else what the identity callable says if it is to be asked, else None."""

@@ -1,0 +1,108 @@
+"""Events that wait for the commit of their session's transaction, or of the savepoint in which they came to be."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from sqlalchemy.event import listens_for
+from sqlalchemy.orm import Session, SessionTransaction
+
+from dd_pa.capture.event import Event
+from dd_pa.emitter import Emitter
+
+if TYPE_CHECKING:
+    from sqlalchemy.ext.asyncio import AsyncSession, async_scoped_session
+    from sqlalchemy.orm import scoped_session
+
+AnySession: TypeAlias = "Session | AsyncSession | scoped_session[Any] | async_scoped_session[Any]"
+"""A session, sync or async, as it is or scoped."""
+
+_KEY = "dd_pa"
+"""Where a session keeps what waits: in its `info`, which ends with it."""
+
+AfterFlush = Callable[[], None]
+
+
+class Waiting:
+    """What waits in one session. For the one thread or task that uses the session."""
+
+    def __init__(self) -> None:
+        self.after_flush: list[AfterFlush] = []
+        """What is to be done when the flush that runs now has succeeded."""
+
+        self.expressions: dict[int, dict[str, Any]] = {}
+        """What the flush sets to SQL, and has forgotten when a row is written: entries by `id()` of the instance."""
+
+        self.events: dict[SessionTransaction, list[tuple[Emitter, Event]]] = {}
+        """By the innermost transaction or savepoint that was open when they were built."""
+
+
+def waiting_in(session: Session) -> Waiting:
+    """Return what waits in a session."""
+    found: Waiting | None = session.info.get(_KEY)
+    if found is None:
+        found = session.info[_KEY] = Waiting()
+    return found
+
+
+def submit_on_commit(session: AnySession, emitter: Emitter, event: Event) -> bool:
+    """Submit a built event when the transaction of a session commits; a rollback, to a savepoint too, drops it.
+
+    If it has begun no transaction, there is
+    nothing to wait for: the event leaves at once. Returns False if it was dropped.
+    """
+    own: Any = session() if callable(session) else session
+    plain: Session = getattr(own, "sync_session", own)
+    transaction = _innermost(plain)
+    if transaction is None:
+        return emitter.submit(event)
+    waiting_in(plain).events.setdefault(transaction, []).append((emitter, event))
+    return True
+
+
+def _innermost(session: Session) -> SessionTransaction | None:
+    return session.get_nested_transaction() or session.get_transaction()
+
+
+def _around(transaction: SessionTransaction) -> SessionTransaction | None:
+    """Return the savepoint or transaction around a savepoint; what a flush begins for itself is neither."""
+    outer = transaction.parent
+    while outer is not None and not outer.nested and outer.parent is not None:
+        outer = outer.parent
+    return outer
+
+
+@listens_for(Session, "after_flush_postexec")
+def _after_flush(session: Session, flush_context: Any) -> None:
+    waiting: Waiting | None = session.info.get(_KEY)
+    if waiting is None:
+        return
+    due, waiting.after_flush = waiting.after_flush, []
+    for act in due:
+        act()
+
+
+@listens_for(Session, "after_commit")
+def _after_commit(session: Session) -> None:
+    waiting: Waiting | None = session.info.get(_KEY)
+    transaction = None if waiting is None else _innermost(session)
+    if waiting is None or transaction is None:
+        return
+    events = waiting.events.pop(transaction, [])
+    outer = _around(transaction)
+    if outer is not None:
+        waiting.events.setdefault(outer, []).extend(events)
+        return
+    for emitter, event in events:
+        emitter.submit(event)
+
+
+@listens_for(Session, "after_transaction_end")
+def _after_end(session: Session, transaction: SessionTransaction) -> None:
+    """Forget what a rollback has undone. A flush that failed ends its own transaction, too."""
+    waiting: Waiting | None = session.info.get(_KEY)
+    if waiting is not None:
+        waiting.events.pop(transaction, None)
+        waiting.after_flush.clear()
+        waiting.expressions.clear()

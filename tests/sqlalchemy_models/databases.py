@@ -1,0 +1,55 @@
+"""Databases of one test run: SQLite in a file, and schemas of its own on this machine's PostgreSQL."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import Connection, Engine, create_engine, event, text
+from sqlalchemy.exc import OperationalError
+from sqlalchemy.schema import CreateSchema, DropSchema
+
+POSTGRES = "postgresql+psycopg://postgres@127.0.0.1/postgres"
+
+
+def sqlite(path: Path) -> Engine:
+    """Return an engine whose driver begins transactions as SQLAlchemy says: left alone, it begins them too late."""
+    engine = create_engine(f"sqlite:///{path}")
+    begin_as_told(engine)
+    return engine
+
+
+def begin_as_told(engine: Engine) -> None:
+    """Follow SQLAlchemy's own advice for savepoints on SQLite."""
+
+    @event.listens_for(engine, "connect")
+    def leave_it_to_sqlalchemy(connection: Any, record: Any) -> None:
+        connection.isolation_level = None
+
+    @event.listens_for(engine, "begin")
+    def begin(connection: Connection) -> None:
+        connection.exec_driver_sql("BEGIN")
+
+
+@contextmanager
+def postgres_schema() -> Iterator[str]:
+    """Make a schema, and yield the address of a database that knows no other. Skips where there is no PostgreSQL."""
+    schema = f"dd_pa_flask_{uuid.uuid4().hex[:12]}"
+    admin = create_engine(POSTGRES, connect_args={"connect_timeout": 3})
+    try:
+        with admin.begin() as connection:
+            connection.execute(CreateSchema(schema))
+    except OperationalError as error:
+        admin.dispose()
+        pytest.skip(f"no PostgreSQL on 127.0.0.1:5432: {error}")
+    try:
+        yield f"{POSTGRES}?options=-csearch_path%3D{schema}"
+    finally:
+        with admin.begin() as connection:
+            connection.execute(text("SET lock_timeout = '10s'"))
+            connection.execute(DropSchema(schema, cascade=True))
+        admin.dispose()
