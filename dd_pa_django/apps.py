@@ -17,9 +17,11 @@ class ProductAnalyticsConfig(AppConfig):
 
         from dd_pa_django.checks import check_settings
         from dd_pa_django.fallback import check_session_fallback
+        from dd_pa_django.installation import register_all
 
         register(check_settings)
         register(check_session_fallback)
+        register_all()
         setting_changed.connect(_connect_auth_events, dispatch_uid="dd_pa_django.auth_events")
         _connect_auth_events(setting="DD_PA")
 

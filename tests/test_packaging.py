@@ -121,7 +121,7 @@ def full(installed: Path, tmp_path_factory: pytest.TempPathFactory) -> Site:
     )
 
 
-@pytest.mark.parametrize("package", [*SOURCES, "dd_pa.emulator", "dd_pa.query", "dd_pa.sqlalchemy"])
+@pytest.mark.parametrize("package", [*SOURCES, "dd_pa.doctor", "dd_pa.emulator", "dd_pa.query", "dd_pa.sqlalchemy"])
 def test_all_is_sorted_complete_and_importable(package: str) -> None:
     """What an `__init__` imports is what it offers: constants, then the rest, in the order of the alphabet."""
     module = importlib.import_module(package)

@@ -8,6 +8,7 @@ from importlib.util import find_spec
 
 COMMANDS = {
     "deliver": ("dd_pa.deliver_command", "cli", "fcntl"),
+    "doctor": ("dd_pa.doctor_command", "cli"),
     "emulator": ("dd_pa.emulator.command", "emulator", "lark", "starlette", "uvicorn"),
     "query": ("dd_pa.query_command", "cli,query", "rich", "tenacity"),
     "spool": ("dd_pa.spool_command", "cli", "fcntl"),

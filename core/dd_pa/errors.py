@@ -3,6 +3,7 @@
 ProductAnalyticsError
 ├── SettingsError      a setting is missing, unknown or wrong: fix it and start again
 ├── EventError         an event cannot be sent as it was given: fix the call (raised in strict mode only)
+├── SpoolError         the spool's directory cannot be looked into: it is not safe, or not ours
 └── QueryError         a query was not answered
     ├── BadQueryError          not understood (400): fix the query
     ├── QueryForbiddenError    the keys are wrong, or may not read (401, 403)
@@ -25,6 +26,10 @@ class SettingsError(ProductAnalyticsError, ValueError):
         super().__init__(f"{key}: {problem}")
         self.key = key
         self.problem = problem
+
+
+class SpoolError(ProductAnalyticsError):
+    """The spool's directory cannot be looked into; the message says why and what to do."""
 
 
 class EventError(ProductAnalyticsError, ValueError):

@@ -13,19 +13,26 @@ _SAFE_FORKS = frozenset({"lazy", "lazy-apps", "py-call-uwsgi-fork-hooks"})
 """uWSGI's options with which a thread of its master does no harm. Without them Python does not learn of the fork, and
 the child waits at its end for threads that it does not have."""
 
+Say = Callable[[str, str], object]
+
 LAST = -1000
 """Priority among what multiprocessing runs at the end of a child: after everything else."""
 
 
-def look_around(say: Callable[[str, str], None]) -> None:
+def look_around(say: Say) -> None:
     """Adapt to whatever runs this process. Called with the first event, as few of them are to be seen before it."""
     _follow_multiprocessing()
     _follow_celery()
+    advise(say)
+
+
+def advise(say: Say) -> None:
+    """Say what the server that runs this process should be configured with; nothing where all is well."""
     if _uwsgi is not None:
         _advise(_uwsgi, say)
 
 
-def _advise(uwsgi: ModuleType, say: Callable[[str, str], None]) -> None:
+def _advise(uwsgi: ModuleType, say: Say) -> None:
     if not _has_threads(uwsgi):
         say(
             "uwsgi",

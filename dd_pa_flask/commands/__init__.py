@@ -8,8 +8,10 @@ import click
 from flask.cli import AppGroup
 
 COMMANDS = {
+    "doctor": "dd_pa_flask.commands.doctor",
     "query": "dd_pa_flask.commands.query",
     "send": "dd_pa_flask.commands.send",
+    "stats": "dd_pa_flask.commands.stats",
 }
 """Module of each command; its `command` is what runs, with the app's context pushed."""
 

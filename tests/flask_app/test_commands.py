@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
 from flask import Flask
@@ -50,7 +51,7 @@ def test_send_says_that_events_are_switched_off(make_app: MakeApp) -> None:
     result = app.test_cli_runner().invoke(args=["dd-pa", "send"])
 
     assert result.exit_code == 1
-    assert "DD_PA_ENABLED" in result.output
+    assert "ENABLED is off" in result.output
 
 
 def test_query_asks_with_the_apps_settings(make_app: MakeApp) -> None:
@@ -71,3 +72,22 @@ def test_query_ends_with_2_when_the_command_is_wrong(app: Flask) -> None:
     result = app.test_cli_runner().invoke(args=["dd-pa", "query", "a", "--last", "soon"])
 
     assert (result.exit_code, "--last soon" in result.output) == (2, True)
+
+
+def test_doctor_looks_at_the_apps_own_settings(make_app: MakeApp, emulator: Emulator, tmp_path: Path) -> None:
+    """It ends with 1 where events do not arrive."""
+    app = make_app(DD_PA_SPOOL_DIR=str(tmp_path / "spool"))
+    lost = make_app(DD_PA_INTAKE_URL="http://127.0.0.1:9", DD_PA_SPOOL_DIR=None)
+    well, ill = (each.test_cli_runner().invoke(args=["dd-pa", "doctor"]) for each in (app, lost))
+
+    assert (well.exit_code, ill.exit_code) == (0, 1), well.output + ill.output
+    assert "takes the key" in well.output
+    assert emulator.events == []
+
+
+def test_stats_are_those_of_the_apps_spool(make_app: MakeApp, tmp_path: Path) -> None:
+    app = make_app(DD_PA_SPOOL_DIR=str(tmp_path / "spool"))
+    result = app.test_cli_runner().invoke(args=["dd-pa", "stats", "--json"])
+
+    assert json.loads(result.output)["rejected"] == 0
+    assert "0 rejected events" in app.test_cli_runner().invoke(args=["dd-pa", "stats"]).output

@@ -29,6 +29,11 @@ class Destination:
         """Name of the directory. The key is no part of it: a new key releases what waited under the old one."""
         return hashlib.sha256(f"dd-pa spool\n{self.application_id}\n{self.intake}".encode()).hexdigest()[:16]
 
+    @property
+    def path(self) -> str:
+        """Absolute path of the directory. Raises `UnsafePlaceError` if the user has no home to put it in."""
+        return f"{spool_path(self._setting)}/{self.name}"
+
     def is_ours(self, header: Header) -> bool:
         return (header.application_id, header.intake) == (self.application_id, self.intake)
 

@@ -1,0 +1,26 @@
+"""Examines an installation: settings, intake, key, clock, spool and the server that runs it. For people, on demand.
+
+`examine()` is what `dd-pa doctor`, `manage.py dd_pa_doctor` and `flask dd-pa doctor` print with `report()`.
+"""
+
+from __future__ import annotations
+
+from dd_pa.doctor.examination import examine
+from dd_pa.doctor.finding import Finding, failed, report
+from dd_pa.doctor.numbers import as_json, as_lines, as_numbers
+from dd_pa.doctor.sending import TEST_EVENT, NotSentError, send_now
+from dd_pa.doctor.spool import waiting
+
+__all__ = [
+    "TEST_EVENT",
+    "Finding",
+    "NotSentError",
+    "as_json",
+    "as_lines",
+    "as_numbers",
+    "examine",
+    "failed",
+    "report",
+    "send_now",
+    "waiting",
+]

@@ -1,0 +1,129 @@
+from __future__ import annotations
+
+import json
+from io import StringIO
+from pathlib import Path
+
+import pytest
+from django.core.checks import run_checks
+from django.core.management import CommandError, call_command
+from django.test import override_settings
+
+from dd_pa.emulator import Emulator
+from dd_pa_django import track
+from dd_pa_django.installation import check_user_key
+from dd_pa_django.middleware import ProductAnalyticsMiddleware
+from tests.django_app.conftest import Configure
+
+MIDDLEWARE = "dd_pa_django.middleware.ProductAnalyticsMiddleware"
+
+
+class Derived(ProductAnalyticsMiddleware):
+    """A team's own."""
+
+
+def found(*, deploy: bool = False) -> set[str]:
+    messages = run_checks(include_deployment_checks=deploy)
+    return {str(message.id) for message in messages if str(message.id).startswith("dd_pa.")}
+
+
+def run(name: str, *arguments: str) -> str:
+    output = StringIO()
+    call_command(name, *arguments, stdout=output)
+    return output.getvalue()
+
+
+def test_a_usual_site_passes() -> None:
+    assert found() == set()
+
+
+@pytest.mark.parametrize(
+    ("middleware", "expected"),
+    [
+        pytest.param([], {"dd_pa.W002"}, id="missing"),
+        pytest.param([MIDDLEWARE, MIDDLEWARE], {"dd_pa.E002"}, id="twice"),
+        pytest.param([f"{__name__}.Derived"], set(), id="a subclass"),
+        pytest.param([f"{__name__}.Derived", MIDDLEWARE], {"dd_pa.E002"}, id="a subclass too"),
+        pytest.param(["no.such.middleware", MIDDLEWARE], set(), id="one that is Django's concern"),
+    ],
+)
+def test_the_middleware_is_looked_for(middleware: list[str], expected: set[str]) -> None:
+    with override_settings(MIDDLEWARE=middleware):
+        assert found() == expected
+
+
+def test_a_key_that_is_an_e_mail(configure: Configure) -> None:
+    """It would be each event's `usr.id`; USER_ID names another."""
+    with override_settings(AUTH_USER_MODEL="django_app.Mailbox"):
+        assert [message.id for message in check_user_key()] == ["dd_pa.W003"]
+        configure(USER_ID=str)
+        assert check_user_key() == []
+
+
+def test_what_is_right_on_a_laptop_only(configure: Configure, tmp_path: Path) -> None:
+    """`check --deploy` says it."""
+    configure(SPOOL_DIR=None)
+    assert found(deploy=True) == {"dd_pa.W004", "dd_pa.W005", "dd_pa.W006"}
+    configure(SPOOL_DIR="/tmp/spool", STRICT=False, INTAKE_URL=None)  # noqa: S108
+    assert found(deploy=True) == {"dd_pa.W007"}
+    configure(SPOOL_DIR="/var/lib/shop/spool", STRICT=False, INTAKE_URL=None, OUTBOX=True)
+    assert found(deploy=True) == {"dd_pa.W008"}
+    configure(SPOOL_DIR="/var/lib/shop/spool", STRICT=False, INTAKE_URL=None)
+    assert found(deploy=True) == set()
+
+
+def test_doctor_reports_checks_and_the_intake(emulator: Emulator, configure: Configure, tmp_path: Path) -> None:
+    """Warnings do not fail it."""
+    configure(SPOOL_DIR=str(tmp_path / "spool"), STRICT=False)
+    output = run("dd_pa_doctor")
+
+    assert "dd_pa.W004" in output
+    assert "takes the key" in output
+    assert emulator.events == []
+
+
+def test_doctor_fails_where_events_do_not_arrive(configure: Configure) -> None:
+    """At the first thing: without settings nothing else can be looked at."""
+    configure(INTAKE_URL="http://127.0.0.1:9", SPOOL_DIR=None)
+    with pytest.raises(CommandError, match="keeps events from arriving"):
+        run("dd_pa_doctor")
+    configure(SIET="datadoghq.eu")
+    with pytest.raises(CommandError, match="keeps events from arriving"):
+        run("dd_pa_doctor")
+
+
+def test_send(emulator: Emulator) -> None:
+    output = run("dd_pa_send", "plan.upgraded", '{"plan": "pro"}', "--usr", "u-1")
+
+    [event] = emulator.events
+    assert (event["event"]["name"], event["usr"], event["plan"]) == ("plan.upgraded", {"id": "u-1"}, "pro")
+    assert event["dd_pa"]["event_id"] in output
+
+
+def test_send_fails_with_the_intakes_words(emulator: Emulator) -> None:
+    emulator.fail(status=400)
+    with pytest.raises(CommandError, match="400"):
+        run("dd_pa_send")
+
+
+def test_stats(configure: Configure, tmp_path: Path) -> None:
+    """For people, and as JSON."""
+    configure(SPOOL_DIR=str(tmp_path / "spool"))
+
+    assert "0 rejected events" in run("dd_pa_stats")
+    assert json.loads(run("dd_pa_stats", "--json")) == {
+        "spool": True,
+        "bytes": 0,
+        "segments": 0,
+        "oldest_pending_age": None,
+        "rejected": 0,
+        "deliver_runs": False,
+        "outbox": None,
+    }
+    configure(SPOOL_DIR=None, OUTBOX=True)
+    track("order.placed", usr="u-1")
+    assert json.loads(run("dd_pa_stats", "--json")) == {
+        "spool": False,
+        "outbox": {"waiting": 1, "claimed": 0, "rejected": 0},
+    }
+    assert "outbox: 1 wait" in run("dd_pa_stats")
