@@ -14,6 +14,7 @@ import pytest
 
 from dd_pa import Settings
 from dd_pa.emulator import Emulator
+from tests.query.documented import documented
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
@@ -101,6 +102,12 @@ def test_plain_python(tmp_path: Path) -> None:
 def test_testing(tmp_path: Path) -> None:
     """The block about tests is a test that passes."""
     run(tmp_path, BLOCKS["testing"])
+
+
+def test_query(tmp_path: Path) -> None:
+    """The block about reading asks with nothing but an address and a key."""
+    with documented().running() as url:
+        run(tmp_path, BLOCKS["query"], DD_API_KEY="local", DD_PA_APPLICATION_ID="demo", DD_PA_INTAKE_URL=url)
 
 
 def test_django(tmp_path: Path) -> None:
