@@ -67,13 +67,14 @@ async def atrack(
     asks = emitter.settings.asks_consent  # first, so that no user is loaded for an event that may not be
     with identify(consent=await sync_to_async(emitter.consent)()) if asks else nullcontext():
         if usr is None:
-            await _load_user(emitter)
+            await load_current_user(emitter, strict=emitter.settings.strict)
         return await sync_to_async(track)(
             name, attributes, usr=usr, account=account, session=session, on_commit=on_commit, using=using
         )
 
 
-async def _load_user(emitter: Emitter) -> None:
+async def load_current_user(emitter: Emitter, *, strict: bool) -> None:
+    """Load the request's user where an event will need one; a failure is raised in strict mode only."""
     request, bound = current_request.get(), bound_identity()
     if request is None or emitter.settings.user_id is not None:
         return
@@ -82,7 +83,7 @@ async def _load_user(emitter: Emitter) -> None:
     try:
         await load_user(request)
     except Exception:
-        if emitter.settings.strict:
+        if strict:
             raise
 
 
