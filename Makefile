@@ -5,7 +5,7 @@ VENV ?= .venv
 RUN = $(VENV)/bin/python
 DEMO_ARGUMENTS = $(if $(filter-out 0,$(ONCE)),--once) $(if $(SKIP),--skip $(SKIP))
 PYTEST_ARGUMENTS = $(if $(FORBID_SKIPS),-p tests.forbid_skips)
-SOURCES = core/dd_pa dd_pa_django dd_pa_flask
+SOURCES = core/dd_pa dd_pa_django dd_pa_flask dd_pa_pytest
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test pytest lint types vendor vendor-check bench clean

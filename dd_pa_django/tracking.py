@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from contextlib import nullcontext
 from functools import partial
 from typing import Any
@@ -10,8 +10,9 @@ from django.core.exceptions import SynchronousOnlyOperation
 from django.db import DEFAULT_DB_ALIAS, Error, connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 
-from dd_pa import Emitter, Event, EventError, Id, bound_identity, identify
+from dd_pa import Emitter, Event, EventError, Id, bound_identity, identify, test_run
 from dd_pa.signals import event_queued, send
+from dd_pa_django.commit import submit_on_commit
 from dd_pa_django.emitter import slot
 from dd_pa_django.identity import current_request
 from dd_pa_django.login import load_user
@@ -33,7 +34,7 @@ def track(
     leaves when the outermost block commits, and vanishes with a rollback, to a savepoint too. The transaction is that
     of the database `using`, else of `default`, else of any other that is in one. `on_commit=False` sends it at once.
     With autocommit switched off by hand there is no commit to wait for: it leaves at once. Inside `TestCase`, which
-    never commits, use `captureOnCommitCallbacks(execute=True)`.
+    never commits, `dd_pa.testing` sees the events all the same.
 
     Raises `EventError` for a bad event in strict mode only. In async code use `atrack`.
     """
@@ -97,11 +98,12 @@ def hand_over(emitter: Emitter, event: Event, *, on_commit: bool | None = None, 
     if settings.strict and using is not None and using not in connections:
         raise EventError("using", f"there is no database {using!r} in DATABASES")
     transaction = open_transaction(using) if waits else None
-    if waits and settings.outbox and _is_stored(emitter, event, transaction, using):
+    stores = waits and settings.outbox and not test_run.is_capturing(emitter)
+    if stores and _is_stored(emitter, event, transaction, using):
         return True
     if transaction is None:
         return emitter.submit(event)
-    transaction.on_commit(_submission(emitter, event), robust=True)
+    submit_on_commit(emitter, event, transaction)
     return True
 
 
@@ -147,10 +149,3 @@ def open_transaction(using: str | None) -> BaseDatabaseWrapper | None:
     if using is not None or len(connections.settings) == 1:
         return None  # looking a connection up costs as much as all the rest of track()
     return next((item for item in connections.all(initialized_only=True) if item.in_atomic_block), None)
-
-
-def _submission(emitter: Emitter, event: Event) -> Callable[[], None]:
-    def submit_event() -> None:
-        emitter.submit(event)
-
-    return submit_event

@@ -22,6 +22,7 @@ ROOT = Path(__file__).parents[1]
 VERSION = distribution("dd-pa").version
 INFO = f"dd_pa-{VERSION}.dist-info"
 SOURCES = {"dd_pa": ROOT / "core/dd_pa", "dd_pa_django": ROOT / "dd_pa_django", "dd_pa_flask": ROOT / "dd_pa_flask"}
+SOURCES["dd_pa_pytest"] = ROOT / "dd_pa_pytest"
 
 REPORT = """
 import importlib, json, sys, threading
@@ -121,7 +122,10 @@ def full(installed: Path, tmp_path_factory: pytest.TempPathFactory) -> Site:
     )
 
 
-@pytest.mark.parametrize("package", [*SOURCES, "dd_pa.doctor", "dd_pa.emulator", "dd_pa.query", "dd_pa.sqlalchemy"])
+@pytest.mark.parametrize(
+    "package",
+    [*SOURCES, "dd_pa.doctor", "dd_pa.emulator", "dd_pa.query", "dd_pa.sqlalchemy", "dd_pa.testing"],
+)
 def test_all_is_sorted_complete_and_importable(package: str) -> None:
     """What an `__init__` imports is what it offers: constants, then the rest, in the order of the alphabet."""
     module = importlib.import_module(package)
@@ -160,6 +164,7 @@ def test_the_wheel_holds_the_packages_and_nothing_else(names: list[str]) -> None
         "dd_pa/py.typed",
         "dd_pa_django/py.typed",
         "dd_pa_flask/py.typed",
+        "dd_pa_pytest/py.typed",
         "dd_pa/emulator/static/index.html",
         "dd_pa/emulator/static/app.js",
         "dd_pa/emulator/static/vendor/vendor.js",
@@ -199,6 +204,7 @@ def test_the_metadata(installed: Path) -> None:
     ) == ["blinker", "httpx", "msgspec", "platformdirs"]
     entry_points = (installed / INFO / "entry_points.txt").read_text()
     assert "dd-pa = dd_pa.cli:main" in entry_points
+    assert "[pytest11]\ndd_pa = dd_pa_pytest.plugin" in entry_points
 
 
 def test_core_cannot_be_imported(bare: Site) -> None:

@@ -99,9 +99,10 @@ def test_plain_python(tmp_path: Path) -> None:
     }
 
 
-def test_testing(tmp_path: Path) -> None:
-    """The block about tests is a test that passes."""
-    run(tmp_path, BLOCKS["testing"])
+@pytest.mark.parametrize("block", ["captured", "testing"])
+def test_testing(tmp_path: Path, block: str) -> None:
+    """The blocks about tests are tests that pass."""
+    run(tmp_path, BLOCKS[block])
 
 
 def test_query(tmp_path: Path) -> None:

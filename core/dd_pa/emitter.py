@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from types import TracebackType
 from typing import Any, Self
 
-from dd_pa import forks, metrics
+from dd_pa import forks, metrics, test_run
 from dd_pa.capture.attributes import shallow_copy
 from dd_pa.capture.event import Event, EventDraft, shown_name
 from dd_pa.capture.identity import Id, Identity, IdentityCallable
@@ -118,6 +118,8 @@ class Emitter:
         session: Id | None,
     ) -> Event | None:
         if not self._enabled:
+            if test_run.watching:
+                test_run.disabled(self, name)
             return None
         pipeline = self._pipeline
         try:

@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from dd_pa import ending, forks, hosts, signals
+from dd_pa import ending, forks, hosts, signals, test_run
 from dd_pa.capture.event import Event, EventBuilder
 from dd_pa.capture.identity import Identity
 from dd_pa.delivery.dispatcher import Dispatcher
@@ -87,12 +87,16 @@ class Pipeline:
         event, repairs = self._builder.build(name, attributes, identity)
         if repairs:
             self.ledger.count_repaired(repairs[0])
+        if test_run.watching:
+            test_run.built(self._sender, event)
         return event
 
     def submit(self, event: Event) -> bool:
         if self._closing:
             self.ledger.count_dropped("closed", event)
             return False
+        if test_run.watching and (kept := self._kept_in_test_run(event)) is not None:
+            return kept
         stored = self._store.put(event)
         if stored and signals.event_queued.receivers:
             signals.send(signals.event_queued, self._sender, event=event)
@@ -101,6 +105,17 @@ class Pipeline:
         if self._over:  # closed by another thread since the first line: nobody else would ever see this event
             self._drop_rest()
         return stored
+
+    def _kept_in_test_run(self, event: Event) -> bool | None:
+        """Return True if a test has captured the event, False if it was held back, None if it may go its way."""
+        if test_run.is_captured(self._sender, event):
+            signals.send(signals.event_queued, self._sender, event=event)
+            return True
+        if not test_run.is_on() or self._settings.is_local or self._transport is not None:
+            return None
+        self.ledger.count_dropped("test_run", event)
+        test_run.say_held_back()
+        return False
 
     def flush(self, timeout: float) -> bool:
         return self._worker.flush(timeout)

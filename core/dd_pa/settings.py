@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, Self
+from urllib.parse import urlsplit
 
 from dd_pa import settings_checks as checks
 from dd_pa import settings_rum
@@ -184,6 +185,11 @@ class Settings:
     def asks_consent(self) -> bool:
         """Whether a request is asked for consent before an event of it."""
         return self.consent is not None or self.respect_gpc
+
+    @property
+    def is_local(self) -> bool:
+        """Whether the intake is on this machine."""
+        return checks.is_loopback(urlsplit(str(self.intake_url)).hostname or "")
 
     def reveal_api_key(self) -> str:
         """Return the API key in clear; for the one place that puts it into a header."""

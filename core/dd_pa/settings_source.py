@@ -11,6 +11,7 @@ from typing import Any, TypeVar, get_type_hints
 
 import msgspec
 
+from dd_pa import test_run
 from dd_pa.errors import SettingsError
 from dd_pa.secret import Secret
 from dd_pa.settings import Resolver, Settings
@@ -34,7 +35,7 @@ _NONE_SAYS_SOMETHING = ("SPOOL_DIR",)
 _JSON_TEXTS = ("RUM_OPTIONS",)
 """Settings that are mappings, and JSON in the environment."""
 
-_EMULATOR_VARIABLES = "DD_PA_EMULATOR_"
+_OTHER_VARIABLES = ("DD_PA_EMULATOR_", test_run.VARIABLE)
 
 KEYS = tuple(item.name.upper() for item in fields(Settings))
 
@@ -65,7 +66,7 @@ def _from_environ(environ: Mapping[str, str]) -> Iterator[tuple[str, tuple[str, 
         if environ.get(variable):
             yield key, (variable, environ[variable])
     for variable, value in environ.items():
-        if variable.startswith("DD_PA_") and not variable.startswith(_EMULATOR_VARIABLES) and value:
+        if variable.startswith("DD_PA_") and not variable.startswith(_OTHER_VARIABLES) and value:
             yield _known(variable.removeprefix("DD_PA_"), variable), (variable, value)
 
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from decimal import Decimal
 from typing import assert_type
+from unittest import TestCase
 from uuid import UUID
 
 from dd_pa import Emitter, Event, EventDraft, Identity, RetryPolicy, Settings, Stats, identify
+from dd_pa.testing import ANY, CapturedEvents, EventAssertions, TrackedEvent, capture_events
 
 settings = Settings(application_id="app", api_key="key")
 assert_type(Settings.from_env({}), Settings)
@@ -27,6 +29,17 @@ with Emitter(settings, retry=RetryPolicy(base=0.1)) as emitter:
 
 with identify(usr="user-1", consent=True) as who:
     assert_type(who, Identity)
+
+
+with capture_events(emitter) as events:
+    assert_type(events, CapturedEvents)
+    assert_type(events.assert_tracked("order.placed", {"total": ANY}, usr=1, exact=True, count=1), TrackedEvent)
+    assert_type(events.names, list[str])
+
+
+class OrderTest(EventAssertions, TestCase):
+    def test_order(self) -> None:
+        assert_type(self.assertTracked("order.placed"), TrackedEvent)
 
 
 def scrub(draft: EventDraft) -> EventDraft | None:

@@ -7,6 +7,7 @@ from typing import Protocol
 
 import httpx
 
+from dd_pa import test_run
 from dd_pa.capture.event import Event
 from dd_pa.delivery.outcome import Outcome, Verdict, judge
 from dd_pa.delivery.transport import SeparateConnections, make_transport
@@ -47,7 +48,7 @@ class Intake:
 
     def __init__(self, settings: Settings, transport: httpx.AsyncBaseTransport | None = None) -> None:
         self._url = httpx.URL(f"{settings.intake_url}{PATH}")
-        self._transport = transport or make_transport(settings)
+        self._transport = transport or _default_transport(settings)
         shares = not isinstance(self._transport, SeparateConnections)
         self.width = settings.concurrency if shares else min(settings.concurrency, HTTP1_CONNECTIONS)
         self._timeout = settings.timeout
@@ -87,6 +88,17 @@ class Intake:
 
     async def aclose(self) -> None:
         await self._transport.aclose()
+
+
+def _default_transport(settings: Settings) -> httpx.AsyncBaseTransport:
+    return NoNetwork() if test_run.is_on() and not settings.is_local else make_transport(settings)
+
+
+class NoNetwork(httpx.AsyncBaseTransport):
+    """What a test run has instead of the network, for whatever waited in the spool before it."""
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        raise httpx.ConnectError("this is a test run: only an intake on this machine is connected to")
 
 
 async def _read(response: httpx.Response) -> bytes:

@@ -18,7 +18,7 @@ LOG_INTERVAL = 60.0
 """Seconds between two log lines about the same thing."""
 
 DropReason = Literal[
-    "invalid", "consent", "unlinked", "before_send", "overflow", "expired", "shutdown", "closed", "damaged"
+    "invalid", "consent", "unlinked", "before_send", "overflow", "expired", "shutdown", "closed", "damaged", "test_run"
 ]
 
 LostIdentityReason = Literal["forged", "expired", "session_over", "too_long", "no_secret"]

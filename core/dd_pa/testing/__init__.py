@@ -1,0 +1,12 @@
+"""Looking at the events of a test: `capture_events()`, a mixin for `unittest`, and pytest's fixture `dd_pa_events`."""
+
+from __future__ import annotations
+
+from unittest.mock import ANY
+
+from dd_pa.testing.capture import capture_events
+from dd_pa.testing.cases import EventAssertions
+from dd_pa.testing.events import CapturedEvents
+from dd_pa.testing.tracked import TrackedEvent
+
+__all__ = ["ANY", "CapturedEvents", "EventAssertions", "TrackedEvent", "capture_events"]
