@@ -38,6 +38,7 @@ FUNCTIONS = (
     "report_template",
     "streams",
     "streams_async",
+    "waits_async",
     "sends_file",
 )
 CLASSES = (

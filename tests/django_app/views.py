@@ -276,3 +276,12 @@ def signs_in_by_form(request: HttpRequest) -> HttpResponse:
         return HttpResponse("wrong", status=403)
     login(request, form.get_user())
     return HttpResponse("signed in")
+
+
+async def waits_async(request: HttpRequest) -> HttpResponse:
+    await BARRIER["waits"].wait()
+    try:
+        await asyncio.Event().wait()
+    finally:
+        await atrack("visit.abandoned")
+    return HttpResponse("never")
