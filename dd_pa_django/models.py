@@ -6,6 +6,8 @@ from django.core.checks import CheckMessage
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
+from dd_pa_django.visible import visible
+
 
 class OutboxEvent(models.Model):
     """An event that waits in the database, or was given up. Delivered ones are deleted.
@@ -36,13 +38,13 @@ class OutboxEvent(models.Model):
         default_permissions = ("view",)
         permissions = (("retry_outboxevent", _("Can have rejected events delivered again")),)
         verbose_name = _("outbox event")
-        verbose_name_plural = _("outbox")
+        verbose_name_plural = _("outbox events")
         indexes = (
             models.Index(fields=["state", "id"], name="dd_pa_outbox_waiting", condition=models.Q(state="waiting")),
         )
 
     def __str__(self) -> str:
-        return f"{self.name} {self.event_id}"
+        return f"{visible(self.name)} {self.event_id}"
 
     @classmethod
     def check(cls, **kwargs: Any) -> list[CheckMessage]:

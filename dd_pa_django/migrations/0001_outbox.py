@@ -36,7 +36,7 @@ class Migration(migrations.Migration):
             ],
             options={
                 "verbose_name": "outbox event",
-                "verbose_name_plural": "outbox",
+                "verbose_name_plural": "outbox events",
                 "db_table": "dd_pa_outbox",
                 "permissions": (("retry_outboxevent", "Can have rejected events delivered again"),),
                 "default_permissions": ("view",),

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from django.contrib import admin
 from django.contrib.auth.views import LogoutView
 from django.urls import path
 
@@ -52,6 +53,7 @@ CLASSES = (
 urlpatterns = [path(f"{name}/", getattr(views, name)) for name in FUNCTIONS]
 urlpatterns += [path(f"{name}/", getattr(views, name).as_view()) for name in CLASSES]
 urlpatterns += [
+    path("admin/", admin.site.urls),
     path("signs_in_by_form/", views.signs_in_by_form),
     path("signs_out_by_form/", LogoutView.as_view(next_page="/plain/")),
     path("api_signs_in/", api.api_signs_in),

@@ -1,0 +1,182 @@
+from __future__ import annotations
+
+import json
+import time
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, cast
+
+from django.conf import settings
+from django.contrib import admin, messages
+from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
+from django.contrib.admin.models import CHANGE, LogEntry
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.template.response import TemplateResponse
+from django.utils.formats import date_format
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from django.utils.text import Truncator
+from django.utils.timesince import timesince
+from django.utils.timezone import localtime, make_naive
+from django.utils.translation import gettext_lazy as _
+from django.utils.translation import ngettext
+
+from dd_pa_django.models import OutboxEvent
+from dd_pa_django.visible import visible
+
+if TYPE_CHECKING:
+    EventAdmin = admin.ModelAdmin[OutboxEvent]
+else:
+    EventAdmin = admin.ModelAdmin
+
+SHOWN = 100_000
+"""Characters of an event that its page shows; a browser is slow with a megabyte of text."""
+
+LISTED = 20
+"""Events that the confirmation page lists by name."""
+
+
+class StatusFilter(admin.SimpleListFilter):
+    title = _("status")
+    parameter_name = "status"
+
+    def lookups(self, request: HttpRequest, model_admin: admin.ModelAdmin[Any]) -> list[tuple[str, Any]]:
+        return [("waiting", _("waiting")), ("claimed", _("being delivered")), ("rejected", _("rejected"))]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[OutboxEvent]) -> QuerySet[OutboxEvent]:
+        match self.value():
+            case "waiting":
+                return queryset.filter(state=OutboxEvent.State.WAITING, claimed_until__lte=_now())
+            case "claimed":
+                return queryset.filter(state=OutboxEvent.State.WAITING, claimed_until__gt=_now())
+            case "rejected":
+                return queryset.filter(state=OutboxEvent.State.REJECTED)
+        return queryset
+
+
+@admin.register(OutboxEvent)
+class OutboxEventAdmin(EventAdmin):
+    """Shows what waits and what was rejected. Nothing can be changed; rejected events can be sent again."""
+
+    list_display = ("shown_name", "status", "age", "claims", "reason")
+    list_filter = (StatusFilter,)
+    search_fields = ("name", "event_id")
+    search_help_text = _("Name or id. What an event says is not searched.")
+    ordering = ("-id",)
+    actions = ("retry",)
+    list_per_page = 50
+    show_full_result_count = False
+    fields = (
+        "full_name",
+        "event_id",
+        "status",
+        "occurred",
+        "claims",
+        "claimed_by",
+        "rejected",
+        "reason",
+        "detail",
+        "content",
+    )
+    readonly_fields = fields
+
+    class Media:
+        css = {"all": ("dd_pa/outbox.css",)}  # noqa: RUF012 - as Django writes it
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: OutboxEvent | None = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: OutboxEvent | None = None) -> bool:
+        return False
+
+    def has_retry_permission(self, request: HttpRequest) -> bool:
+        """Tell whether the user may have rejected events delivered again; for the action."""
+        return request.user.has_perm("dd_pa.retry_outboxevent")
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[OutboxEvent]:
+        """Leave out what the events say, which only the page of one of them shows."""
+        return super().get_queryset(request).defer("body")
+
+    @admin.display(description=_("name"), ordering="name")
+    def shown_name(self, event: OutboxEvent) -> str:
+        return Truncator(visible(event.name)).chars(100)
+
+    @admin.display(description=_("name"))
+    def full_name(self, event: OutboxEvent) -> str:
+        return visible(event.name)
+
+    @admin.display(description=_("status"), ordering="state")
+    def status(self, event: OutboxEvent) -> Any:
+        if event.state == OutboxEvent.State.REJECTED:
+            return _("rejected")
+        return _("being delivered") if event.claimed_until > _now() else _("waiting")
+
+    @admin.display(description=_("age"), ordering="-occurred_at")
+    def age(self, event: OutboxEvent) -> str:
+        return timesince(_moment(event.occurred_at), depth=1)
+
+    @admin.display(description=_("occurred at"))
+    def occurred(self, event: OutboxEvent) -> str:
+        return _shown(event.occurred_at)
+
+    @admin.display(description=_("rejected at"))
+    def rejected(self, event: OutboxEvent) -> str | None:
+        return None if event.rejected_at is None else _shown(event.rejected_at)
+
+    @admin.display(description=_("event"))
+    def content(self, event: OutboxEvent) -> SafeString:
+        return format_html('<pre class="dd-pa-event">{}</pre>', _pretty(bytes(event.body)))
+
+    @admin.action(description=_("Deliver rejected events again"), permissions=["retry"])
+    def retry(self, request: HttpRequest, queryset: QuerySet[OutboxEvent]) -> HttpResponse | None:
+        chosen = queryset.filter(state=OutboxEvent.State.REJECTED)
+        if "confirmed" not in request.POST:
+            return self._ask(request, chosen)
+        message = "Put back into the outbox, to be delivered again."
+        LogEntry.objects.log_actions(cast("int", request.user.pk), chosen, CHANGE, message)
+        done = chosen.update(
+            state=OutboxEvent.State.WAITING, claimed_by="", claimed_until=0, rejected_at=None, reason="", detail=""
+        )
+        text = ngettext("%d event waits again for delivery.", "%d events wait again for delivery.", done) % done
+        self.message_user(request, text, messages.SUCCESS if done else messages.WARNING)
+        return None
+
+    def _ask(self, request: HttpRequest, chosen: QuerySet[OutboxEvent]) -> TemplateResponse:
+        count = chosen.count()
+        context = {
+            **self.admin_site.each_context(request),
+            "title": _("Deliver rejected events again?"),
+            "opts": self.opts,
+            "count": count,
+            "names": [visible(event.name) for event in chosen[:LISTED]],
+            "more": max(0, count - LISTED),
+            "checkbox": ACTION_CHECKBOX_NAME,
+            "chosen": request.POST.getlist(ACTION_CHECKBOX_NAME),
+            "select_across": request.POST.get("select_across", "0"),
+            "media": self.media,
+        }
+        return TemplateResponse(request, "admin/dd_pa/outboxevent/retry_confirmation.html", context)
+
+
+def _now() -> int:
+    return time.time_ns() // 1_000_000
+
+
+def _moment(milliseconds: int) -> datetime:
+    moment = datetime.fromtimestamp(milliseconds / 1000, UTC)
+    return localtime(moment) if settings.USE_TZ else make_naive(moment)
+
+
+def _shown(milliseconds: int) -> str:
+    return date_format(_moment(milliseconds), "DATETIME_FORMAT")
+
+
+def _pretty(body: bytes) -> str:
+    try:
+        text = json.dumps(json.loads(body), indent=2, ensure_ascii=False)
+    except (ValueError, RecursionError):  # no event; or one with a number or a depth that Python refuses
+        text = body.decode(errors="replace")
+    return visible(text[:SHOWN]) + ("\n…" if len(text) > SHOWN else "")
