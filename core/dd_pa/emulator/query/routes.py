@@ -15,10 +15,12 @@ from starlette.routing import Route
 
 from dd_pa.emulator.faults import QUERY_RATE_LIMITED, Fault, Faults
 from dd_pa.emulator.guard import QUERIES
-from dd_pa.emulator.query import analytics
+from dd_pa.emulator.query import analytics, audiences, conversion, retained
 from dd_pa.emulator.query.audience import Audience
 from dd_pa.emulator.query.fields import MAX_BODY, BadRequest, attributes_of
+from dd_pa.emulator.query.funnel import funnel
 from dd_pa.emulator.query.request import Request
+from dd_pa.emulator.query.sankey import sankey
 from dd_pa.emulator.query.statement import Statement
 from dd_pa.emulator.warehouse.database import QueryTimeoutError, WarehouseError
 from dd_pa.emulator.warehouse.warehouse import Warehouse
@@ -45,6 +47,28 @@ ENDPOINTS: Mapping[str, Endpoint] = {
     "analytics/scalar": Endpoint("formula_analytics_extended_request", "scalar_response", analytics.scalar),
     "analytics/timeseries": Endpoint("formula_analytics_extended_request", "timeseries_response", analytics.timeseries),
     "analytics/list": Endpoint("formula_analytics_extended_list_request", "list_response", analytics.events),
+    "journey/funnel": Endpoint("journey_request", "funnel_response", funnel, has_meta=False),
+    "journey/scalar": Endpoint("formula_journey_request", "journey_scalar_response", conversion.scalar, has_meta=False),
+    "journey/timeseries": Endpoint(
+        "formula_journey_request", "journey_timeseries_response", conversion.timeseries, has_meta=False
+    ),
+    "journey/list": Endpoint("journey_list_request", "journey_list_response", conversion.entities, has_meta=False),
+    "retention/grid": Endpoint("retention_grid_request", "retention_grid_response", retained.grid, has_meta=False),
+    "retention/list": Endpoint("retention_list_request", "retention_list_response", retained.listed, has_meta=False),
+    "retention/scalar": Endpoint("formula_retention_request", "scalar_response", retained.scalar),
+    "retention/timeseries": Endpoint("formula_retention_request", "timeseries_response", retained.timeseries),
+    "sankey": Endpoint("sankey_request", "sankey_response", sankey, has_meta=False),
+    "users/query": Endpoint("query_users_request", "query_response", audiences.users, has_meta=False),
+    "users/event_filtered_query": Endpoint(
+        "query_event_filtered_users_request", "query_response", audiences.active_users, has_meta=False
+    ),
+    "accounts/query": Endpoint("query_account_request", "query_response", audiences.accounts, has_meta=False),
+    "users/facet_info": Endpoint(
+        "users_facet_info_request", "users_facet_info", audiences.facets_of("usr"), has_meta=False
+    ),
+    "accounts/facet_info": Endpoint(
+        "users_facet_info_request", "users_facet_info", audiences.facets_of("account"), has_meta=False
+    ),
 }
 
 
@@ -107,7 +131,7 @@ class QueryRoutes:
         try:
             attributes = attributes_of(body, endpoint.kind)
             request_id = attributes.text("request_id", "") or str(uuid.uuid4())
-            if state is not None:
+            if state is not None and endpoint.has_meta:
                 return _done(endpoint, {}, request_id, state)
             now = int(self._clock() * 1000)
             request = Request(attributes, Statement(self._warehouse), self._audience, now)

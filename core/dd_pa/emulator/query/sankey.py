@@ -1,0 +1,154 @@
+"""sankey: which way sessions went, from value to value of a facet."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from itertools import pairwise
+from typing import Any, TypeAlias
+
+from dd_pa.emulator.query.fields import facet_path, window_of
+from dd_pa.emulator.query.request import Request
+from dd_pa.emulator.query.scope import Scope
+
+DEFAULT = 5
+OTHER = "other"
+DROPOFF = "dropoff"
+MAX_PATHS = 200_000
+
+Path: TypeAlias = tuple[str, ...]
+
+
+def sankey(request: Request) -> dict[str, Any]:
+    """Return nodes and links."""
+    definition = request.attributes.member("definition")
+    steps = definition.integer("number_of_steps", 0, 10, 0) or DEFAULT
+    entries = definition.integer("entries_per_step", 0, 10, 0) or DEFAULT
+    paths = _paths(request, steps + 2)
+    return diagram(paths, entries)
+
+
+def _paths(request: Request, columns: int) -> Counter[Path]:
+    """Return how many sessions went each way: the first values of the source facet, the target's in the last column."""
+    definition, search = request.attributes.member("definition"), request.attributes.member("search")
+    source, target = definition.facet("source"), definition.facet("target")
+    statement = request.statement
+    time = request.attributes.member("time")
+    scope = Scope(statement, window_of(time), request.audience)
+    condition = f"{statement.between(scope.window)} AND {statement.search(search.search('query'))}"
+    condition += f" AND {scope.audience(search)}"
+    keys = search.optional("join_keys")
+    names = [keys.facet("primary", "@session.id"), *(facet_path(name) for name in keys.texts("secondary"))]
+    known = " AND ".join(f"{statement.spelled(name)} IS NOT NULL" for name in names)
+    who = ", ".join(statement.text(name) for name in names)
+    inner = (
+        f"SELECT {statement.text(source)} AS a, {statement.text(target)} AS z, "
+        f"row_number() OVER (PARTITION BY {who} ORDER BY ts, seq) AS n, [{who}] AS k "
+        f"FROM events WHERE {condition} AND {known} AND {statement.spelled(source)} IS NOT NULL"
+    )
+    ways = (
+        f"SELECT list(CASE WHEN n = {columns:d} THEN z ELSE a END ORDER BY n) AS way FROM ({inner}) "
+        f"WHERE n <= {columns:d} GROUP BY k"
+    )
+    rows = statement.rows(f"SELECT way, count(*) FROM ({ways}) GROUP BY way ORDER BY 2 DESC, 1 LIMIT {MAX_PATHS}")
+    return Counter({tuple(value for value in way if value is not None): count for way, count in rows})
+
+
+def diagram(paths: Counter[Path], entries: int) -> dict[str, Any]:
+    """Build the diagram of all ways; what is beyond `entries` in a column becomes one node."""
+    width = max((len(path) for path in paths), default=0)
+    flow = _Flow([_top(paths, column, entries) for column in range(width)])
+    for path, count in paths.items():
+        flow.add(path, count)
+    return {"nodes": [node for column in range(width) for node in flow.nodes(column)], "links": flow.links()}
+
+
+class _Flow:
+    """What passes through each node, ends at it, and goes on from it."""
+
+    def __init__(self, tops: list[list[str]]) -> None:
+        self._tops = tops
+        self._passing: Counter[tuple[int, str]] = Counter()
+        self._ending: Counter[tuple[int, str]] = Counter()
+        self._links: Counter[tuple[int, str, str]] = Counter()
+        self._rolled: dict[int, dict[str, Counter[str]]] = defaultdict(lambda: defaultdict(Counter))
+
+    def add(self, path: Path, count: int) -> None:
+        """Let so many sessions go this way."""
+        names = [self._identity(column, value) for column, value in enumerate(path)]
+        for column, (name, value) in enumerate(zip(names, path, strict=True)):
+            self._passing[column, name] += count
+            if value not in self._tops[column]:
+                entry = self._rolled[column][value]
+                entry["value"] += count
+                entry["incoming_value"] += count if column else 0
+                entry["outgoing_value"] += count if column + 1 < len(path) else 0
+        for column, (start, end) in enumerate(pairwise(names)):
+            self._links[column, start, end] += count
+        if path and len(path) < len(self._tops):
+            self._ending[len(path) - 1, names[-1]] += count
+
+    def _identity(self, column: int, value: str) -> str:
+        return f"{column}:regular:{value}" if value in self._tops[column] else f"{column}:{OTHER}"
+
+    def nodes(self, column: int) -> list[dict[str, Any]]:
+        """Return the nodes of a column, and behind it the sessions that ended there."""
+        nodes = [self._node(column, value) for value in self._tops[column]]
+        if self._passing[column, f"{column}:{OTHER}"]:
+            nodes.append(self._node(column, None))
+        lost = sum(count for (place, _), count in self._ending.items() if place == column)
+        return [*nodes, _dropoff(column + 1, lost)] if lost else nodes
+
+    def _node(self, column: int, value: str | None) -> dict[str, Any]:
+        identity = f"{column}:{OTHER}" if value is None else f"{column}:regular:{value}"
+        count, ended = self._passing[column, identity], self._ending[column, identity]
+        return {
+            "id": identity,
+            "name": OTHER if value is None else value,
+            "column": column,
+            "type": OTHER if value is None else "regular",
+            "value": count,
+            "incoming_value": count if column else 0,
+            "outgoing_value": count - ended if column + 1 < len(self._tops) else 0,
+            "dropoff_value": ended,
+            "aggregated_nodes": self._aggregated(column) if value is None else [],
+        }
+
+    def _aggregated(self, column: int) -> list[dict[str, Any]]:
+        values = sorted(self._rolled[column].items(), key=lambda item: (-item[1]["value"], item[0]))
+        return [
+            {"id": f"{column}:aggregated:{name}", "name": name, "type": "aggregated"}
+            | {key: counts[key] for key in ("value", "incoming_value", "outgoing_value")}
+            for name, counts in values
+        ]
+
+    def links(self) -> list[dict[str, Any]]:
+        """Return the links, the widest of each column first."""
+        found = [(column, start, end, value) for (column, start, end), value in self._links.items()]
+        found += [(column, start, f"{column + 1}:{DROPOFF}", value) for (column, start), value in self._ending.items()]
+        found.sort(key=lambda link: (link[0], -link[3], link[1], link[2]))
+        return [
+            {"id": f"{start}->{end}", "source": start, "target": end, "column": column, "value": value}
+            for column, start, end, value in found
+        ]
+
+
+def _dropoff(column: int, lost: int) -> dict[str, Any]:
+    return {
+        "id": f"{column}:{DROPOFF}",
+        "name": DROPOFF,
+        "column": column,
+        "type": DROPOFF,
+        "value": lost,
+        "incoming_value": lost,
+        "outgoing_value": 0,
+        "dropoff_value": 0,
+        "aggregated_nodes": [],
+    }
+
+
+def _top(paths: Counter[Path], column: int, entries: int) -> list[str]:
+    counts: Counter[str] = Counter()
+    for path, count in paths.items():
+        if column < len(path):
+            counts[path[column]] += count
+    return [name for name, _ in sorted(counts.items(), key=lambda item: (-item[1], item[0]))[:entries]]
