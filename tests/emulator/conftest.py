@@ -38,3 +38,19 @@ def client(url: str) -> Iterator[Client]:
     """Sends to the running emulator."""
     with httpx.Client(base_url=url, timeout=20) as http:
         yield Client(http)
+
+
+@pytest.fixture(scope="session")
+def engine_server() -> Iterator[tuple[Emulator, httpx.Client]]:
+    """An emulator with its engine open, and a client, for all tests."""
+    emulator = Emulator()
+    with emulator.running() as url, httpx.Client(base_url=url, timeout=60) as http:
+        yield emulator, http
+    emulator.close()
+
+
+@pytest.fixture
+def engine(engine_server: tuple[Emulator, httpx.Client]) -> tuple[Emulator, httpx.Client]:
+    """An emulator without events, and a client to ask it queries."""
+    engine_server[0].clear()
+    return engine_server

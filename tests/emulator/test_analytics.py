@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from statistics import fmean
 from typing import Any
 
@@ -15,15 +15,6 @@ from dd_pa.emulator import Emulator
 from dd_pa.emulator.search import compile_search
 from tests.emulator.asking import END, SCALAR, START, analytics, ask, post, stored, table
 from tests.emulator.test_search import Row
-
-
-@pytest.fixture(scope="module")
-def engine() -> Iterator[tuple[Emulator, httpx.Client]]:
-    """An emulator and a client, for all tests of this file."""
-    emulator = Emulator()
-    with emulator.running() as url, httpx.Client(base_url=url, timeout=60) as http:
-        yield emulator, http
-    emulator.close()
 
 
 def body(name: str, **members: Any) -> dict[str, Any]:

@@ -194,7 +194,7 @@ def test_every_documented_operation(server: str, operation: str, kind: str, attr
     answer = call(server, operation, body, {"apiKeyAuth": "a" * 32, "appKeyAuth": "b"})
 
     assert answer.to_dict()["data"]["attributes"]
-    assert not answer._unparsed  # noqa: SLF001 - the client's own mark of what it did not understand
+    assert not answer._unparsed
     assert unknown(answer) == []
 
 
@@ -205,7 +205,7 @@ def unknown(model: Any, path: str = "") -> list[str]:
     if not hasattr(model, "_data_store"):
         return []
     found = []
-    for name, value in model._data_store.items():  # noqa: SLF001 - the client has no public way to ask
+    for name, value in model._data_store.items():
         if name not in type(model).attribute_map and type(model).additional_properties_type is None:
             found.append(f"{path}.{name}")
         found += unknown(value, f"{path}.{name}")

@@ -58,7 +58,7 @@ class Journey:
         keys = [self._statement.text(name) for name in self.key_names]
         key = keys[0] if len(keys) == 1 else f"[{', '.join(keys)}]"
         known = " AND ".join(f"{one} IS NOT NULL" for one in keys)
-        late = "" if self.key == "session.id" else f" AND e.o <= s1.o + {WINDOW_MS}::HUGEINT * {_SHIFT}"
+        late = "" if self.key == "session.id" else f" AND e.o < (s1.o // {_SHIFT} + {WINDOW_MS + 1}) * {_SHIFT}"
         tables = []
         for number, condition in enumerate(conditions, 1):
             order = f"ts::HUGEINT * {_SHIFT} + seq"
