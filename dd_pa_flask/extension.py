@@ -11,7 +11,7 @@ from dd_pa import Emitter, Id, Settings, SettingsError
 from dd_pa_flask import browser, commands
 from dd_pa_flask.connected import AttributesOfSignal, Connection, IdOfSignal, SignalEvent
 from dd_pa_flask.declared import AttributesOf, Condition, DeclaredEvent, observed
-from dd_pa_flask.state import AppState
+from dd_pa_flask.state import AppState, close_when_collected
 
 if TYPE_CHECKING:
     from dd_pa.sqlalchemy import AnySession, ModelOptions
@@ -65,6 +65,7 @@ class ProductAnalytics:
         request_finished.connect(state.finish, app)
         got_request_exception.connect(state.fail, app)
         app.extensions[KEY] = state
+        close_when_collected(app, state.emitter)
         app.cli.add_command(commands.group)
         browser.init_app(app, state.emitter.settings, state.page_identity)
 

@@ -1,6 +1,10 @@
 from __future__ import annotations
 
+import _thread
+import contextlib
 import logging
+import threading
+import weakref
 from collections.abc import Callable
 from functools import partial
 from typing import Any
@@ -22,8 +26,8 @@ class AppState:
     """What Product Analytics keeps for one app, as `app.extensions["dd_pa"]`. Does not keep the app alive."""
 
     def __init__(self, settings: Settings) -> None:
-        self.emitter = Emitter(settings, identity=self.identity)
-        """The emitter of this app."""
+        self.emitter = Emitter(settings, identity=_weakly(self))
+        """The emitter of this app. Its thread must not keep alive what the app's own callables refer to."""
 
         self.connections: list[object] = []
         """What receives signals for this app only: these hold it weakly, and it ends with the app."""
@@ -104,6 +108,34 @@ class AppState:
             return
         for fire in expected:
             fire(self.emitter, current, response)
+
+
+def close_when_collected(app: Flask, emitter: Emitter) -> None:
+    """End the thread of an app that nobody uses any more and nobody closed, as tests make them."""
+    weakref.finalize(app, _close_aside, emitter).atexit = False  # the emitter sees to the end of the process itself
+
+
+def _close_aside(emitter: Emitter) -> None:
+    # The collector may interrupt a thread that holds a lock of `threading` or of logging: nothing is done here.
+    with contextlib.suppress(RuntimeError):  # the interpreter ends
+        _thread.start_new_thread(_close_if_used, (emitter,))
+
+
+def _close_if_used(emitter: Emitter) -> None:
+    stats = emitter.stats()
+    if stats.queued and stats.state != "closed":
+        # On a thread of `threading`, which would keep a stand-in of this one for ever.
+        threading.Thread(target=emitter.close, name="dd-pa-closing", daemon=True).start()
+
+
+def _weakly(state: AppState) -> Callable[[], RequestIdentity | None]:
+    reference = weakref.ref(state)
+
+    def identity() -> RequestIdentity | None:
+        found = reference()
+        return None if found is None else found.identity()
+
+    return identity
 
 
 class EmitterFinder:

@@ -94,9 +94,9 @@ def sent(app: Flask, emulator: Emulator) -> Sent:
     return lambda: delivered(app, emulator)
 
 
-def delivered(app: Flask, emulator: Emulator) -> list[dict[str, Any]]:
+def delivered(app: Flask, emulator: Emulator, patience: float = 30) -> list[dict[str, Any]]:
     """Return the events of `app` that the emulator has, by name, without what is the same or new in each of them."""
-    assert state_of(app).emitter.flush(5)
+    assert state_of(app).emitter.flush(patience)
     events = [event for event in emulator.events if event["application"]["id"] == app.config["DD_PA_APPLICATION_ID"]]
     events.sort(key=lambda event: event["event"]["name"])  # many are under way at once
     return [

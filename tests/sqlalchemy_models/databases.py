@@ -23,7 +23,7 @@ def sqlite(path: Path) -> Engine:
     return engine
 
 
-def begin_as_told(engine: Engine) -> None:
+def begin_as_told(engine: Engine, statement: str = "BEGIN") -> None:
     """Follow SQLAlchemy's own advice for savepoints on SQLite."""
 
     @event.listens_for(engine, "connect")
@@ -32,7 +32,7 @@ def begin_as_told(engine: Engine) -> None:
 
     @event.listens_for(engine, "begin")
     def begin(connection: Connection) -> None:
-        connection.exec_driver_sql("BEGIN")
+        connection.exec_driver_sql(statement)
 
 
 @contextmanager
