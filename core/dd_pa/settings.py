@@ -155,6 +155,9 @@ class Settings:
     outbox: bool = False
     """Django: store events in the database, in the transaction of the data; `manage.py dd_pa_deliver` delivers them."""
 
+    trace_ids: bool = True
+    """True: an event carries the ids of the span that is current in ddtrace or OpenTelemetry, where that is loaded."""
+
     def __post_init__(self) -> None:
         for key in ("before_send", "user_id", "account_id", "session_id", "consent"):
             self._set(key, checks.resolver(key.upper(), getattr(self, key)))

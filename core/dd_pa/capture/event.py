@@ -12,6 +12,7 @@ import msgspec
 
 from dd_pa.capture.attributes import MAX_BYTES, AttributeCleaner, is_plain
 from dd_pa.capture.identity import Identity
+from dd_pa.capture.trace import NO_TRACE, current_trace
 from dd_pa.errors import EventError
 from dd_pa.settings import Settings
 
@@ -63,9 +64,11 @@ class _Linked(msgspec.Struct, gc=False):
     id: str
 
 
-class _Ours(msgspec.Struct, gc=False):
+class _Ours(msgspec.Struct, omit_defaults=True, gc=False):
     event_id: str
     occurred_at: int
+    trace_id: str | None = None
+    span_id: str | None = None
 
 
 class _Structure(msgspec.Struct, omit_defaults=True, gc=False):
@@ -88,6 +91,7 @@ class EventBuilder:
     def __init__(self, settings: Settings, *, clock: Callable[[], int] = time.time_ns) -> None:
         self._strict = settings.strict
         self._clock = clock
+        self._has_trace_ids = settings.trace_ids
         self._random = random.Random()  # noqa: S311 - ids need to differ, not to be unguessable
         self._encode = msgspec.json.Encoder(decimal_format="number").encode
         tags = {"service": settings.service, "env": settings.env, "version": settings.version}
@@ -107,7 +111,7 @@ class EventBuilder:
         structure = self._encode(
             _Structure(
                 _Named(name),
-                _Ours(event_id, occurred_at),
+                _Ours(event_id, occurred_at, *(current_trace() if self._has_trace_ids else NO_TRACE)),
                 _Linked(identity.usr) if identity.usr else None,
                 _Linked(identity.account) if identity.account else None,
                 _Linked(identity.session) if identity.session else None,

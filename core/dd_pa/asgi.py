@@ -1,0 +1,72 @@
+"""Identity for FastAPI, Starlette, Litestar and any other ASGI application: a plain middleware."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, MutableMapping
+from contextvars import ContextVar
+from typing import Any
+
+from dd_pa.capture.rum import RumSession, rum_session_from_scope
+from dd_pa.gateway import GatewayIdentity, Resolver
+from dd_pa.settings import Settings
+
+Scope = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
+Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+ASGIApp = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+_current: ContextVar[Scope | None] = ContextVar("dd_pa_asgi_scope", default=None)
+
+
+class ProductAnalyticsMiddleware:
+    """Lets events know which request or websocket they belong to, in its background tasks and streamed body too.
+
+    It remembers the scope and nothing else: no header is read before an event is tracked, none is changed. What other
+    middleware puts into the same scope later (`user`, `session`, `state`) is there when an event is tracked. Threads
+    that `anyio`, `asyncio.to_thread` or `sync_to_async` start know the request as well.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] not in ("http", "websocket"):
+            await self._app(scope, receive, send)
+            return
+        # No token: a call that is abandoned is closed in another context, where a token cannot be used.
+        before = _current.get()
+        _current.set(scope)
+        try:
+            await self._app(scope, receive, send)
+        finally:
+            _current.set(before)
+
+
+def request_identity(
+    settings: Settings, *, user_id: Resolver | None = None, account_id: Resolver | None = None
+) -> GatewayIdentity:
+    """Return what `Emitter(settings, identity=…)` takes. The browser session comes from baggage or cookie.
+
+    `user_id` and `account_id` (else USER_ID and ACCOUNT_ID) are called with the scope when an event needs them; they
+    return None for nobody, and must not block. SESSION_ID and CONSENT are called with the scope too.
+    """
+    return GatewayIdentity(
+        settings=settings,
+        current=_current,
+        user_id=user_id,
+        account_id=account_id,
+        rum_session=_rum_session,
+        gpc=_gpc,
+    )
+
+
+def _rum_session(scope: Scope, settings: Settings) -> RumSession | None:
+    return rum_session_from_scope(
+        scope["headers"],
+        sample_rate=settings.rum_session_sample_rate,
+        cookie_options=settings.rum_cookie_options,
+    )
+
+
+def _gpc(scope: Scope) -> str | None:
+    return next((value.decode("latin-1") for name, value in scope["headers"] if name == b"sec-gpc"), None)
