@@ -6,7 +6,6 @@ Kept in the instance's `_state`: copies and pickles of the instance have it too,
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from django.db.backends.base.base import BaseDatabaseWrapper
@@ -14,7 +13,10 @@ from django.db.models import Model
 
 from dd_pa_django.tracking import open_transaction
 
-_KEY = "dd_pa_snapshot"
+SNAPSHOT = "dd_pa_snapshot"
+"""Where the values are, as a dict that is replaced and never changed: copies of the instance share it."""
+
+_FATE = "dd_pa_fate"
 
 
 class Fate:
@@ -44,44 +46,42 @@ class Fate:
         return Fate, (None,)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Snapshot:
-    values: Mapping[str, Any]
-    """By `attname`."""
-
-    fate: Fate | None
-    """Of the transaction that the values depend on, None if they were there before."""
-
-
 def known(instance: Model) -> Mapping[str, Any]:
-    """Return the values in the instance's row as far as they are known without asking."""
-    snapshot: Snapshot | None = instance._state.__dict__.get(_KEY)
-    if snapshot is None or (snapshot.fate is not None and snapshot.fate.is_doubtful()):
+    """Return the values in the instance's row, by `attname`, as far as they are known without asking."""
+    state = instance._state.__dict__
+    fate: Fate | None = state.get(_FATE)
+    if fate is not None and fate.is_doubtful():
         return {}
-    return snapshot.values
+    values: Mapping[str, Any] = state.get(SNAPSHOT, {})
+    return values
 
 
 def remember(instance: Model, values: Mapping[str, Any]) -> None:
     """Keep values that were there before."""
-    instance._state.__dict__[_KEY] = Snapshot(values=values, fate=None)
+    state = instance._state.__dict__
+    state[SNAPSHOT] = values
+    state.pop(_FATE, None)
 
 
 def remember_written(instance: Model, values: Mapping[str, Any], using: str) -> None:
     """Keep values that are to be forgotten if the open transaction of `using` is rolled back."""
+    remember(instance, values)
     connection = open_transaction(using)
-    fate = None if connection is None else Fate(connection)
-    instance._state.__dict__[_KEY] = Snapshot(values=values, fate=fate)
-    if connection is not None and fate is not None:
+    if connection is not None:
+        fate = Fate(connection)
+        instance._state.__dict__[_FATE] = fate
         connection.on_commit(fate, robust=True)
 
 
 def remember_again(instance: Model, values: Mapping[str, Any]) -> None:
     """Keep values that were read or written again, perhaps inside of the transaction that they depend on."""
-    snapshot: Snapshot | None = instance._state.__dict__.get(_KEY)
-    fate = snapshot.fate if snapshot is not None and known(instance) else None
-    instance._state.__dict__[_KEY] = Snapshot(values={**known(instance), **values}, fate=fate)
+    before = known(instance)
+    state = instance._state.__dict__
+    state[SNAPSHOT] = {**before, **values}
+    if not before:
+        state.pop(_FATE, None)
 
 
 def forget(instance: Model) -> None:
     """Know nothing of the instance's row any more."""
-    instance._state.__dict__.pop(_KEY, None)
+    remember(instance, {})

@@ -14,14 +14,15 @@ from django.db import connections
 from django.db.models import Model
 from django.db.models.fields.files import FieldFile
 
-_UNCHANGING = frozenset(
+UNCHANGING = frozenset(
     [str, int, bool, float, bytes, type(None), Decimal, uuid.UUID, dt.datetime, dt.date, dt.time, dt.timedelta]
 )
+"""Types whose values can be kept as they are."""
 
 
 def kept(value: Any) -> Any:
     """Return a value that stays as it is when the instance changes: lists and dicts are changed in place."""
-    if type(value) in _UNCHANGING:
+    if type(value) in UNCHANGING:
         return value
     if isinstance(value, FieldFile):
         return value.name

@@ -88,8 +88,13 @@ class ModelWatch:
         return [item for item in self.fields if names is None or item.name in names or item.attname in names]
 
     def on_load(self, instance: Model) -> None:
-        values, kept = instance.__dict__, stored.kept
-        snapshot.remember(instance, {name: kept(values[name]) for name in self._attnames if name in values})
+        """Remember what was loaded. Called for each instance that is made, so it does no more than it must."""
+        values, found = instance.__dict__, {}
+        for name in self._attnames:
+            if name in values:
+                value = values[name]
+                found[name] = value if type(value) in stored.UNCHANGING else stored.kept(value)
+        instance._state.__dict__[snapshot.SNAPSHOT] = found
 
     def on_refresh(self, instance: Model, names: Collection[str] | None) -> None:
         snapshot.remember_again(instance, stored.loaded(instance, self._written(names)))

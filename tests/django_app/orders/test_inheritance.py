@@ -99,5 +99,5 @@ def test_subclass_that_is_made_later() -> None:
     class After(Base):
         pass
 
-    followed = [Model(title="A")._state.__dict__["dd_pa_snapshot"].values for Model in (Base, Before, After)]
+    followed = [Model(title="A")._state.__dict__["dd_pa_snapshot"] for Model in (Base, Before, After)]
     assert followed == [{"title": "A"}] * 3
