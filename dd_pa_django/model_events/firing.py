@@ -41,13 +41,13 @@ def fire(
         if declaration.when is not None and not declaration.when(instance):
             return
         details = _details(declaration, instance, using)
+        if changed is not None:
+            details = {**details, "changed": changed}
         ids = _ids(declaration, instance)
         is_others = ids["usr"] is not None and _is_somebody_else(emitter, ids["usr"])
     except Exception as error:
         emitter.drop_invalid(name, error)
         return
-    if changed is not None:
-        details = {**details, "changed": changed}
     consent = ids.pop("consent")
     with nullcontext() if consent is None else identify(consent=bool(consent)):
         if is_others:

@@ -122,9 +122,14 @@ def _wrap_refresh(model: type[Model]) -> None:
         return
 
     @wraps(refresh)
-    def refresh_from_db(self: Model, using: str | None = None, fields: Any = None, *args: Any, **kwargs: Any) -> None:
-        names = None if fields is None else list(fields)
-        refresh(self, using, names, *args, **kwargs)
+    def refresh_from_db(self: Model, *args: Any, **kwargs: Any) -> None:
+        given = kwargs.get("fields", args[1] if len(args) > 1 else None)
+        names = None if given is None else list(given)  # it may be a generator, which is read once
+        if "fields" in kwargs:
+            kwargs["fields"] = names
+        elif len(args) > 1:
+            args = (args[0], names, *args[2:])
+        refresh(self, *args, **kwargs)
         watch = watches.get(type(self))
         if watch is not None and watch.fields:
             watch.on_refresh(self, names)

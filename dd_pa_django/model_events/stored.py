@@ -9,7 +9,6 @@ from copy import deepcopy
 from decimal import Decimal
 from typing import Any
 
-from django.core.exceptions import ValidationError
 from django.db import connections
 from django.db.models import Model
 from django.db.models.fields.files import FieldFile
@@ -41,7 +40,7 @@ def assigned(field: Any, value: Any) -> Any:
     """Return what the database will give back for a value that was assigned, such as `"12.50"` for a decimal."""
     try:
         return kept(field.to_python(value))
-    except ValidationError:
+    except Exception:  # whatever a field of the application says to a value that it has just written
         return kept(value)
 
 

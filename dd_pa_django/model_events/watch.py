@@ -101,8 +101,8 @@ class ModelWatch:
 
     def before_update(self, instances: Sequence[Model], names: Collection[str] | None, using: str) -> None:
         """Read the old values that are not known: of deferred fields, and after a rollback. Mostly there are none."""
-        written = self._written(names)
-        unsure = [item for item in instances if any(field.attname not in snapshot.known(item) for field in written)]
+        written = {field.attname for field in self._written(names)}
+        unsure = [item for item in instances if written and not written <= snapshot.known(item).keys()]
         if not unsure or active_emitter() is None:
             return
         found = stored.read(self.model, [item.pk for item in unsure], self.fields, using)

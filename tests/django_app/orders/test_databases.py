@@ -15,10 +15,10 @@ from django.db.models import F
 
 from dd_pa import identify
 from dd_pa.emulator import Emulator
-from dd_pa_django import get_emitter
+from dd_pa_django import TrackedQuerySet, get_emitter
 from tests.django_app.orders.conftest import Told, queries
 from tests.django_app.orders.databases import KINDS, alias_of
-from tests.django_app.orders.models import Article, Customer, Order, Tag
+from tests.django_app.orders.models import Article, Customer, GiftOrder, Order, Tag
 from tests.django_app.views import ViewError
 
 THREADS = 6
@@ -83,6 +83,17 @@ def test_bulk(using: str, told: Told, emulator: Emulator) -> None:
         *[("order.status_changed", {"status": {"old": "paid", "new": "sent"}})] * 2,
         *[("order.repriced", {"total": {"old": 0, "new": 1}})] * 3,
     ]
+
+
+def test_bulk_change_of_two_tables(using: str, told: Told) -> None:
+    """Of a child and its parent, whose rows are locked together."""
+    customer = Customer.objects.using(using).create(name="Ada")
+    GiftOrder._base_manager.using(using).create(customer=customer)
+    gifts: TrackedQuerySet[GiftOrder] = TrackedQuerySet(GiftOrder, using=using)
+    told()
+    assert gifts.filter(greeting="", status="new").update(status="paid", greeting="hello") == 1
+
+    assert told() == [("order.status_changed", {"status": {"old": "new", "new": "paid"}})]
 
 
 def test_relations(using: str, emulator: Emulator) -> None:

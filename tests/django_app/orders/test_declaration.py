@@ -138,6 +138,18 @@ def test_failing_callable(configure: Configure, name: str) -> None:
     assert get_emitter().stats().dropped == {"invalid": 1}
 
 
+def test_attributes_of_a_wrong_shape(configure: Configure) -> None:
+    """Break no save, for an event with changes either."""
+    configure(STRICT=False)
+    with declared(Message, updated={"text": "message.edited"}, attributes=lambda _: ["text"]), identify(usr="u-1"):
+        message = Message.objects.create()
+        message.text = "hello"
+        message.save()
+
+    assert Message.objects.get(pk=message.pk).text == "hello"
+    assert get_emitter().stats().dropped == {"invalid": 1}
+
+
 @pytest.mark.parametrize("given", [{"user": "u-1"}, ["usr"], "u-1"])
 def test_identity_of_a_wrong_shape(given: Any) -> None:
     """Is a mistake, not nobody."""
