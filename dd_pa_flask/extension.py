@@ -14,6 +14,8 @@ from dd_pa_flask.declared import AttributesOf, Condition, DeclaredEvent, observe
 from dd_pa_flask.state import AppState, close_when_collected
 
 if TYPE_CHECKING:
+    from sqlalchemy import Engine, Table
+
     from dd_pa.sqlalchemy import AnySession, ModelOptions
 
 P = ParamSpec("P")
@@ -171,6 +173,16 @@ class ProductAnalytics:
         from dd_pa_flask.models import model_events  # noqa: PLC0415 - needs SQLAlchemy
 
         return model_events.track_model(model, **options)
+
+    def use_outbox(self, app: Flask, database: Engine | Any, table: Table) -> None:
+        """Keep the events of an app's SQLAlchemy sessions in `table`, in the transactions of their data.
+
+        That is: events of `track_model`, and of `track(…, on_commit=db.session)`. `flask dd-pa deliver` delivers them.
+        `table` comes from `dd_pa.outbox.sqlalchemy.outbox_table(db.metadata)`; `database` is the extension of
+        Flask-SQLAlchemy, or an engine. Connects to nothing.
+        """
+        state = self._state(app)
+        state.emitter.outbox, state.outbox = table, (database, table)
 
     def close(self, app: Flask | None = None, timeout: float | None = None) -> None:
         """Deliver what waits and end the thread of an app (the current one by default); for tests that make many apps.

@@ -29,6 +29,9 @@ class AppState:
         self.emitter = Emitter(settings, identity=_weakly(self))
         """The emitter of this app. Its thread must not keep alive what the app's own callables refer to."""
 
+        self.outbox: tuple[Any, Any] | None = None
+        """Where `flask dd-pa deliver` delivers from: Flask-SQLAlchemy's extension or an engine, and the table."""
+
         self.connections: list[object] = []
         """What receives signals for this app only: these hold it weakly, and it ends with the app."""
 

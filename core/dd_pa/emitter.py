@@ -42,6 +42,9 @@ class Emitter:
         self._transport = transport
         self._retry = retry or RetryPolicy()
         self._enabled = settings.enabled
+        self.outbox: Any = None
+        """Table of SQLAlchemy that keeps the events of its sessions; see `dd_pa.outbox.sqlalchemy.outbox_table`."""
+
         self._closed = False
         if settings.enabled:  # not again in a forked child: OpenSSL may have been forked with a lock taken
             warm_up(settings)

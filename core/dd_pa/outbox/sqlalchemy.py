@@ -91,6 +91,19 @@ def add(session: AnySession, event: Event, table: Table) -> None:
     session.execute(_insertion(event, table))
 
 
+def store(session: Session, event: Event, table: Table) -> None:
+    """Insert an event in the transaction of a session, or in one of its own where the session has begun none."""
+    if session.in_transaction():
+        add(session, event, table)
+        return
+    bind = session.get_bind(clause=table)
+    if isinstance(bind, Connection):  # its transaction is somebody else's business
+        add(bind, event, table)
+        return
+    with bind.begin() as connection:
+        add(connection, event, table)
+
+
 async def aadd(session: AnyAsyncSession, event: Event, table: Table) -> None:
     """Do what `add` does, for an async connection or session."""
     await session.execute(_insertion(event, table))

@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session, SessionTransaction
 
 from dd_pa.capture.event import Event
 from dd_pa.emitter import Emitter
+from dd_pa.outbox.sqlalchemy import store
 
 if TYPE_CHECKING:
     from sqlalchemy.ext.asyncio import AsyncSession, async_scoped_session
@@ -49,12 +50,18 @@ def waiting_in(session: Session) -> Waiting:
 def submit_on_commit(session: AnySession, emitter: Emitter, event: Event) -> bool:
     """Submit a built event when the transaction of a session commits; a rollback, to a savepoint too, drops it.
 
-    If it has begun no transaction, there is
-    nothing to wait for: the event leaves at once. Returns False if it was dropped.
+    If it has begun no transaction, there is nothing to wait for: the event leaves at once. Returns False if it was
+    dropped. With an outbox (`emitter.outbox`) the event is a row of the transaction, or of one of its own; that raises
+    what the database raises, and `TypeError` for an async session.
     """
     own: Any = session() if callable(session) else session
     plain: Session = getattr(own, "sync_session", own)
     transaction = _innermost(plain)
+    if emitter.outbox is not None:
+        if plain is not own:
+            raise TypeError("async code stores an event in the outbox by `await aadd(…)` of dd_pa.outbox.sqlalchemy")
+        store(plain, event, emitter.outbox)
+        return True
     if transaction is None:
         return emitter.submit(event)
     waiting_in(plain).events.setdefault(transaction, []).append((emitter, event))
