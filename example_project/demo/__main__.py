@@ -120,6 +120,7 @@ def invite(console: Console, servers: Town) -> None:
     lines = (
         "",
         f"  Product Analytics   {emulator}/",
+        f"                      {emulator}/sessions  your own clicks, with the servers' events between them",
         f"  Django shop         {goods}/        sign in as nora@example.com",
         f"                      {goods}/admin/  sign in as {STAFF}",
         f"  Flask shop          {plans}/        sign in as ines@example.com",

@@ -24,11 +24,13 @@ class Journey:
         self._http = httpx.Client(base_url=url, timeout=20, headers={"dd-api-key": "a" * 32})
         self._view = ""
 
-    def page(self, at: int, path: str, *, answered: int = 80, version: int = 2, **members: Any) -> None:
+    def page(
+        self, at: int, path: str, *, answered: int = 80, version: int = 2, host: str = SHOP, **members: Any
+    ) -> None:
         """A page that was loaded, and answered after so many milliseconds."""
         self._view = f"view-{at}"
         view = {
-            "id": self._view, "url": f"{SHOP}{path}", "loading_type": "initial_load", "is_active": False,
+            "id": self._view, "url": f"{host}{path}", "loading_type": "initial_load", "is_active": False,
             "time_spent": 2_000 * MS, "first_byte": answered * MS, "largest_contentful_paint": 300 * MS,
         }  # fmt: skip
         self._browser(line("view", self.start + at, **{"_dd": {"document_version": version}, "view": view, **members}))

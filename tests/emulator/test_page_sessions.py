@@ -87,6 +87,21 @@ def test_identity_is_said_where_it_appears(show: Open, visit: Visit) -> None:
     expect(page.locator(".in-browser", has_text="/signed-out").locator(".gone-id")).to_have_count(1)
 
 
+def test_two_sites_in_one_session_are_told_apart(show: Open, visit: Visit) -> None:
+    """Paths and events look alike on both: host and service are said as soon as there are two."""
+    journey = visit()
+    page = show(ADDRESS)
+    expect(page.locator(".moment-row")).to_have_count(8)
+    before = page.locator(".moments").inner_text()
+    journey.page(300_000, "/", host="http://plans.test")
+    journey.server(300_010, "plan.viewed", service="plans")
+    expect(page.locator(".moment-row")).to_have_count(9)
+
+    assert "shop.test" not in before
+    expect(page.locator(".moment-row").last).to_contain_text("plans.test · stayed 2.0 s")
+    expect(page.locator(".moment-row").last.locator(".on-server .facts")).to_have_text("plans")
+
+
 def test_head_tells_whose_session_it_is(show: Open, visit: Visit) -> None:
     """Ids, machine and figures; each id can be copied whole, and so can a trace."""
     visit()

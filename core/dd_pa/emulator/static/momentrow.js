@@ -35,11 +35,24 @@ function cameFrom(moment) {
   }
 }
 
-/** @param {Moment} moment @param {boolean} open */
-function pageFacts(moment, open) {
+/** What the rows of one session have in common; `several`: which words tell apart what happened in more than one place.
+ * @typedef {{start: number, changes: Map<Moment, Change>, router: Router, several: {hosts: boolean, services: boolean}}} Around */
+
+/** @param {Moment} moment @returns {string | null} */
+export function hostOf(moment) {
+  try {
+    return new URL(text(moment, "view", "url") ?? "").host;
+  } catch {
+    return null;
+  }
+}
+
+/** @param {Moment} moment @param {boolean} open @param {boolean} named whether the host is worth a word */
+function pageFacts(moment, open, named) {
   const paint = nanoseconds(moment, "view", "largest_contentful_paint");
   const slow = paint !== null && paint > SLOW_PAINT_MS;
   return dotted([
+    named && hostOf(moment),
     open ? "open now" : moment.duration_ms !== null && `stayed ${duration(moment.duration_ms)}`,
     paint !== null && html`<span class=${slow ? "late" : ""}>LCP ${duration(paint)}${slow ? ", slow" : ""}</span>`,
     text(moment, "view", "loading_type") === "route_change" && "without a page load",
@@ -72,9 +85,9 @@ function thrownAt(moment) {
 /** @param {Moment} moment */
 const errorFacts = (moment) => dotted([thrownAt(moment), text(moment, "error", "source"), text(moment, "error", "handling")]);
 
-/** @param {Moment} moment @param {boolean} open @returns {{title: unknown, facts: unknown, bad: boolean}} */
-function browserWords(moment, open) {
-  if (moment.kind === "view") return { title: html`<span class="mono">${moment.name}</span>`, facts: pageFacts(moment, open), bad: false };
+/** @param {Moment} moment @param {boolean} open @param {boolean} named @returns {{title: unknown, facts: unknown, bad: boolean}} */
+function browserWords(moment, open, named) {
+  if (moment.kind === "view") return { title: html`<span class="mono">${moment.name}</span>`, facts: pageFacts(moment, open, named), bad: false };
   if (moment.kind === "action") return { title: actionTitle(moment), facts: actionFacts(moment), bad: false };
   if (moment.kind === "error") {
     const type = text(moment, "error", "type");
@@ -95,16 +108,16 @@ function Trace({ moment }) {
   return html`<button type="button" class="trace" title=${`Copy trace id ${trace}`} onClick=${() => void copy(trace, "trace id")}>trace <span class="mono">${shortId(trace)}</span></button>`;
 }
 
-/** @param {{moment: Moment, change: Change | undefined, open: boolean}} props */
-function BrowserMoment({ moment, change, open }) {
+/** @param {{moment: Moment, open: boolean, around: Around}} props */
+function BrowserMoment({ moment, open, around }) {
   const kind = kindOf(moment);
-  const { title, facts, bad } = browserWords(moment, open);
+  const { title, facts, bad } = browserWords(moment, open, around.several.hosts);
   return html`<div class=${`in-browser k-${kind}${bad ? " failed" : ""}`}>
     <${Shape} kind=${kind} />
     <div class="what">
       <p class="name"><span class="unseen">${kind}: </span>${title}</p>
       ${facts && html`<p class="facts">${facts}</p>`}
-      <${Identity} change=${change} />
+      <${Identity} change=${around.changes.get(moment)} />
     </div>
   </div>`;
 }
@@ -116,8 +129,8 @@ function job(moment) {
   return `${name ? `job ${name}` : "background job"}${queue ? `, queue ${queue}` : ""}`;
 }
 
-/** @param {{moment: Moment, after: number | null, change: Change | undefined, router: Router}} props */
-function ServerMoment({ moment, after, change, router }) {
+/** @param {{moment: Moment, after: number | null, around: Around}} props */
+function ServerMoment({ moment, after, around: { changes, router, several } }) {
   const { pairs, more } = attributes(moment, SHOWN_ATTRIBUTES);
   const address = `/?event=${moment.row}`;
   const open = () => router.go({ path: "/", q: "", event: moment.row, at: null, kinds: null }, { push: true });
@@ -130,24 +143,25 @@ function ServerMoment({ moment, after, change, router }) {
       </p>
       ${pairs.length > 0 &&
       html`<p class="pairs-line">${pairs.map(([path, value]) => html`<span class="pair" key=${path}><span class="faint">${path}</span> ${value}</span> `)}${more > 0 && html`<span class="faint">and ${more} more</span>`}</p>`}
-      <${Identity} change=${change} />
-      ${(moment.trace_id || job(moment)) && html`<p class="facts">${dotted([job(moment), moment.trace_id && html`<${Trace} moment=${moment} />`])}</p>`}
+      <${Identity} change=${changes.get(moment)} />
+      ${(moment.trace_id || job(moment) || several.services) && html`<p class="facts">${dotted([several.services && moment.detail, job(moment), moment.trace_id && html`<${Trace} moment=${moment} />`])}</p>`}
     </div>
   </article>`;
 }
 
-/** @param {{row: Row, start: number, changes: Map<Moment, Change>, open: boolean, router: Router}} props `open`: the page is looked at now */
-export function TimelineRow({ row, start, changes, open, router }) {
+/** @param {{row: Row, open: boolean, around: Around}} props `open`: the page is looked at now */
+export function TimelineRow({ row, open, around }) {
+  const { start, router } = around;
   const { browser, server, at, quiet } = row;
   const seconds = Math.max(0, Math.floor((at - start) / 1000));
   return html`${quiet > 0 && html`<li class="quiet-row"><span>${duration(quiet)} without events</span></li>`}
     <li class=${`moment-row${browser ? "" : " server-only"}`} data-at=${at}>
-      <div class="left">${browser && html`<${BrowserMoment} moment=${browser} change=${changes.get(browser)} open=${open} />`}</div>
+      <div class="left">${browser && html`<${BrowserMoment} moment=${browser} open=${open} around=${around} />`}</div>
       <button type="button" class=${`when${browser ? " from-browser" : ""}${server.length ? " to-server" : ""}`} title=${`${time(at)} · ${iso(at)}: link to this moment`} onClick=${() => router.go({ at: seconds })}>
         <time datetime=${iso(at)}>${offset(at - start)}</time>
       </button>
       <div class="right">
-        ${server.map(({ moment, after }) => html`<${ServerMoment} key=${moment.key} moment=${moment} after=${after} change=${changes.get(moment)} router=${router} />`)}
+        ${server.map(({ moment, after }) => html`<${ServerMoment} key=${moment.key} moment=${moment} after=${after} around=${around} />`)}
       </div>
     </li>`;
 }

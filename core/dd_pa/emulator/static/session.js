@@ -6,7 +6,7 @@ import { clock, count, day, duration, iso } from "./format.js";
 import { useNow, useStore } from "./hooks.js";
 import * as icons from "./icons.js";
 import { Minimap } from "./minimap.js";
-import { TimelineRow } from "./momentrow.js";
+import { hostOf, TimelineRow } from "./momentrow.js";
 import { OpenSession } from "./opensession.js";
 import { backToList, follow, ROOT } from "./links.js";
 import { isActive, Who } from "./sessionwords.js";
@@ -81,6 +81,12 @@ function numbersOf({ events }) {
   return numbers;
 }
 
+/** @param {import("./api.js").Moment[]} events @returns {number} */
+const hostsIn = (events) => new Set(events.filter(({ kind }) => kind === "view").map(hostOf)).size;
+
+/** @param {import("./api.js").Moment[]} events @returns {number} */
+const servicesIn = (events) => new Set(events.filter(({ kind }) => kind === "server").map(({ detail }) => detail)).size;
+
 /** Scrolls to the row nearest to a moment. @param {number} at epoch ms @param {ScrollBehavior} behavior */
 function scrollTo(at, behavior) {
   const rows = /** @type {HTMLElement[]} */ ([...document.querySelectorAll(".moment-row")]);
@@ -96,7 +102,10 @@ function Timeline({ detail, page }) {
   const { session, events } = detail;
   const shown = useMemo(() => kindsIn(kinds), [kinds]);
   const rows = useMemo(() => rowsOf(events, shown), [events, shown]);
-  const changes = useMemo(() => identityChanges(events), [events]);
+  const around = useMemo(
+    () => ({ start: session.start, changes: identityChanges(events), router, several: { hosts: hostsIn(events) > 1, services: servicesIn(events) > 1 } }),
+    [events, session.start],
+  );
   const still = matchMedia("(prefers-reduced-motion: reduce)").matches;
   const first = useRef(true);
   const now = useNow();
@@ -124,7 +133,7 @@ function Timeline({ detail, page }) {
     <section class="card timeline" aria-label="Timeline">
       <div class="timeline-head" aria-hidden="true"><span>In the browser</span><span class="faint">time</span><span>On the server</span></div>
       <ol class="moments">
-        ${rows.map((row) => html`<${TimelineRow} key=${(row.browser ?? row.server[0].moment).key} row=${row} start=${session.start} changes=${changes} open=${looking && row.browser === last} router=${router} />`)}
+        ${rows.map((row) => html`<${TimelineRow} key=${(row.browser ?? row.server[0].moment).key} row=${row} open=${looking && row.browser === last} around=${around} />`)}
       </ol>
       ${rows.length === 0 && html`<p class="list-end">No event of the kinds that are switched on.</p>`}
       ${active && html`<p class="list-end still-open"><i class="dot" aria-hidden="true"></i>What happens next appears here.</p>`}
