@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import logging
 from typing import Any
 
@@ -18,6 +19,7 @@ from dd_pa_django.emitter import slot
 from dd_pa_django.identity import current_request
 
 logger = logging.getLogger("dd_pa")
+_say_once = functools.cache(logger.error)
 
 _MARK = "_dd_pa_shows_ids"  # in the request's own attributes: True when its page has ids, False when it must not have
 
@@ -45,7 +47,7 @@ def _lacks_token(emitter: Emitter) -> str:
     problem = "dd_pa_rum needs DD_PA['CLIENT_TOKEN'], the public client token of the RUM application"
     if emitter.settings.strict:
         raise ImproperlyConfigured(problem)
-    logger.error(problem)
+    _say_once(problem)
     return ""
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import logging
 from collections.abc import Callable
 from typing import Any
@@ -14,6 +15,7 @@ from dd_pa import Identity, Settings, SettingsError
 from dd_pa.browser import ELEMENT_ID, page_setup, sdk_url
 
 logger = logging.getLogger("dd_pa")
+_say_once = functools.cache(logger.error)
 
 _SCRIPT_ENDPOINT = "dd_pa.static"
 
@@ -56,7 +58,7 @@ def _lacks_token(settings: Settings) -> Markup:
     problem = "is missing: dd_pa_rum() needs the public client token of the RUM application"
     if settings.strict:
         raise SettingsError("DD_PA_CLIENT_TOKEN", problem)
-    logger.error("DD_PA_CLIENT_TOKEN %s", problem)
+    _say_once(f"DD_PA_CLIENT_TOKEN {problem}")
     return Markup("")
 
 

@@ -55,17 +55,19 @@ def sites(intake: tuple[Emulator, str], tmp_path_factory: pytest.TempPathFactory
 
 
 @contextmanager
-def _served(name: str, listener: socket.socket, *arguments: str) -> Iterator[None]:
+def _served(name: str, listener: socket.socket, intake: str, other: str, directory: str) -> Iterator[None]:
     # The socket listens already: whoever comes before the server is there waits for it.
     fd = listener.fileno()
-    command = [sys.executable, "-m", f"tests.browser.{name}_site", str(fd), *arguments]
-    process = subprocess.Popen(command, cwd=ROOT, pass_fds=[fd], stderr=subprocess.PIPE)
+    command = [sys.executable, "-m", f"tests.browser.{name}_site", str(fd), intake, other, directory]
+    log = Path(directory, f"{name}.log")
+    with log.open("wb") as told:
+        process = subprocess.Popen(command, cwd=ROOT, pass_fds=[fd], stderr=told)
     try:
         yield
-        assert process.poll() is None, f"the {name} site has ended"
+        assert process.poll() is None, log.read_text()
     finally:
         process.terminate()
-        process.communicate(timeout=20)
+        process.wait(timeout=20)
 
 
 @pytest.fixture
