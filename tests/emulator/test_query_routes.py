@@ -10,7 +10,14 @@ import pytest
 
 from dd_pa.emulator import Emulator
 from tests.emulator.asking import KEYS, QUERIES, SCALAR, analytics, ask, post, table
+from tests.emulator.browser import SESSION, VIEW, line, send, view
 from tests.emulator.client import Client, event
+
+
+def until_later(*args: Any, **more: Any) -> dict[str, Any]:
+    """The attributes of a request over all times that tests use."""
+    return analytics(*args, **more) | {"to": 4_000_000_000_000}
+
 
 EMPTY = {"columns": [{"name": "query", "type": "number", "values": [], "meta": {"unit": None}}]}
 
@@ -163,7 +170,7 @@ def test_events_are_there_at_once(emulator: Emulator, client: Client) -> None:
     """A query sees every event that was answered before it was asked, and none after a clear."""
 
     def count() -> list[tuple[Any, ...]]:
-        return table(ask(client.http, "analytics/scalar", SCALAR, analytics() | {"to": 4_000_000_000_000}))
+        return table(ask(client.http, "analytics/scalar", SCALAR, until_later()))
 
     counts = []
     for _ in range(5):
@@ -189,13 +196,54 @@ def test_data_survives_a_restart(tmp_path: Path) -> None:
         with emulator.running() as url, httpx.Client(base_url=url, timeout=30) as http:
             Client(http).send(event(**{f"only_{run}": ["a", "b"]})).raise_for_status()
             counts = [
-                table(ask(http, "analytics/scalar", SCALAR, analytics(text) | {"to": 4_000_000_000_000}))
+                table(ask(http, "analytics/scalar", SCALAR, until_later(text)))
                 for text in ("*", "@only_0:b", "@only_1:b")
             ]
         emulator.close()
 
     assert counts == [[(2.0,)], [(1.0,)], [(1.0,)]]
     assert (tmp_path / "data").stat().st_mode & 0o777 == 0o700
+
+
+def test_sessions_survive_a_restart(tmp_path: Path) -> None:
+    """With a folder, timelines are told again after a restart, and views go on where they were."""
+    spent = {"id": VIEW, "url": "http://shop.test/basket", "name": "Basket"}
+    for run in range(2):
+        emulator = Emulator(data=tmp_path)
+        with emulator.running() as url, httpx.Client(base_url=url, timeout=30) as http:
+            if run == 0:
+                send(http, view(1, view=spent), line("action", action={"id": "a", "type": "click"}))
+                Client(http).send(event(session={"id": SESSION}))
+            else:
+                send(http, view(2, kind="view_update", view={**spent, "time_spent": 5_000_000_000}))
+            found = http.get(f"/api/emulator/sessions/{SESSION}").json()["events"]
+            request = until_later("@type:view @view.name:Basket", "max", "@view.time_spent")
+            spents = table(ask(http, "analytics/scalar", SCALAR, request))
+            counted = table(ask(http, "analytics/scalar", SCALAR, until_later("@type:view")))
+        emulator.close()
+
+    assert sorted((entry["kind"], entry["duration_ms"]) for entry in found if entry["kind"] != "server") == [
+        ("action", None),
+        ("view", 5_000),
+    ]
+    assert [entry["row"] for entry in found if entry["kind"] == "server"] == [None]
+    assert (spents, counted) == ([(5e9,)], [(1.0,)])
+
+
+def test_views_are_one_row(engine: tuple[Emulator, httpx.Client]) -> None:
+    """However often a page sends its view, in a batch or later, queries see it once, as it is now."""
+    _, http = engine
+    for version in range(1, 30):
+        body = view(version, view={"id": VIEW, "url": "http://shop.test/a/b?c", "time_spent": version})
+        send(http, *[body] * 2)
+        if version % 10 == 0:
+            assert table(ask(http, "analytics/scalar", SCALAR, until_later("@type:view"))) == [(1.0,)]
+    send(http, line("action", action={"id": "a", "target": {"name": "Buy"}}))
+
+    by = [{"facet": facet} for facet in ("@view.url_path", "@browser.name", "@os.name")]
+    longest = until_later("@type:view", "max", "@view.time_spent", group_by=by)
+    assert table(ask(http, "analytics/scalar", SCALAR, longest)) == [("/a/b", "Chrome", "Linux", 29.0)]
+    assert table(ask(http, "analytics/scalar", SCALAR, until_later("@action.name:Buy @view.name:/basket"))) == [(1.0,)]
 
 
 def test_data_of_another_emulator(tmp_path: Path) -> None:

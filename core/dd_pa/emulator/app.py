@@ -31,6 +31,7 @@ from dd_pa.emulator.rum.lines import BrowserEvent
 from dd_pa.emulator.rum.recent import Recent
 from dd_pa.emulator.rum.target import is_open
 from dd_pa.emulator.selection import Selections
+from dd_pa.emulator.sessions.restore import MAX_EVENTS, restore
 from dd_pa.emulator.sessions.routes import SessionRoutes
 from dd_pa.emulator.sessions.store import Sessions
 from dd_pa.emulator.stream import Streams
@@ -79,6 +80,8 @@ class Emulator:
         self._by_occurrence = by_occurrence
         self._audience = Audience(load_segments(Path(segments)) if segments is not None else {})
         self._warehouse = Warehouse(Path(data) if data is not None else None, clock)
+        if data is not None:
+            restore(self._sessions, self._warehouse.newest(MAX_EVENTS))
         self._allowed_hosts = frozenset(host.lower() for host in allowed_hosts)
         self._access = Access(token) if token else None
         self.stopping = False

@@ -48,7 +48,13 @@ class Moment:
         occurred = row.occurred_ms
         at = row.received_ms if occurred is None else occurred
         return Moment(
-            key=key, kind=SERVER, at=at, received_ms=row.received_ms, size=row.size, body=row.body, row=row.seq
+            key=key,
+            kind=SERVER,
+            at=at,
+            received_ms=row.received_ms,
+            size=row.size,
+            body=row.body,
+            row=row.seq if row.seq > 0 else None,
         )
 
     @staticmethod

@@ -104,13 +104,14 @@ class Database:
     def read(self, sql: str, parameters: Mapping[str, object], seconds: float) -> list[tuple[Any, ...]]:
         """Run one SELECT. Raises QueryTimeoutError after `seconds`."""
         duckdb = _import()
-        [statement] = self.connection.extract_statements(sql)
-        assert statement.type == duckdb.StatementType.SELECT  # noqa: S101 - all SQL is generated
+        statements = self.connection.extract_statements(sql)
+        if len(statements) != 1 or statements[0].type != duckdb.StatementType.SELECT:
+            raise WarehouseError("only one SELECT can be asked")
         cursor = self.connection.cursor()
         timer = threading.Timer(seconds, cursor.interrupt)
         timer.start()
         try:
-            rows: list[tuple[Any, ...]] = cursor.execute(statement, dict(parameters)).fetchall()
+            rows: list[tuple[Any, ...]] = cursor.execute(statements[0], dict(parameters)).fetchall()
         except duckdb.InterruptException:
             raise QueryTimeoutError from None
         except duckdb.OutOfMemoryException:

@@ -150,6 +150,12 @@ class Warehouse:
         assert self._open_file is not None  # noqa: S101 - the catalogue was asked before
         return self._open_file[0].read(sql, parameters, seconds)
 
+    def newest(self, count: int) -> list[tuple[int, int, str]]:
+        """Return (row, time, body) of the newest events, oldest first."""
+        self.catalogue()
+        newest = f"SELECT seq, ts, body FROM events ORDER BY seq DESC LIMIT {count:d}"
+        return [(row[0], row[1], row[2]) for row in reversed(self.read(newest, {}))]
+
     def clear(self) -> None:
         """Forget all events, also those that wait."""
         with self._writing:
