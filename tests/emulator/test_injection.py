@@ -3,6 +3,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -146,6 +147,25 @@ def test_python_objects_are_out_of_reach(database: Database) -> None:
     with pytest.raises(Exception, match="does not exist"):
         database.read("SELECT * FROM secrets", {}, 10)
     assert secrets
+
+
+def test_reading_while_writing() -> None:
+    """Queries are answered while batches are appended, from several threads at once."""
+    warehouse = Warehouse(None, time.time)
+    Statement(warehouse, 60)
+    with ThreadPoolExecutor(3) as pool:
+        counting = [pool.submit(_count_often, warehouse) for _ in range(3)]
+        for n in range(6_000):
+            warehouse.put([Event(ts=n, body={"type": "server", f"k{n % 150}": n})])
+    counted = Statement(warehouse, 60).rows("SELECT count(*) FROM events")
+    warehouse.close()
+
+    assert counted == [(6_000,)]
+    assert all(one.result() == sorted(one.result()) for one in counting)
+
+
+def _count_often(warehouse: Warehouse) -> list[int]:
+    return [warehouse.read("SELECT count(*) FROM events", {}, 60)[0][0] for _ in range(40)]
 
 
 def test_slow_queries_are_stopped(database: Database) -> None:

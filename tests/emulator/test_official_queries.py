@@ -10,6 +10,8 @@ from datadog_api_client import ApiClient, Configuration
 from datadog_api_client.exceptions import ApiException
 from datadog_api_client.v2.api.product_analytics_api import ProductAnalyticsApi
 from datadog_api_client.v2.api.rum_audience_management_api import RumAudienceManagementApi
+from datadog_api_client.v2.model.create_connection_request import CreateConnectionRequest
+from datadog_api_client.v2.model.update_connection_request import UpdateConnectionRequest
 
 from dd_pa.emulator import Emulator
 from tests.emulator.asking import SCALAR, START, stored
@@ -210,6 +212,40 @@ def unknown(model: Any, path: str = "") -> list[str]:
             found.append(f"{path}.{name}")
         found += unknown(value, f"{path}.{name}")
     return found
+
+
+def test_mapping(server: str) -> None:
+    """Connections are defined, changed, listed and forgotten with Datadog's own client; their fields are attributes."""
+    keys = {"apiKeyAuth": "a" * 32, "appKeyAuth": "b"}
+    configuration = Configuration(
+        server_index=1, server_variables={"protocol": "http", "name": urlsplit(server).netloc}, api_key=keys
+    )
+    for name in ("create_connection", "update_connection", "delete_connection", "list_connections", "get_mapping"):
+        configuration.unstable_operations[name] = True
+    tier = {"id": "tier", "source_name": "t", "type": "string"}
+    join = {"join_attribute": "user_email", "join_type": "email", "type": "ref_table"}
+    created = {"data": {"type": "connection_id", "id": "crm", "attributes": {"fields": [tier], **join}}}
+    shown = {"field_id": "tier", "updated_display_name": "Tier"}
+    change = {"fields_to_add": [{**tier, "id": "nps"}], "fields_to_update": [shown]}
+    with ApiClient(configuration) as client:
+        api = RumAudienceManagementApi(client)
+
+        api.create_connection("users", client.deserialize(json.dumps(created), [CreateConnectionRequest], True))
+        updated = {"data": {"type": "connection_id", "id": "crm", "attributes": change}}
+        api.update_connection("users", client.deserialize(json.dumps(updated), [UpdateConnectionRequest], True))
+        [connection] = api.list_connections("users").to_dict()["data"]["attributes"]["connections"]
+        attributes = api.get_mapping("users").to_dict()["data"]["attributes"]["attributes"]
+        api.delete_connection("crm", "users")
+        with pytest.raises(ApiException) as gone:
+            api.delete_connection("crm", "users")
+        rest = api.list_connections("users").to_dict()["data"]["attributes"]["connections"]
+
+    names = [(field["id"], field.get("display_name")) for field in connection["fields"]]
+    assert names == [("tier", "Tier"), ("nps", None)]
+    assert connection["join"] == {"attribute": "user_email", "type": "email"}
+    custom = {attribute["attribute"]: attribute["is_custom"] for attribute in attributes}
+    assert (custom["user_id"], custom["@tier"], custom["@nps"]) == (False, True, True)
+    assert (gone.value.status, rest) == (404, [])
 
 
 def test_refusals(server: str) -> None:

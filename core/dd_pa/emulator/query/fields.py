@@ -137,8 +137,13 @@ def facet_path(text: str) -> str:
     return unescaped(text.strip().removeprefix("@"))
 
 
-def attributes_of(body: bytes, kind: str | Collection[str]) -> Fields:
+def attributes_of(body: bytes, kind: str) -> Fields:
     """Return the attributes of a JSON:API request of this type. Raises BadRequest."""
+    return data_of(body, kind).member("attributes")
+
+
+def data_of(body: bytes, kind: str) -> Fields:
+    """Return `data` of a JSON:API request of this type. Raises BadRequest."""
     try:
         document = json.loads(body)
     except (ValueError, RecursionError):
@@ -147,11 +152,9 @@ def attributes_of(body: bytes, kind: str | Collection[str]) -> Fields:
         raise BadRequest("the body must be a JSON object")
     data = Fields(document, "body").member("data")
     data.path = "data"
-    kinds = (kind,) if isinstance(kind, str) else kind
-    if data.text("type", "") not in kinds:
-        expected = " or ".join(f'"{name}"' for name in kinds)
-        raise BadRequest(f"API input validation failed: data.type must be {expected}")
-    return data.member("attributes")
+    if data.text("type", "") != kind:
+        raise BadRequest(f'API input validation failed: data.type must be "{kind}"')
+    return data
 
 
 def window_of(fields: Fields) -> tuple[int, int]:

@@ -104,6 +104,15 @@ def _iso(moment: int) -> str:
     return datetime.fromtimestamp(moment / 1000, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
+def attribute_names(kind: str) -> list[tuple[str, str]]:
+    """Return (name, type) of what is known about every user or account."""
+    prefix = _PREFIX[kind]
+    own = [(f"{prefix}_{name}", "string") for name in ("id", "email", "name")]
+    times = [("first_seen", "string"), ("last_seen", "string")]
+    counts = [(name, "string" if name.startswith("first_") else "number") for name, _ in _COUNTS[kind]]
+    return [*own, *times, *counts]
+
+
 def matching(found: list[Person], node: Node) -> list[Person]:
     """Return those that a search finds."""
     test = row_test(node)

@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import json
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Any, NamedTuple, TypeAlias
 
 from starlette.requests import Request as HttpRequest
@@ -17,8 +18,9 @@ from dd_pa.emulator.faults import QUERY_RATE_LIMITED, Fault, Faults
 from dd_pa.emulator.guard import QUERIES
 from dd_pa.emulator.query import analytics, audiences, conversion, retained
 from dd_pa.emulator.query.audience import Audience
-from dd_pa.emulator.query.fields import MAX_BODY, BadRequest, attributes_of
+from dd_pa.emulator.query.fields import MAX_BODY, BadRequest, attributes_of, data_of
 from dd_pa.emulator.query.funnel import funnel
+from dd_pa.emulator.query.mapping import ENTITIES, Mappings
 from dd_pa.emulator.query.request import Request
 from dd_pa.emulator.query.sankey import sankey
 from dd_pa.emulator.query.statement import Statement
@@ -28,6 +30,7 @@ from dd_pa.emulator.warehouse.warehouse import Warehouse
 MAX_AT_ONCE = 4
 _TYPE = "application/vnd.api+json"
 
+Handler: TypeAlias = Callable[[HttpRequest, bytes, Fault | None], Awaitable[Response]]
 Compute: TypeAlias = Callable[[Request], dict[str, Any]]
 
 
@@ -89,15 +92,28 @@ class QueryRoutes:
         self._audience = audience
         self._is_known = is_known
         self._clock = clock
+        self._mappings = Mappings()
         # A few of its own: queries that take long must not keep the page from reading.
         self._threads = ThreadPoolExecutor(MAX_AT_ONCE, "dd-pa-query")
 
     def routes(self) -> list[Route]:
         """Return the routes, under their full paths."""
-        handlers = {path: self._handler(endpoint) for path, endpoint in ENDPOINTS.items()}
-        return [Route(f"{QUERIES}/{path}", handler, methods=["POST"]) for path, handler in handlers.items()]
+        found = [
+            Route(f"{QUERIES}/{path}", self._gated(partial(self._query, endpoint)), methods=["POST"])
+            for path, endpoint in ENDPOINTS.items()
+        ]
+        mapping = f"{QUERIES}/{{entity}}/mapping"
+        return [
+            *found,
+            Route(mapping, self._gated(self._mapping), methods=["GET"]),
+            Route(f"{mapping}/connections", self._gated(self._connections), methods=["GET"]),
+            Route(f"{mapping}/connection", self._gated(self._define), methods=["POST", "PUT"]),
+            Route(f"{mapping}/connection/{{id:path}}", self._gated(self._forget), methods=["DELETE"]),
+        ]
 
-    def _handler(self, endpoint: Endpoint) -> Callable[[HttpRequest], Any]:
+    def _gated(self, handler: Handler) -> Callable[[HttpRequest], Awaitable[Response]]:
+        """Let faults happen first, and only those in who may ask."""
+
         async def handle(request: HttpRequest) -> Response:
             fault = self._faults.take("query")
             if fault and fault.delay:
@@ -106,15 +122,46 @@ class QueryRoutes:
                 raise ConnectionResetError("fault on demand: connection closed")
             if fault and fault.status is not None:
                 return _refused(fault.status, "fault on demand", _headers(fault))
-            if not self._may_ask(request):
-                return _refused(403, "Forbidden")
             body = await _body(request)
-            if body is None:
-                return _refused(413, f"the body is larger than {MAX_BODY // 1024} KiB")
-            state = fault.query_status if fault else None
-            return await asyncio.get_running_loop().run_in_executor(self._threads, self._answer, endpoint, body, state)
+            try:
+                return self._refusal(request, body) or await handler(request, body, fault)
+            except BadRequest as error:
+                return _refused(400, str(error))
 
         return handle
+
+    def _refusal(self, request: HttpRequest, body: bytes) -> Response | None:
+        if not self._may_ask(request):
+            return _refused(403, "Forbidden")
+        if len(body) > MAX_BODY:
+            return _refused(413, f"the body is larger than {MAX_BODY // 1024} KiB")
+        if request.path_params.get("entity", "users") not in ENTITIES:
+            return _refused(404, "there are users and accounts only")
+        return None
+
+    async def _query(self, endpoint: Endpoint, request: HttpRequest, body: bytes, fault: Fault | None) -> Response:
+        state = fault.query_status if fault else None
+        return await asyncio.get_running_loop().run_in_executor(self._threads, self._answer, endpoint, body, state)
+
+    async def _mapping(self, request: HttpRequest, body: bytes, fault: Fault | None) -> Response:
+        found = {"attributes": self._mappings.attributes(request.path_params["entity"])}
+        return _listed("get_mappings_response", found)
+
+    async def _connections(self, request: HttpRequest, body: bytes, fault: Fault | None) -> Response:
+        found = {"connections": self._mappings.connections(request.path_params["entity"])}
+        return _listed("list_connections_response", found)
+
+    async def _define(self, request: HttpRequest, body: bytes, fault: Fault | None) -> Response:
+        data, entity, now = data_of(body, "connection_id"), request.path_params["entity"], int(self._clock() * 1000)
+        if request.method == "POST":
+            self._mappings.create(entity, data, now)
+            return Response(status_code=201)
+        there = self._mappings.update(entity, data, now)
+        return Response(status_code=200) if there else _refused(404, "there is no such connection")
+
+    async def _forget(self, request: HttpRequest, body: bytes, fault: Fault | None) -> Response:
+        there = self._mappings.delete(request.path_params["entity"], request.path_params["id"])
+        return Response(status_code=204) if there else _refused(404, "there is no such connection")
 
     def _may_ask(self, request: HttpRequest) -> bool:
         headers = request.headers
@@ -136,20 +183,19 @@ class QueryRoutes:
             now = int(self._clock() * 1000)
             request = Request(attributes, Statement(self._warehouse), self._audience, now)
             return _done(endpoint, endpoint.compute(request), request_id, "done")
-        except BadRequest as error:
-            return _refused(400, str(error))
         except QueryTimeoutError:
             return _refused(400, "the query took longer than 10 s: ask for a shorter time range")
         except WarehouseError as error:
             return _refused(503, str(error))
 
 
-async def _body(request: HttpRequest) -> bytes | None:
+async def _body(request: HttpRequest) -> bytes:
+    """Return the body, or the beginning of one that is too large."""
     body = b""
     async for chunk in request.stream():
         body += chunk
         if len(body) > MAX_BODY:
-            return None
+            break
     return body
 
 
@@ -164,6 +210,10 @@ def _done(endpoint: Endpoint, attributes: dict[str, Any], request_id: str, statu
     if endpoint.has_meta:
         document["meta"] = {"request_id": request_id, "status": status}
     return _json(document, 200, {})
+
+
+def _listed(kind: str, attributes: dict[str, Any]) -> Response:
+    return _json({"data": {"id": kind, "type": kind, "attributes": attributes}}, 200, {})
 
 
 def _refused(status: int, reason: str, headers: Mapping[str, str] | None = None) -> Response:

@@ -71,6 +71,9 @@ class Database:
             self.connection.execute("SET lock_configuration = true")
             self.connection.execute(_NUMBER_OF)
             self.catalogue = self._prepare()
+            # The writer's connection is busy most of the time, and a busy one makes no cursors.
+            self._reader = self.connection.cursor()
+            self._lock = threading.Lock()
         except duckdb.Error as error:
             reason = str(error).partition("\n")[0]
             raise WarehouseError(f"{path} cannot be used as the emulator's data: {reason}") from None
@@ -104,10 +107,11 @@ class Database:
     def read(self, sql: str, parameters: Mapping[str, object], seconds: float) -> list[tuple[Any, ...]]:
         """Run one SELECT. Raises QueryTimeoutError after `seconds`."""
         duckdb = _import()
-        statements = self.connection.extract_statements(sql)
+        with self._lock:
+            cursor = self._reader.cursor()
+            statements = cursor.extract_statements(sql)
         if len(statements) != 1 or statements[0].type != duckdb.StatementType.SELECT:
             raise WarehouseError("only one SELECT can be asked")
-        cursor = self.connection.cursor()
         timer = threading.Timer(seconds, cursor.interrupt)
         timer.start()
         try:
@@ -125,6 +129,7 @@ class Database:
 
     def close(self) -> None:
         """Write what is in memory to the file, and close it."""
+        self._reader.close()
         self.connection.close()
 
 
