@@ -8,6 +8,7 @@ from typing import Any
 
 from dd_pa.emulator.predicates import anywhere_term, anywhere_words
 from dd_pa.emulator.query.fields import Fields, facet_path
+from dd_pa.emulator.query.ordering import ordered
 from dd_pa.emulator.query.people import Person, matching, people
 from dd_pa.emulator.query.request import Request
 
@@ -59,14 +60,7 @@ def _sorted(found: list[Person], sort: Fields) -> list[Person]:
     if not field:
         return found
     descending = sort.choice("order", ("ASC", "DESC", "asc", "desc"), "DESC").upper() == "DESC"
-    given = [person for person in found if person.body.get(field) is not None]
-    given.sort(key=lambda person: _order(person.body[field]), reverse=descending)
-    return given + [person for person in found if person.body.get(field) is None]
-
-
-def _order(value: object) -> tuple[int, float, str]:
-    number = isinstance(value, int | float) and not isinstance(value, bool)
-    return (0, float(value), "") if number else (1, 0.0, str(value))  # type: ignore[arg-type]
+    return ordered(found, lambda person: person.body.get(field), descending=descending)
 
 
 def _answer(attributes: Fields, found: list[Person]) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from dd_pa.emulator.query.aggregate import Compute
 from dd_pa.emulator.query.analytics import interval_of, series, value_at
 from dd_pa.emulator.query.fields import Fields, aggregation_of, facet_path, window_of
 from dd_pa.emulator.query.journey import ENTITIES, Journey, Target
+from dd_pa.emulator.query.ordering import ordered
 from dd_pa.emulator.query.request import Request
 from dd_pa.emulator.query.segments import Segment, best, read_segments, segmented
 
@@ -129,14 +130,15 @@ def entities(request: Request) -> dict[str, Any]:
     filtered = request.statement.search(query.search("entity_filters"))
     times = ", ".join(f"t{number}" for number in range(1, len(journey.aliases) + 1))
     rows = request.statement.rows(
-        f"{journey.tables}, {segmented(request.statement, segments)} SELECT k, t{step}, body, {times} "
+        f"{journey.tables}, {segmented(request.statement, segments)} SELECT count(*) OVER (), k, t{step}, body, "
+        f"{times} "
         f"FROM parts JOIN events ON events.seq = parts.q{step} WHERE {wanted} AND {filtered} "
         f"ORDER BY t{step} DESC, k LIMIT {MAX_ROWS}"
     )
-    records = [_record(journey, query, row) for row in rows]
+    records = [_record(journey, query, row[1:]) for row in rows]
     records = _sorted(records, query.optional("sort"))
     limit = query.integer("limit", 1, MAX_ROWS, _DEFAULT_ROWS)
-    return {"entity": ENTITIES[journey.key], "total_count": len(records), "records": records[:limit]}
+    return {"entity": ENTITIES[journey.key], "total_count": rows[0][0] if rows else 0, "records": records[:limit]}
 
 
 def _wanted(journey: Journey, query: Fields) -> tuple[int, str]:
@@ -170,11 +172,4 @@ def _sorted(records: list[dict[str, Any]], sort: Fields) -> list[dict[str, Any]]
     column = next((name for name in (records[0] if records else {}) if facet_path(name) == wanted), None)
     if column is None:
         return records
-    given = [record for record in records if record[column] is not None]
-    given.sort(key=lambda record: _order(record[column]), reverse=descending)
-    return given + [record for record in records if record[column] is None]
-
-
-def _order(value: object) -> tuple[int, float, str]:
-    number = isinstance(value, int | float) and not isinstance(value, bool)
-    return (0, float(value), "") if number else (1, 0.0, str(value))  # type: ignore[arg-type]
+    return ordered(records, lambda record: record[column], descending=descending)
