@@ -33,7 +33,9 @@ class CannotServeError(Exception):
 class _Server(uvicorn.Server):
     """A quiet uvicorn that tells when it is ready, lets the app drop a connection, and exits fast."""
 
-    def __init__(self, emulator: Emulator, on_ready: Callable[[], None]) -> None:
+    def __init__(
+        self, emulator: Emulator, on_ready: Callable[[], None], on_stopped: Callable[[], None] = lambda: None
+    ) -> None:
         super().__init__(
             uvicorn.Config(
                 self._serve_request,
@@ -51,6 +53,7 @@ class _Server(uvicorn.Server):
         )
         self._emulator = emulator
         self._on_ready = on_ready
+        self._on_stopped = on_stopped
 
     async def _serve_request(self, scope: Scope, receive: Receive, send: Send) -> None:
         extensions = {**scope.get("extensions", {}), ABORT: lambda: self._abort(scope["client"])}
@@ -71,6 +74,7 @@ class _Server(uvicorn.Server):
         self._emulator.stopping = True
         asyncio.get_running_loop().call_later(_PATIENCE_AT_EXIT, self._abort)
         await super().shutdown(sockets)
+        self._on_stopped()
 
 
 @contextlib.contextmanager
@@ -133,7 +137,8 @@ def run(  # noqa: PLR0913 - one for each option of the command
         raise CannotServeError(str(error)) from None
     with contextlib.closing(emulator), _listen(host, port) as listener:
         address = url_of(listener) + (f"/?token={token}" if token else "/")
-        server = _Server(emulator, lambda: on_ready(address))
+        # uvicorn raises SIGTERM again when it is done, which ends the process: the data is closed before that.
+        server = _Server(emulator, lambda: on_ready(address), emulator.close)
         # uvicorn raises the signal again when it is done: for Ctrl-C that is the wished end, not an error.
         with contextlib.suppress(KeyboardInterrupt):
             server.run([listener])
