@@ -49,7 +49,7 @@ def test_the_typed_request() -> None:
 
 def test_every_block_is_run() -> None:
     """None is there to be looked at only."""
-    assert CHAPTER.count("```python") == len(BLOCKS) == 5
+    assert CHAPTER.count("```python") == len(BLOCKS) == 6
 
 
 def test_errors_and_steps_are_all_described() -> None:
