@@ -56,6 +56,11 @@ class ProductAnalytics:
         Changes to the configuration after this call are not reflected: set `TESTING` and `DD_PA_STRICT` before it.
         Raises `SettingsError` that names the key, and `RuntimeError` if the app has Product Analytics already.
         """
+        if not isinstance(app, Flask):
+            raise TypeError(
+                f"{type(app).__name__} is no Flask app; on Quart use dd_pa.Emitter as docs/flask.md shows, "
+                "since its requests and contexts are of another kind"
+            )
         if KEY in app.extensions:
             raise RuntimeError(
                 f"Product Analytics is set up on {app.name!r} already: call init_app() once for each app, "
