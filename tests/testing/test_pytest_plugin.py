@@ -21,7 +21,8 @@ def run(pytester: pytest.Pytester) -> pytest.Pytester:
 
 
 def of(pytester: pytest.Pytester, *arguments: str) -> pytest.RunResult:
-    ours = ("-p", "no:asyncio", "-p", "no:django", "-p", "no:cacheprovider", "-W", "error", *arguments)
+    others = ("asyncio", "django", "cacheprovider", "randomly", "cov", "playwright", "hypothesispytest", "celery")
+    ours = (*(part for name in others for part in ("-p", f"no:{name}")), "-W", "error", *arguments)
     return pytester.runpytest_subprocess(*ours, timeout=100)
 
 
