@@ -123,7 +123,9 @@ def _is_stored(emitter: Emitter, event: Event, transaction: BaseDatabaseWrapper 
         spoiled = transaction is not None and not isinstance(error, writing.MissingTableError)
         if spoiled or emitter.settings.strict:
             raise
-        emitter.say("outbox", "an event left without the outbox, which cannot be written: %s", error)
+        # The database's own words may quote the event.
+        problem = error if isinstance(error, writing.MissingTableError) else type(error).__name__
+        emitter.say("outbox", "an event left without the outbox, which cannot be written: %s", problem)
         return False
     if event_queued.receivers:
         _announce(emitter, event, transaction)
