@@ -8,7 +8,7 @@ PYTEST_ARGUMENTS = $(if $(FORBID_SKIPS),-p tests.forbid_skips)
 SOURCES = core/dd_pa dd_pa_django dd_pa_flask dd_pa_pytest
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test pytest lint types vendor vendor-check bench clean
+.PHONY: help demo test pytest matrix lint types vendor vendor-check bench clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' Makefile
@@ -19,7 +19,11 @@ demo: ## Two shops and a local Product Analytics (ONCE=1: check and exit; PYTHON
 test: lint types pytest ## All tests, lint and types
 
 pytest: $(VENV)/installed
-	$(RUN) -X dev -m pytest $(PYTEST_ARGUMENTS)
+	$(RUN) -X dev -m pytest --numprocesses=auto --dist=loadfile $(PYTEST_ARGUMENTS)
+
+matrix: $(VENV)/installed ## The glue's tests with each Django and Flask on each Python that is here
+	$(VENV)/bin/pip install --quiet --group matrix
+	UV_NATIVE_TLS=1 $(VENV)/bin/nox $(if $(FORBID_SKIPS),--error-on-missing-interpreters) -- $(if $(FORBID_SKIPS),forbid-skips)
 
 lint: $(VENV)/installed ## ruff and import-linter
 	$(RUN) -m ruff check .
@@ -41,7 +45,7 @@ bench: $(VENV)/installed ## All benchmarks, beside other libraries, into benchma
 	$(RUN) -m benchmarks $(if $(filter-out 0,$(SMALL)),--small)
 
 clean: ## Remove what the above made
-	rm -rf .venv .demo build dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis .coverage
+	rm -rf .venv .nox .demo build dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis .coverage
 	find . -name __pycache__ -not -path './.git/*' -prune -exec rm -rf {} +
 
 $(VENV)/installed: pyproject.toml
