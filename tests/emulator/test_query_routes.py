@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import json
+import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -203,6 +205,22 @@ def test_data_survives_a_restart(tmp_path: Path) -> None:
 
     assert counts == [[(2.0,)], [(1.0,)], [(1.0,)]]
     assert (tmp_path / "data").stat().st_mode & 0o777 == 0o700
+
+
+def test_stopped_by_a_signal(tmp_path: Path) -> None:
+    """What came in the last moment is in the folder when the command was told to stop."""
+    command = [sys.executable, "-c", "from dd_pa.cli import main; main()", "emulator", "--port", "0"]
+    with subprocess.Popen([*command, "--data", str(tmp_path)], stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        url = process.stdout.readline().split()[3]
+        with httpx.Client(base_url=url, timeout=30) as http:
+            Client(http).send(event()).raise_for_status()
+        process.terminate()
+    emulator = Emulator(data=tmp_path)
+    stored = emulator._warehouse.newest(10)
+    emulator.close()
+
+    assert [json.loads(body) for _, _, body in stored] == [event()]
 
 
 def test_sessions_survive_a_restart(tmp_path: Path) -> None:
