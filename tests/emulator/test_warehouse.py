@@ -1,0 +1,119 @@
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from dd_pa.emulator import Emulator
+from dd_pa.emulator.query.statement import Statement
+from dd_pa.emulator.warehouse import warehouse as module
+from dd_pa.emulator.warehouse import writer
+from dd_pa.emulator.warehouse.database import WarehouseError
+from dd_pa.emulator.warehouse.flat import Event
+from dd_pa.emulator.warehouse.warehouse import Warehouse
+from tests.emulator.asking import SCALAR, analytics, ask, table
+from tests.emulator.client import Client, event
+
+NOW = 1_800_000_000
+
+
+def put(warehouse: Warehouse, *moments: int) -> None:
+    """Events of these times."""
+    warehouse.put([Event(ts=ts, body={"type": "server", "n": n}) for n, ts in enumerate(moments)])
+
+
+def moments(warehouse: Warehouse) -> list[int]:
+    """The times of all events, in order of arrival."""
+    return [ts for _, ts, _ in warehouse.newest(1_000)]
+
+
+def test_fifteen_months(tmp_path: Path) -> None:
+    """What is older than Datadog keeps it goes when the folder is opened."""
+    old = NOW * 1000 - writer.KEPT_MS
+    for _ in range(2):
+        warehouse = Warehouse(tmp_path, lambda: NOW)
+        kept = moments(warehouse)
+        put(warehouse, old - 1, old, NOW * 1000)
+        assert len(moments(warehouse)) == len(kept) + 3
+        warehouse.close()
+
+    assert kept == [old, NOW * 1000]
+
+
+def test_bounded_rows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Beyond so many rows the oldest to come go."""
+    monkeypatch.setattr(writer, "MAX_EVENTS", 3)
+    monkeypatch.setattr(writer, "_ROWS_BETWEEN_SWEEPS", 1)
+    warehouse = Warehouse(tmp_path, lambda: NOW)
+    put(warehouse, *(NOW * 1000 + n for n in range(5)))
+
+    assert moments(warehouse) == [NOW * 1000 + n for n in (2, 3, 4)]
+    warehouse.close()
+
+
+def test_bounded_queue(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Before anybody asks, events only wait; those beyond the bound are lost for queries, and counted."""
+    monkeypatch.setattr(module, "MAX_WAITING", 3)
+    warehouse = Warehouse(None, time.time)
+    put(warehouse, *range(5))
+
+    assert warehouse.lost == 2
+    assert moments(warehouse) == [2, 3, 4]
+    warehouse.close()
+
+
+def test_opens_by_itself_when_many_wait(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Many events are not held in memory until somebody asks."""
+    monkeypatch.setattr(module, "_QUIET_BEFORE_OPENING", 10)
+    warehouse = Warehouse(None, time.time)
+    put(warehouse, *range(10))
+    deadline = time.monotonic() + 30
+    while warehouse._waiting and time.monotonic() < deadline:
+        time.sleep(0.01)
+
+    assert not warehouse._waiting
+    warehouse.close()
+
+
+def test_a_failure_to_write_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    """When events could not be written, queries say so instead of answering from half of them; a clear mends it."""
+
+    def fail(self: object, events: object, now_ms: int) -> None:
+        raise WarehouseError("the disk is full")
+
+    warehouse = Warehouse(None, time.time)
+    with monkeypatch.context() as patched:
+        patched.setattr(writer.Writer, "write", fail)
+        put(warehouse, 1, 2)
+        with pytest.raises(WarehouseError, match="the disk is full"):
+            Statement(warehouse, 30)
+        assert warehouse.lost == 2
+    warehouse.clear()
+    put(warehouse, 3)
+
+    assert moments(warehouse) == [3]
+    warehouse.close()
+
+
+def test_folder_that_cannot_be(tmp_path: Path) -> None:
+    """A folder that cannot be made is said at the start."""
+    (tmp_path / "file").write_text("")
+
+    with pytest.raises(WarehouseError, match="cannot be used as the emulator's data"):
+        Warehouse(tmp_path / "file" / "data", time.time)
+
+
+@pytest.mark.parametrize(("by_occurrence", "expected"), [(False, []), (True, [(1.0,)])])
+def test_time_of_a_server_event(by_occurrence: bool, expected: list[Any]) -> None:
+    """In queries an event has the time of its arrival, or that of its occurrence where the emulator was told so."""
+    emulator = Emulator(by_occurrence=by_occurrence)
+    request = analytics() | {"from": 1_000_000, "to": 3_000_000}
+    with emulator.running() as url, httpx.Client(base_url=url, timeout=30) as http:
+        Client(http).send(event(dd_pa={"occurred_at": 2_000_000}))
+        answer = ask(http, "analytics/scalar", SCALAR, request)
+    emulator.close()
+
+    assert table(answer) == expected
