@@ -90,7 +90,8 @@ def test_a_failure_to_write_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
         put(warehouse, 1, 2)
         with pytest.raises(WarehouseError, match="the disk is full"):
             Statement(warehouse, 30)
-        assert warehouse.lost == 2
+        put(warehouse, 3)
+        assert (warehouse.lost, len(warehouse._waiting)) == (3, 0)
     warehouse.clear()
     put(warehouse, 3)
 

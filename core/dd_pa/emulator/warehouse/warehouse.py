@@ -60,8 +60,12 @@ class Warehouse:
     def put(self, events: Sequence[Event]) -> None:
         """Add events."""
         with self._changed:
-            self._waiting.extend(events)
             self._put += len(events)
+            if self._failure is not None:
+                self._written += len(events)
+                self._lost += len(events)
+                return
+            self._waiting.extend(events)
             while len(self._waiting) > MAX_WAITING:
                 self._waiting.popleft()
                 self._written += 1
