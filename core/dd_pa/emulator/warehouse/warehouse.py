@@ -25,7 +25,7 @@ MAX_SECONDS = 10.0
 _FILE = "events.duckdb"
 _BATCH = 2_000
 _QUIET_BEFORE_OPENING = 20_000
-_PAUSE = 0.05
+_PAUSE = 0.25
 _IDLE = 1.0
 
 
@@ -44,7 +44,7 @@ class Warehouse:
         self._changed = threading.Condition()
         self._writing = threading.Lock()
         self._put = self._written = self._lost = 0
-        self._wanted = False
+        self._wanted = self._idle = False
         self._thread: threading.Thread | None = None
         self._failure: WarehouseError | None = None
         self._open_file: tuple[Database, Writer] | None = None
@@ -77,7 +77,9 @@ class Warehouse:
         if self._thread is None and self._failure is None and self._waiting:
             self._thread = threading.Thread(target=self._append, name="dd-pa-warehouse", daemon=True)
             self._thread.start()
-        self._changed.notify_all()
+        elif self._idle or self._wanted:
+            # A writer that lets a batch grow is not woken by each event.
+            self._changed.notify_all()
 
     def _append(self) -> None:
         """Append until nothing came for a while."""
@@ -96,8 +98,10 @@ class Warehouse:
     def _next_batch(self) -> list[Event]:
         with self._changed:
             end = time.monotonic() + _IDLE
+            self._idle = True
             while not self._waiting and (left := end - time.monotonic()) > 0:
                 self._changed.wait(left)
+            self._idle = False
             if len(self._waiting) < _BATCH and not self._wanted:
                 self._changed.wait_for(lambda: self._wanted, _PAUSE)
             batch = [self._waiting.popleft() for _ in range(min(_BATCH, len(self._waiting)))]
