@@ -77,7 +77,7 @@ class Emitter:
         before the call returns. Ids given here win over `identify()`, which wins over the request's login. Never
         blocks, never asks the network. In strict mode a bad event raises `EventError`.
         """
-        event = self.build(name, attributes, usr=usr, account=account, session=session)
+        event = self._build(self._linker.link, name, attributes, usr, account, session)
         return event.id if event is not None and self.submit(event) else None
 
     def build(

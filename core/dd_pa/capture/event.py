@@ -6,13 +6,14 @@ import random
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from sys import modules
 from typing import Any
 
 import msgspec
 
 from dd_pa.capture.attributes import MAX_BYTES, AttributeCleaner, is_plain
 from dd_pa.capture.identity import Identity
-from dd_pa.capture.trace import NO_TRACE, current_trace
+from dd_pa.capture.trace import current_trace
 from dd_pa.errors import EventError
 from dd_pa.settings import Settings
 
@@ -108,13 +109,17 @@ class EventBuilder:
         now = self._clock()
         # Random alone would repeat in processes forked without Python's knowledge (uWSGI); a system call costs more.
         event_id, occurred_at = (self._random.getrandbits(128) ^ now).to_bytes(16).hex(), now // 1_000_000
+        ours = _Ours(event_id, occurred_at)
+        if self._has_trace_ids and ("ddtrace" in modules or "opentelemetry.trace" in modules):
+            ours.trace_id, ours.span_id = current_trace()
+        usr, account, session = identity.usr, identity.account, identity.session
         structure = self._encode(
             _Structure(
                 _Named(name),
-                _Ours(event_id, occurred_at, *(current_trace() if self._has_trace_ids else NO_TRACE)),
-                _Linked(identity.usr) if identity.usr else None,
-                _Linked(identity.account) if identity.account else None,
-                _Linked(identity.session) if identity.session else None,
+                ours,
+                _Linked(usr) if usr else None,
+                _Linked(account) if account else None,
+                _Linked(session) if session else None,
             )
         )
         end = b"}" if details == b"{}" else b"," + details[1:]

@@ -12,7 +12,7 @@ NO_TRACE: TraceIds = (None, None)
 
 
 def current_trace() -> TraceIds:
-    """Return the ids of the current span. Costs two lookups where neither library is loaded."""
+    """Return the ids of the current span, if one of the two libraries is loaded."""
     ddtrace = sys.modules.get("ddtrace")
     if ddtrace is not None:
         tracer = getattr(ddtrace, "tracer", None)  # not there while it is being imported
