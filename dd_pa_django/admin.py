@@ -94,7 +94,8 @@ class OutboxEventAdmin(EventAdmin):
 
     def has_retry_permission(self, request: HttpRequest) -> bool:
         """Tell whether the user may have rejected events delivered again; for the action."""
-        return request.user.has_perm("dd_pa.retry_outboxevent")
+        user: Any = request.user
+        return bool(user.has_perm("dd_pa.retry_outboxevent"))
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[OutboxEvent]:
         """Leave out what the events say, which only the page of one of them shows."""

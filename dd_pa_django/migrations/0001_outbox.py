@@ -1,15 +1,12 @@
 from __future__ import annotations
 
-from typing import ClassVar
-
 from django.db import migrations, models
-from django.db.migrations.operations.base import Operation
 
 
 class Migration(migrations.Migration):
     initial = True
 
-    operations: ClassVar[list[Operation]] = [
+    operations = [
         migrations.CreateModel(
             name="OutboxEvent",
             fields=[

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import time
+from typing import Any
 
 from django.db import DEFAULT_DB_ALIAS, DatabaseError, Error, connections, router, transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
@@ -56,7 +57,8 @@ def write(event: Event, connection: BaseDatabaseWrapper) -> None:
 
 def _insert(event: Event, connection: BaseDatabaseWrapper) -> None:
     """Write without the ORM, which sends `post_save` to receivers of all models."""
-    body = OutboxEvent._meta.get_field("body").get_db_prep_value(event.body, connection)
+    field: Any = OutboxEvent._meta.get_field("body")
+    body = field.get_db_prep_value(event.body, connection)
     with connection.cursor() as cursor:
         cursor.execute(_INSERT, [event.id, event.name, event.occurred_at, body])
 

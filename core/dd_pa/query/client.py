@@ -50,7 +50,7 @@ class QueryClient:
         """Return the answer to a query or request. Raises `QueryError`."""
         exchange = self._queries.begin(query)
         retrying = self._queries.retrying.Retrying(sleep=self._sleep, **self._queries.retrying.policy(exchange))
-        found: A = retrying(self._attempt, exchange)
+        found: A = retrying(lambda: self._attempt(exchange))
         return found
 
     def scalar(self, query: Query[Scalar]) -> Scalar:

@@ -3,7 +3,7 @@ from __future__ import annotations
 import io
 import json
 import time
-from typing import IO, Any
+from typing import IO, Any, cast
 
 import httpx
 from rich.console import Console
@@ -30,7 +30,7 @@ def ask(
 ) -> int:
     """Ask, and print the answer to `out` or the problem to `err`. Return the status to exit with: 0, 1 or 2."""
     try:
-        query: Query[Any] = question.asked()
+        query = cast("Query[Any]", question.asked())
         with QueryClient(settings, transport=transport) as client:
             request = query.request(time.time_ns() // 1_000_000)
             answer = client.run(request)
