@@ -11,7 +11,8 @@ from django.core.exceptions import SynchronousOnlyOperation
 from django.core.handlers.asgi import ASGIRequest
 from django.http import HttpRequest
 
-from dd_pa import EventError, Settings, request_consent, rum_session_from_environ, rum_session_from_scope
+from dd_pa import EventError, RumSession, Settings, request_consent, rum_session_from_environ, rum_session_from_scope
+from dd_pa.trail import session_origin
 from dd_pa_django.fallback import fallback_session
 from dd_pa_django.login import current_user
 from dd_pa_django.unnoticed import unnoticed
@@ -61,7 +62,11 @@ class RequestIdentity:
     @property
     def session(self) -> str | None:
         resolver = self._settings.session_id
-        found = self._id("session", resolver) if resolver else self._rum_session()
+        if resolver:
+            found = self._id("session", resolver)
+        else:
+            rum = self._rum_session()
+            found = rum.id if rum else None
         return fallback_session(self._request) if found is None and self._settings.session_fallback else found
 
     @property
@@ -81,15 +86,24 @@ class RequestIdentity:
         except SynchronousOnlyOperation as error:
             raise EventError(name, "is not loaded yet, which async code cannot do here: use await atrack(…)") from error
 
-    def _rum_session(self) -> str | None:
+    def origin(self, name: str, found: str) -> str:
+        """Say where an id that was just read is from; for a debug panel. Calls nothing of the project's."""
+        settings = self._settings
+        if name == "usr":
+            return "USER_ID" if settings.user_id else "login (request.user)"
+        if name == "account":
+            return "ACCOUNT_ID"
+        rum = None if settings.session_id else self._rum_session()
+        fallback = fallback_session(self._request) if settings.session_fallback else None
+        return session_origin(found, rum=rum, fallback=fallback, otherwise="SESSION_ID")
+
+    def _rum_session(self) -> RumSession | None:
         request, rate = self._request, self._settings.rum_session_sample_rate
         options = self._settings.rum_cookie_options
         if isinstance(request, ASGIRequest):
             # Its META joins the fields of a split Cookie header with a comma, in which cookies get lost.
-            found = rum_session_from_scope(request.scope["headers"], sample_rate=rate, cookie_options=options)
-        else:
-            found = rum_session_from_environ(request.META, sample_rate=rate, cookie_options=options)
-        return found.id if found else None
+            return rum_session_from_scope(request.scope["headers"], sample_rate=rate, cookie_options=options)
+        return rum_session_from_environ(request.META, sample_rate=rate, cookie_options=options)
 
 
 def primary_key(request: HttpRequest) -> str | None:

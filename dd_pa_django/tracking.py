@@ -2,7 +2,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from contextlib import nullcontext
-from functools import partial
 from typing import Any
 
 from asgiref.sync import sync_to_async
@@ -10,9 +9,9 @@ from django.core.exceptions import SynchronousOnlyOperation
 from django.db import DEFAULT_DB_ALIAS, Error, connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 
-from dd_pa import Emitter, Event, EventError, Id, bound_identity, identify, test_run
-from dd_pa.signals import event_queued, send
-from dd_pa_django.commit import submit_on_commit
+from dd_pa import Emitter, Event, EventError, Id, bound_identity, identify, test_run, trail
+from dd_pa.signals import event_queued
+from dd_pa_django.commit import Announcement, submit_on_commit, waits_in
 from dd_pa_django.emitter import slot
 from dd_pa_django.identity import current_request
 from dd_pa_django.login import load_user
@@ -127,13 +126,15 @@ def _is_stored(emitter: Emitter, event: Event, transaction: BaseDatabaseWrapper 
         problem = error if isinstance(error, writing.MissingTableError) else type(error).__name__
         emitter.say("outbox", "an event left without the outbox, which cannot be written: %s", problem)
         return False
+    if trail.watching:
+        trail.stored(event, None if transaction is None else waits_in(transaction, event))
     if event_queued.receivers:
         _announce(emitter, event, transaction)
     return True
 
 
 def _announce(emitter: Emitter, event: Event, transaction: BaseDatabaseWrapper | None) -> None:
-    announce = partial(send, event_queued, emitter, event=event)
+    announce = Announcement(emitter, event)
     if transaction is None:
         announce()
     else:

@@ -42,7 +42,7 @@ class AuthEvents:
     def signed_up(self, app: Flask, *, user: Any, **_: Any) -> None:
         """Name the new user when the request has ended: it is saved then, and what failed until then was no sign-up."""
         if has_request_context():
-            self._state.at_end(lambda *_: self._track("user.signed_up", user, may_wait=False))
+            self._state.at_end("user.signed_up", lambda *_: self._track("user.signed_up", user, may_wait=False))
         else:
             self._track("user.signed_up", user)
 
@@ -61,7 +61,7 @@ class AuthEvents:
                 emitter.drop_invalid(name, error)
                 return
             if usr is None and may_wait and has_request_context():  # the user is not saved yet
-                self._state.at_end(lambda *_: self._track(name, user, may_wait=False))
+                self._state.at_end(name, lambda *_: self._track(name, user, may_wait=False))
                 return
             emitter.track(name, usr=usr)
 

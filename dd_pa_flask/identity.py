@@ -6,7 +6,8 @@ from typing import Any, cast
 
 from flask import Flask, Request
 
-from dd_pa import Settings, request_consent, rum_session_from_environ
+from dd_pa import RumSession, Settings, request_consent, rum_session_from_environ
+from dd_pa.trail import session_origin
 from dd_pa_flask.context import SessionUnseen
 from dd_pa_flask.fallback import fallback_session
 
@@ -54,18 +55,32 @@ class RequestIdentity:
         Where that finds none, with SESSION_FALLBACK, the id of Flask's session.
         """
         settings = self._settings
-        found = self._resolved(settings.session_id) if settings.session_id is not None else self._rum_session()
+        if settings.session_id is not None:
+            found = self._resolved(settings.session_id)
+        else:
+            rum = self._rum_session()
+            found = rum.id if rum else None
         if found is None and settings.session_fallback:
             return fallback_session(self._app, may_write=not self._is_answered)
         return found
 
-    def _rum_session(self) -> str | None:
-        rum_session = rum_session_from_environ(
+    def origin(self, name: str, found: str) -> str:
+        """Say where an id that was just read is from; for a debug panel. Calls nothing of the application's."""
+        settings = self._settings
+        if name == "usr":
+            return "login (Flask-Login)" if settings.user_id is None else "USER_ID"
+        if name == "account":
+            return "ACCOUNT_ID"
+        rum = None if settings.session_id is not None else self._rum_session()
+        fallback = fallback_session(self._app, may_write=False) if settings.session_fallback else None
+        return session_origin(found, rum=rum, fallback=fallback, otherwise="SESSION_ID")
+
+    def _rum_session(self) -> RumSession | None:
+        return rum_session_from_environ(
             self._request.environ,
             sample_rate=self._settings.rum_session_sample_rate,
             cookie_options=self._settings.rum_cookie_options,
         )
-        return rum_session.id if rum_session else None
 
     @property
     def consent(self) -> bool | None:

@@ -36,7 +36,7 @@ class AppState:
         """What receives signals for this app only: these hold it weakly, and it ends with the app."""
 
         # Keyed by request rather than kept in `g`, which tests share between requests by pushing an app context.
-        self._expected: WeakKeyDictionary[Request, list[AtEnd]] = WeakKeyDictionary()
+        self._expected: WeakKeyDictionary[Request, list[tuple[str, AtEnd]]] = WeakKeyDictionary()
         self._refused: WeakSet[Request] = WeakSet()
         self._personal: WeakSet[Request] = WeakSet()
         self._streaming: WeakSet[Request] = WeakSet()
@@ -62,13 +62,18 @@ class AppState:
         """Return what a view calls when it has returned, so that `declared` is fired at the end of the request."""
         if uses_flask_login(current_app):
             import dd_pa_flask.login  # noqa: PLC0415, F401 - needs Flask-Login; listens for refusals from now on
-        return partial(self.at_end, declared.fire)
+        return partial(self.at_end, declared.name, declared.fire)
 
-    def at_end(self, fire: AtEnd) -> None:
-        """Call `fire` when the current request has ended, unless it fails or is refused."""
-        self._expected.setdefault(_request(), []).append(fire)
+    def at_end(self, name: str, fire: AtEnd) -> None:
+        """Call `fire`, which tracks event `name`, when the current request has ended, unless it fails or is refused."""
+        self._expected.setdefault(_request(), []).append((name, fire))
         if self.emitter.settings.session_fallback:
             after_this_request(self._give_session)
+
+    def expected(self) -> list[str]:
+        """Return the names of what the end of the current request may fire."""
+        current = _request()
+        return [] if current in self._refused else [name for name, _ in self._expected.get(current, ())]
 
     def _give_session(self, response: Response) -> Response:
         """Put an id into the session while it can still be saved; what waits for the end is fired after that."""
@@ -109,7 +114,7 @@ class AppState:
         expected = self._expected.pop(current, [])
         if current in self._refused:
             return
-        for fire in expected:
+        for _name, fire in expected:
             fire(self.emitter, current, response)
 
 

@@ -4,11 +4,11 @@ from collections.abc import Callable, Mapping
 from types import TracebackType
 from typing import Any, Self
 
-from dd_pa import forks, metrics, test_run
+from dd_pa import forks, metrics, test_run, trail
 from dd_pa.capture.attributes import shallow_copy
 from dd_pa.capture.event import Event, EventDraft, shown_name
 from dd_pa.capture.identity import Id, Identity, IdentityCallable
-from dd_pa.capture.linking import DENIED, ConsentUnknownError, Link, Linker
+from dd_pa.capture.linking import DENIED, ConsentUnknownError, Link, Linker, OnProblem
 from dd_pa.delivery.gate import RetryPolicy
 from dd_pa.delivery.ledger import LostIdentityReason
 from dd_pa.delivery.stats import Stats
@@ -77,7 +77,10 @@ class Emitter:
         before the call returns. Ids given here win over `identify()`, which wins over the request's login. Never
         blocks, never asks the network. In strict mode a bad event raises `EventError`.
         """
-        event = self._build(self._linker.link, name, attributes, usr, account, session)
+        if trail.watching:
+            event = self._follow(self._linker.link, name, attributes, usr, account, session)
+        else:
+            event = self._build(self._linker.link, name, attributes, usr, account, session)
         return event.id if event is not None and self.submit(event) else None
 
     def build(
@@ -93,7 +96,8 @@ class Emitter:
 
         Returns None if it is dropped. Raises `EventError` in strict mode, as `track()` does.
         """
-        return self._build(self._linker.link, name, attributes, usr, account, session)
+        build = self._follow if trail.watching else self._build
+        return build(self._linker.link, name, attributes, usr, account, session)
 
     def build_for(
         self,
@@ -109,7 +113,8 @@ class Emitter:
         If somebody else acts, the event gets nothing of theirs; otherwise it is built as by `build()`. Whether there
         may be an event is asked of who acts in both cases.
         """
-        return self._build(self._linker.link_owner, name, attributes, usr, account, session)
+        build = self._follow if trail.watching else self._build
+        return build(self._linker.link_owner, name, attributes, usr, account, session)
 
     def _build(
         self,
@@ -140,6 +145,28 @@ class Emitter:
         except Exception as error:
             self.drop_invalid(name, error)
             return None
+
+    def _follow(
+        self,
+        link: Link,
+        name: str,
+        attributes: Mapping[str, Any] | None,
+        usr: Id | None,
+        account: Id | None,
+        session: Id | None,
+    ) -> Event | None:
+        """Build an event for whom a debug panel looks, too."""
+        with trail.step(name) as step:
+            if step is None:
+                return self._build(link, name, attributes, usr, account, session)
+
+            def noted(usr: Id | None, account: Id | None, session: Id | None, on_problem: OnProblem) -> Identity:
+                found = link(usr, account, session, on_problem)
+                step.ids = self._linker.origins({"usr": usr, "account": account, "session": session}, found)
+                return found
+
+            step.event = event = self._build(noted, name, attributes, usr, account, session)
+            return event
 
     def consent(self) -> bool | None:
         """Return what `identify()`, RESPECT_GPC and CONSENT say about whoever acts now; None if nothing is said.
@@ -182,11 +209,13 @@ class Emitter:
 
         For code that works out what an event says before it calls `track()`, such as a decorator's callables.
         """
+        # The text of any other error may quote a value, or be made by the very code that failed.
+        problem = str(error) if isinstance(error, EventError) else type(error).__name__
+        if trail.watching:
+            trail.invalid(name, problem, raises=self.settings.strict)
         if self.settings.strict:
             raise error
         ledger = self._pipeline.ledger
-        # The text of any other error may quote a value, or be made by the very code that failed.
-        problem = str(error) if isinstance(error, EventError) else type(error).__name__
         ledger.say("invalid event", "event %s cannot be sent: %.200r", shown_name(name), problem)
         ledger.count_dropped("invalid", None, name)
 

@@ -86,7 +86,7 @@ class Pipeline:
             return None
         event, repairs = self._builder.build(name, attributes, identity)
         if repairs:
-            self.ledger.count_repaired(repairs[0])
+            self.ledger.count_repaired(*repairs)
         if test_run.watching:
             test_run.built(self._sender, event)
         return event

@@ -58,6 +58,9 @@ IdentityCallable = Callable[[], IdentitySource | None]
 _bound: ContextVar[Identity | None] = ContextVar("dd_pa_identity", default=None)
 
 
+_of_job: ContextVar[Identity | None] = ContextVar("dd_pa_job_identity", default=None)
+
+
 def bound_identity() -> Identity | None:
     """Return what the innermost `identify()` block of this thread or task says, or None outside of one."""
     return _bound.get()
@@ -98,13 +101,19 @@ def identify(
         _bound.set(outer)
 
 
-def rebind_identity(identity: Identity | None) -> Identity | None:
+def job_identity() -> Identity | None:
+    """Return what the job that runs in this thread or task was sent with, or None outside of one."""
+    return _of_job.get()
+
+
+def rebind_identity(identity: Identity | None, *, job: Identity | None) -> Identity | None:
     """Put an identity in force as `identify()` would; return what was, to be put back in the same thread or task.
 
-    For a job whose beginning and end are two calls.
+    For a job whose beginning and end are two calls; `job` is what the one that goes on was sent with.
     """
     before = _bound.get()
     _bound.set(identity)
+    _of_job.set(job)
     return before
 
 

@@ -1,8 +1,9 @@
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
-from dd_pa.capture.identity import Id, Identity, IdentityCallable, IdentitySource, as_id, bound_identity
+from dd_pa import trail
+from dd_pa.capture.identity import Id, Identity, IdentityCallable, IdentitySource, as_id, bound_identity, job_identity
 from dd_pa.errors import EventError
 
 OnProblem = Callable[[str], None]
@@ -92,6 +93,26 @@ class Linker:
             on_problem(str(error))
             kept = {"usr": usr, "account": account, "session": session} | {error.path: None}
             return self.checked(**kept, on_problem=on_problem)
+
+    def origins(self, given: Mapping[str, Id | None], found: Identity) -> dict[str, tuple[str, str]]:
+        """Return each id that `link` has just found for these, with what it is from; for a debug panel.
+
+        Asks no callable of the application again: the identity says by `origin(name, id)`, where it has one.
+        """
+        ids = {name: getattr(found, name) for name in given}
+        return {name: (value, self._origin(name, value, given[name])) for name, value in ids.items() if value}
+
+    def _origin(self, name: str, found: str, given: Id | None) -> str:
+        if given is not None:
+            return trail.IN_CODE
+        if getattr(bound_identity(), name, None) is not None:
+            return trail.IN_JOB if getattr(job_identity(), name, None) == found else trail.IN_BLOCK
+        try:
+            source: object = None if self._identity is None else self._identity()
+            say = getattr(source, "origin", None)
+            return "identity callable" if say is None else str(say(name, found))
+        except Exception as error:  # what only a panel asks must not change what becomes of the event
+            return f"unknown: {type(error).__name__}"
 
     def _source(self, identity: IdentityCallable, on_problem: OnProblem) -> IdentitySource | None:
         try:

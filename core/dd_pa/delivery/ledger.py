@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Callable
 from typing import Literal
 
-from dd_pa import signals
+from dd_pa import signals, trail
 from dd_pa.capture.event import Event, shown_name
 
 logger = logging.getLogger("dd_pa")
@@ -31,7 +31,7 @@ _WHY_LOST: dict[LostIdentityReason, str] = {
     "no_secret": "nothing to sign its header with; set JOB_SECRET",
 }
 
-_MEANING: dict[str, str] = {
+DROP_MEANING: dict[str, str] = {
     "invalid": "it cannot be sent as it was given; set STRICT to see where",
     "unlinked": "no login, no identify() block, and no live session of the browser SDK to link it to",
     "before_send": "BEFORE_SEND dropped it or failed",
@@ -72,7 +72,10 @@ class Ledger:
         signals.send(signals.event_rejected, self._sender, event=event, reason=reason, detail=detail)
         self.say("rejected", "the intake rejects events: %s %r (event %s)", reason, detail[:200], event.id)
 
-    def count_repaired(self, problem: str) -> None:
+    def count_repaired(self, problem: str, *more: str) -> None:
+        """Count an event that goes without something; the first problem is said."""
+        if trail.watching:
+            trail.repaired([problem, *more])
         with self._lock:
             self.repaired += 1
         self.say("repaired", "an event was sent without what is wrong in it: %r; set STRICT to raise", problem[:200])
@@ -82,9 +85,9 @@ class Ledger:
             self.dropped[reason] += 1
         name = event.name if event else name
         signals.send(signals.event_dropped, self._sender, event=event, name=name, reason=reason)
-        if reason in _MEANING:
+        if reason in DROP_MEANING:
             so_far, shown = self.dropped[reason], shown_name(name)
-            self.say(reason, "event %s dropped (%s, %d so far): %s", shown, reason, so_far, _MEANING[reason])
+            self.say(reason, "event %s dropped (%s, %d so far): %s", shown, reason, so_far, DROP_MEANING[reason])
 
     def count_lost_identity(self, reason: LostIdentityReason) -> None:
         with self._lock:

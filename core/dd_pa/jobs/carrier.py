@@ -80,7 +80,7 @@ class IdentityCarrier:
         carried = self._read(emitter, header, task, job_id)
         if carried is None:
             return None
-        before = (rebind_identity(carried.identity), _restored.get())
+        before = (rebind_identity(carried.identity, job=carried.identity), _restored.get())
         _restored.set(carried)
         return before
 
@@ -101,8 +101,9 @@ class IdentityCarrier:
     def end(self, before: Before | None) -> None:
         """Put back what was in force before `begin()`."""
         if before is not None:
-            rebind_identity(before[0])
-            _restored.set(before[1])
+            identity, outer = before
+            rebind_identity(identity, job=None if outer is None else outer.identity)
+            _restored.set(outer)
 
     @contextmanager
     def restored(self, header: object, task: str, job_id: str) -> Iterator[None]:

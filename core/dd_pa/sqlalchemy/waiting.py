@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, TypeAlias
+from functools import partial
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 from sqlalchemy.event import listens_for
 from sqlalchemy.orm import Session, SessionTransaction
 
+from dd_pa import trail
 from dd_pa.capture.event import Event
 from dd_pa.emitter import Emitter
 from dd_pa.outbox.sqlalchemy import store
+from dd_pa.signals import event_queued, send
 
 if TYPE_CHECKING:
     from sqlalchemy.ext.asyncio import AsyncSession, async_scoped_session
@@ -25,6 +28,23 @@ _KEY = "dd_pa"
 AfterFlush = Callable[[], None]
 
 
+class Submits(Protocol):
+    """What an event goes to on commit: its emitter."""
+
+    def submit(self, event: Event, /) -> object: ...
+
+
+class Announcer:
+    """Stands for the emitter of an event that is in the outbox already: on commit, that is only said."""
+
+    def __init__(self, emitter: Emitter) -> None:
+        self._emitter = emitter
+
+    def submit(self, event: Event) -> None:
+        """Send `event_queued`."""
+        send(event_queued, self._emitter, event=event)
+
+
 class Waiting:
     """What waits in one session. For the one thread or task that uses the session."""
 
@@ -35,7 +55,7 @@ class Waiting:
         self.expressions: dict[int, dict[str, Any]] = {}
         """What the flush sets to SQL, and has forgotten when a row is written: entries by `id()` of the instance."""
 
-        self.events: dict[SessionTransaction, list[tuple[Emitter, Event]]] = {}
+        self.events: dict[SessionTransaction, list[tuple[Submits, Event]]] = {}
         """By the innermost transaction or savepoint that was open when they were built."""
 
 
@@ -61,11 +81,30 @@ def submit_on_commit(session: AnySession, emitter: Emitter, event: Event) -> boo
         if plain is not own:
             raise TypeError("async code stores an event in the outbox by `await aadd(…)` of dd_pa.outbox.sqlalchemy")
         store(plain, event, emitter.outbox)
+        _note_stored(plain, emitter, event, transaction)
         return True
     if transaction is None:
         return emitter.submit(event)
     waiting_in(plain).events.setdefault(transaction, []).append((emitter, event))
+    if trail.watching:
+        trail.waits(event, partial(_is_waiting, plain, event))
     return True
+
+
+def _note_stored(session: Session, emitter: Emitter, event: Event, transaction: SessionTransaction | None) -> None:
+    if trail.watching:
+        trail.stored(event, None if transaction is None else partial(_is_waiting, session, event))
+    if not event_queued.receivers:
+        return
+    if transaction is None:
+        send(event_queued, emitter, event=event)
+    else:
+        waiting_in(session).events.setdefault(transaction, []).append((Announcer(emitter), event))
+
+
+def _is_waiting(session: Session, event: Event) -> bool:
+    waiting: Waiting | None = session.info.get(_KEY)
+    return waiting is not None and any(item is event for found in list(waiting.events.values()) for _, item in found)
 
 
 def _innermost(session: Session) -> SessionTransaction | None:
