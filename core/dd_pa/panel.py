@@ -77,7 +77,7 @@ def _shown(step: Step, trail: Trail, settings: Settings) -> dict[str, Any]:
         "fate": fate,
         "kind": kind,
         "reason": step.reason or "",
-        "meaning": "" if step.reason is None else _MEANING.get(step.reason, ""),
+        "meaning": "" if step.reason is None or step.problems else _MEANING.get(step.reason, ""),
         "ids": ids,
         "problems": [problem[:MAX_TEXT] for problem in step.problems],
         "attributes": _attributes(body),
@@ -88,7 +88,8 @@ def _shown(step: Step, trail: Trail, settings: Settings) -> dict[str, Any]:
 def _name(step: Step) -> str:
     if step.event is not None:
         return str(step.event.name)
-    return str.__str__(step.name)[:200] if isinstance(step.name, str) else shown_name(step.name)
+    text = str.__str__(step.name)[:200] if isinstance(step.name, str) else shown_name(step.name)
+    return text or "(no name)"
 
 
 def _fate(step: Step, settings: Settings) -> tuple[str, str]:
