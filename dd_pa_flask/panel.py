@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import functools
 from typing import Any
-from weakref import WeakKeyDictionary
 
 from flask import Flask, current_app
 from flask_debugtoolbar.panels import DebugPanel
@@ -16,11 +15,7 @@ from werkzeug import Request, Response
 
 from dd_pa.panel import report
 from dd_pa.trail import Trail, follow
-from dd_pa_flask.context import request_context
 from dd_pa_flask.state import AppState
-
-_before: WeakKeyDictionary[Request, Trail | None] = WeakKeyDictionary()
-"""What was followed when a request began, to be put back at its end."""
 
 
 class ProductAnalyticsPanel(DebugPanel):
@@ -53,7 +48,7 @@ class ProductAnalyticsPanel(DebugPanel):
 
     def process_request(self, request: Request) -> None:
         """Follow the thread or task that serves the request."""
-        _before[request] = follow(self._trail)
+        follow(self._trail)
 
     def process_response(self, request: Request, response: Response) -> None:
         """Keep what is to be shown. What `@analytics.tracked` fires comes later, so that its names have to do."""
@@ -66,9 +61,7 @@ class ProductAnalyticsPanel(DebugPanel):
 
 
 def _let_go(error: BaseException | None) -> None:
-    request = request_context().request
-    if request in _before:
-        follow(_before.pop(request))
+    follow(None)
 
 
 @functools.cache

@@ -175,20 +175,24 @@ def test_where_ids_are_from(ada_client: Client, ada: User, shown: Shown, configu
 @pytest.mark.parametrize(
     ("headers", "changes", "origin"),
     [
-        pytest.param({"cookie": live_cookie(SESSION)}, {}, "cookie _dd_s_v2", id="v2"),
-        pytest.param({"cookie": live_cookie(SESSION, "_dd_s")}, {}, "cookie _dd_s", id="v1"),
-        pytest.param({"baggage": f"session.id={SESSION}"}, {}, "baggage header", id="baggage"),
-        pytest.param({}, {"SESSION_ID": lambda request: SESSION}, "SESSION_ID", id="callable"),
-        pytest.param({}, {"USER_ID": lambda request: "u-1"}, None, id="none"),
+        pytest.param(lambda: {"cookie": live_cookie(SESSION)}, {}, "cookie _dd_s_v2", id="v2"),
+        pytest.param(lambda: {"cookie": live_cookie(SESSION, "_dd_s")}, {}, "cookie _dd_s", id="v1"),
+        pytest.param(lambda: {"baggage": f"session.id={SESSION}"}, {}, "baggage header", id="baggage"),
+        pytest.param(dict, {"SESSION_ID": lambda request: SESSION}, "SESSION_ID", id="callable"),
+        pytest.param(dict, {"USER_ID": lambda request: "u-1"}, None, id="none"),
     ],
 )
 def test_where_the_session_is_from(
-    shown: Shown, configure: Configure, headers: dict[str, str], changes: dict[str, Any], origin: str | None
+    shown: Shown,
+    configure: Configure,
+    headers: Callable[[], dict[str, str]],
+    changes: dict[str, Any],
+    origin: str | None,
 ) -> None:
     """Each place that can name it; the emulator's page is one click away, for this session only."""
     configure(**changes)
 
-    Client().get("/panel/report/", headers=TOOLBAR | headers)
+    Client().get("/panel/report/", headers=TOOLBAR | headers())
 
     (event,) = shown()["events"]
     assert origins(event).get("session.id") == (None if origin is None else (SESSION, origin))
