@@ -88,7 +88,8 @@ def test_nothing_starts_before_the_first_event(intake: RawIntake, make_emitter: 
 
     assert (emitter.flush(0), emitter.flush(5), emitter.stats().state) == (True, True, "idle")
     emitter.close()
-    assert (set(threading.enumerate()), intake.connections, emitter.stats().state) == (before, 0, "closed")
+    assert set(threading.enumerate()) <= before
+    assert (intake.connections, emitter.stats().state) == (0, "closed")
 
 
 def test_the_thread_has_a_name_and_does_not_hold_the_process(intake: RawIntake, make_emitter: Emitters) -> None:
