@@ -12,7 +12,7 @@ from tests.emulator.client import Client
 @pytest.fixture(scope="session")
 def server() -> Iterator[tuple[Emulator, str]]:
     """One emulator on a real server for all tests: to start and stop it takes a fifth of a second."""
-    emulator = Emulator(body_timeout=0.5)
+    emulator = Emulator()
     with emulator.running() as url:
         yield emulator, url
 

@@ -167,13 +167,17 @@ def test_content_type(client: Client, content_type: str, status: int) -> None:
     assert client.send(event(), content_type=content_type).status_code == status
 
 
-def test_incomplete_body(emulator: Emulator, url: str) -> None:
+def test_incomplete_body() -> None:
     """A client that does not finish its body is answered with 408, and the connection closes."""
-    host, port = urlsplit(url).hostname, urlsplit(url).port
-    head = f"POST {INTAKE} HTTP/1.1\r\nHost: {host}:{port}\r\nDD-API-KEY: {KEY}\r\nContent-Type: application/json\r\n"
-    with socket.create_connection((host, port), timeout=10) as connection:
-        connection.sendall(f"{head}Content-Length: 100\r\n\r\n{{".encode())
-        answer = b"".join(iter(lambda: connection.recv(65536), b""))
+    emulator = Emulator(body_timeout=0.5)
+    with emulator.running() as url:
+        host, port = urlsplit(url).hostname, urlsplit(url).port
+        head = (
+            f"POST {INTAKE} HTTP/1.1\r\nHost: {host}:{port}\r\nDD-API-KEY: {KEY}\r\nContent-Type: application/json\r\n"
+        )
+        with socket.create_connection((host, port), timeout=30) as connection:
+            connection.sendall(f"{head}Content-Length: 100\r\n\r\n{{".encode())
+            answer = b"".join(iter(lambda: connection.recv(65536), b""))
 
     body = json.loads(answer.partition(b"\r\n\r\n")[2])
     assert answer.startswith(b"HTTP/1.1 408 ")
