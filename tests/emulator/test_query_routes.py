@@ -81,6 +81,20 @@ def test_token(guarded: httpx.Client, headers: dict[str, str], status: int) -> N
     assert response.status_code == status
 
 
+def test_page_by_token(guarded: httpx.Client) -> None:
+    """The page's cookie suffices: over plain HTTP from another host, browsers do not say whose request it is."""
+    cookie = guarded.get("/?token=0123456789abcdef-token").headers["set-cookie"].partition(";")[0]
+    guarded.cookies.clear()
+
+    def status(**headers: str) -> int:
+        keys = {"dd_api_key": "", "dd_application_key": ""}
+        return post(guarded, "analytics/scalar", SCALAR, analytics(), **keys, **headers).status_code
+
+    assert status(cookie=cookie) == 200
+    assert status(cookie=f"{cookie}0") == 403
+    assert status(cookie=cookie, origin="http://evil.example") == 403
+
+
 @pytest.mark.parametrize("path", ["analytics/scalar", "analytics/timeseries", "analytics/list"])
 def test_wrong_type(client: Client, path: str) -> None:
     """The type of the request is checked as Datadog does."""

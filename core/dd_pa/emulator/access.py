@@ -14,6 +14,8 @@ from dd_pa.emulator.guard import API, QUERIES
 from dd_pa.emulator.replies import refusal
 
 COOKIE = "dd_pa_emulator"
+BY_COOKIE = "dd_pa.by_cookie"
+"""In the scope of a request that showed the cookie, which only the page's browser has."""
 
 _PAGE = """<!doctype html>
 <html lang="en">
@@ -46,7 +48,10 @@ class Access:
         path: str = scope["path"]
         if path == "/" and self._shown(scope):
             return self._admit(scope)
-        if path.startswith("/static/") or self._holds_pass(headers) or self._bears_token(headers):
+        if self._holds_pass(headers):
+            scope[BY_COOKIE] = True
+            return None
+        if path.startswith("/static/") or self._bears_token(headers):
             return None
         if path.startswith(QUERIES):
             return None if self._is_key(headers) else JSONResponse({"errors": ["Forbidden"]}, 403)

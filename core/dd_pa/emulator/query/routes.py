@@ -14,6 +14,7 @@ from starlette.requests import Request as HttpRequest
 from starlette.responses import Response
 from starlette.routing import Route
 
+from dd_pa.emulator.access import BY_COOKIE
 from dd_pa.emulator.faults import QUERY_RATE_LIMITED, Fault, Faults
 from dd_pa.emulator.guard import QUERIES
 from dd_pa.emulator.query import analytics, audiences, conversion, retained
@@ -165,8 +166,9 @@ class QueryRoutes:
 
     def _may_ask(self, request: HttpRequest) -> bool:
         headers = request.headers
-        if headers.get("sec-fetch-site") == "same-origin":
-            # The emulator's own page: browsers set this header, and no script can.
+        if headers.get("sec-fetch-site") == "same-origin" or BY_COOKIE in request.scope:
+            # The emulator's own page: browsers set this header, and no script can. They leave it out where the page was
+            # loaded over plain HTTP from another host; that takes a token, and its cookie says as much.
             return True
         scheme, _, token = headers.get("authorization", "").partition(" ")
         if scheme.lower() == "bearer" and token.strip():
