@@ -130,8 +130,8 @@ def _close_aside(emitter: Emitter) -> None:
 
 
 def _close_if_used(emitter: Emitter) -> None:
-    stats = emitter.stats()
-    if stats.queued and stats.state != "closed":
+    stats = emitter.stats()  # counted while others deliver: the state alone tells whether there is a thread to end
+    if stats.state in ("running", "backing_off", "paused") or (stats.state == "idle" and stats.queued):
         # On a thread of `threading`, which would keep a stand-in of this one for ever.
         threading.Thread(target=emitter.close, name="dd-pa-closing", daemon=True).start()
 

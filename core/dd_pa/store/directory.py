@@ -66,7 +66,10 @@ class Directory:
         return True
 
     def _checked(self, opened: Descriptor) -> Descriptor:
-        _check(opened.stat(), "")
+        found = opened.stat()
+        if found.st_nlink == 0:  # delivered and removed by a neighbour since it was opened
+            raise FileNotFoundError
+        _check(found, "")
         return opened
 
     def names(self) -> list[str]:

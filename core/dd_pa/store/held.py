@@ -128,7 +128,10 @@ def adopt(directory: Directory, name: str, is_ours: Callable[[Header], bool]) ->
     reader = identify(directory, name, is_ours)
     if reader is None:
         return None
-    journal = directory.open_or_create(ack_name(name))
+    try:
+        journal = directory.open_or_create(ack_name(name))
+    except FileNotFoundError:  # the last holder of the lock removes it at this moment
+        return None
     if not journal.lock() or not directory.holds(ack_name(name), journal):
         return None
     if not directory.holds(name, reader.file):  # finished by the last holder of the lock a moment ago
