@@ -16,6 +16,7 @@ const copies = {
   [`${page}/fonts/inter-OFL.txt`]: "@fontsource-variable/inter/LICENSE",
   [`${page}/fonts/jetbrains-mono.woff2`]: "@fontsource-variable/jetbrains-mono/files/jetbrains-mono-latin-wght-normal.woff2",
   [`${page}/fonts/jetbrains-mono-OFL.txt`]: "@fontsource-variable/jetbrains-mono/LICENSE",
+  [`${page}/vendor/uplot.css`]: "uplot/dist/uPlot.min.css",
   [`${shops}/datadog-rum-v7.js`]: "@datadog/browser-rum/bundle/datadog-rum.js",
   [`${shops}/datadog-rum-LICENSE.txt`]: "@datadog/browser-rum/LICENSE",
   "tests/browser/sdk/datadog-rum-v6.js": "browser-rum-v6/bundle/datadog-rum.js",
@@ -38,7 +39,7 @@ async function bundle() {
 }
 
 async function licences() {
-  const parts = ["preact", "htm"].map(async (name) => {
+  const parts = ["preact", "htm", "uplot", "d3-sankey", "d3-array", "d3-shape", "d3-path", "internmap"].map(async (name) => {
     const { version, license } = JSON.parse(await readFile(join(modules, name, "package.json"), "utf8"));
     const text = await readFile(join(modules, name, "LICENSE"), "utf8");
     return `${name} ${version} (${license})\n${"=".repeat(72)}\n${text.trim()}\n`;

@@ -25,11 +25,13 @@ from dd_pa.emulator.intake import PATH, Intake, Rules
 from dd_pa.emulator.query.audience import Audience, load_segments
 from dd_pa.emulator.query.routes import QueryRoutes
 from dd_pa.emulator.replies import explaining, refusal
+from dd_pa.emulator.reports import Reports
 from dd_pa.emulator.row import Row
 from dd_pa.emulator.rum.intake import BrowserIntake
 from dd_pa.emulator.rum.lines import BrowserEvent
 from dd_pa.emulator.rum.recent import Recent
 from dd_pa.emulator.rum.target import is_open
+from dd_pa.emulator.saved import SavedViews
 from dd_pa.emulator.selection import Selections
 from dd_pa.emulator.sessions.restore import MAX_EVENTS, restore
 from dd_pa.emulator.sessions.routes import SessionRoutes
@@ -80,6 +82,7 @@ class Emulator:
         self._by_occurrence = by_occurrence
         self._audience = Audience(load_segments(Path(segments)) if segments is not None else {})
         self._warehouse = Warehouse(Path(data) if data is not None else None, clock)
+        self._saved = SavedViews(Path(data) if data is not None else None)
         if data is not None:
             restore(self._sessions, self._warehouse.newest(MAX_EVENTS))
         self._allowed_hosts = frozenset(host.lower() for host in allowed_hosts)
@@ -100,7 +103,9 @@ class Emulator:
         intake = Route(PATH, self._intake, methods=["POST"])
         queries = QueryRoutes(self._warehouse, self._faults, self._audience, self._rules.knows, clock)
         stream_route = Route(f"{API}/stream", stream, methods=["GET"])
-        routes = [intake, *api.routes(), *sessions.routes(), *queries.routes(), stream_route, *assets.routes()]
+        reports = Reports(self._warehouse, self._saved)
+        own = (*api.routes(), *sessions.routes(), *queries.routes(), *reports.routes(), *assets.routes())
+        routes = [intake, stream_route, *own]
         page = Starlette(routes=routes, exception_handlers={404: _nothing_here, 405: _wrong_method})
         page.router.redirect_slashes = False
         return page

@@ -2,10 +2,12 @@
 import { Store } from "./store.js";
 
 /** @typedef {{path: string, q: string, status: "all" | "accepted" | "rejected", from: number | null, to: number | null,
- *   event: number | null, tab: "event" | "facets" | "delivery", at: number | null, kinds: string | null}} Place */
+ *   event: number | null, tab: "event" | "facets" | "delivery", at: number | null, kinds: string | null,
+ *   more: Record<string, string[]>}} Place `more`: what a view keeps besides, by its name in the address; never empty lists */
 
 const statuses = ["all", "accepted", "rejected"];
 const tabs = ["event", "facets", "delivery"];
+const common = ["q", "status", "from", "to", "event", "tab", "at", "kinds"];
 
 /** @param {string | null} text @returns {number | null} */
 function integer(text) {
@@ -15,6 +17,12 @@ function integer(text) {
 /** @template {string} T @param {string | null} text @param {T[]} allowed @returns {T} the first one if it is none of them */
 function oneOf(text, allowed) {
   return allowed.find((value) => value === text) ?? allowed[0];
+}
+
+/** @param {URLSearchParams} query @returns {Place["more"]} */
+function others(query) {
+  const names = new Set([...query.keys()].filter((name) => !common.includes(name)));
+  return Object.fromEntries([...names].map((name) => [name, query.getAll(name)]));
 }
 
 /** @param {{pathname: string, search: string}} location @returns {Place} */
@@ -30,11 +38,12 @@ export function read({ pathname, search }) {
     tab: /** @type {Place["tab"]} */ (oneOf(query.get("tab"), tabs)),
     at: integer(query.get("at")),
     kinds: query.get("kinds"),
+    more: others(query),
   };
 }
 
 /** @param {Place} place @returns {string} */
-export function write({ path, q, status, from, to, event, tab, at, kinds }) {
+export function write({ path, q, status, from, to, event, tab, at, kinds, more }) {
   const query = new URLSearchParams();
   if (q) query.set("q", q);
   if (status !== "all") query.set("status", status);
@@ -44,13 +53,14 @@ export function write({ path, q, status, from, to, event, tab, at, kinds }) {
   if (event !== null && tab !== "event") query.set("tab", tab);
   if (at !== null) query.set("at", String(at));
   if (kinds !== null) query.set("kinds", kinds);
+  for (const [name, values] of Object.entries(more)) for (const value of values) query.append(name, value);
   // Search text is read by people in the address bar: leave what needs no escape.
   const text = query.toString().replaceAll("%40", "@").replaceAll("%3A", ":").replaceAll("%2F", "/").replaceAll("%2C", ",");
   return text ? `${path}?${text}` : path;
 }
 
 /** @type {Omit<Place, "path">} */
-const nothing = { q: "", status: "all", from: null, to: null, event: null, tab: "event", at: null, kinds: null };
+const nothing = { q: "", status: "all", from: null, to: null, event: null, tab: "event", at: null, kinds: null, more: {} };
 
 export class Router extends Store {
   constructor() {

@@ -44,9 +44,12 @@ export function TopBar({ feed, views, view, dark, onView, onTheme, onHelp }) {
     event.preventDefault();
     onView(wanted);
   };
+  const tabs = useRef(/** @type {HTMLElement | null} */ (null));
+  // On a narrow page the tabs scroll: the one that is shown must be seen.
+  useEffect(() => tabs.current?.querySelector("[aria-current]")?.scrollIntoView({ inline: "center", block: "nearest" }), [view]);
   return html`<header class="topbar">
     <h1>${icons.mark}<span class="name">Product Analytics <span class="faint">local</span></span></h1>
-    <nav aria-label="Views">
+    <nav aria-label="Views" ref=${tabs}>
       ${views.map(
         (each) => html`<a
           key=${each.path}

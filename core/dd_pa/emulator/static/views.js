@@ -1,7 +1,11 @@
 // The views of the page. A new one is a module with a component, and an entry here: tab, address and number key follow.
+import { Explore, exploreKeys } from "./explore.js";
+import { Funnel, funnelKeys } from "./funnel.js";
 import { liveKeys } from "./keys.js";
 import { Live } from "./live.js";
 import { ROOT as SESSIONS } from "./links.js";
+import { Paths, pathsKeys } from "./paths.js";
+import { Retention, retentionKeys } from "./retention.js";
 import { sessionKeys, SessionsView } from "./sessions.js";
 
 /** @typedef {{feed: import("./feed.js").Feed, router: import("./router.js").Router, opened: import("./opened.js").Opened,
@@ -18,6 +22,10 @@ import { sessionKeys, SessionsView } from "./sessions.js";
 export const views = [
   { path: "/", title: "Live", component: Live, keys: ({ actions }) => liveKeys(actions) },
   { path: SESSIONS, title: "Sessions", component: SessionsView, keys: sessionKeys },
+  { path: "/explore", title: "Explore", component: Explore, keys: exploreKeys },
+  { path: "/funnel", title: "Funnel", component: Funnel, keys: funnelKeys },
+  { path: "/retention", title: "Retention", component: Retention, keys: retentionKeys },
+  { path: "/paths", title: "Paths", component: Paths, keys: pathsKeys },
 ];
 
 /** @param {string} path @returns {View} the first one where no view has this address */

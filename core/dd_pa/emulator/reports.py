@@ -1,0 +1,67 @@
+"""What the page's reports need besides the queries: the facets there are, and the views that were saved."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from dd_pa.emulator.guard import API
+from dd_pa.emulator.parameters import ParameterError
+from dd_pa.emulator.replies import explaining, refusal, reply
+from dd_pa.emulator.saved import SavedViews
+from dd_pa.emulator.warehouse.database import QueryTimeoutError, WarehouseError
+from dd_pa.emulator.warehouse.warehouse import Warehouse
+
+_MAX_BODY = 16 * 1024
+
+
+class Reports:
+    """Routes of the page's reports."""
+
+    def __init__(self, warehouse: Warehouse, saved: SavedViews) -> None:
+        self._warehouse = warehouse
+        self._saved = saved
+
+    def routes(self) -> list[Route]:
+        """Return the routes, under their full paths."""
+        return [
+            Route(f"{API}/facets", self._facets, methods=["GET"]),
+            Route(f"{API}/views", self._views, methods=["GET"]),
+            Route(f"{API}/views", explaining(self._save), methods=["POST"]),
+            Route(f"{API}/views/{{name:path}}", self._delete, methods=["DELETE"]),
+        ]
+
+    async def _facets(self, request: Request) -> Response:
+        try:
+            catalogue = await asyncio.to_thread(self._warehouse.catalogue)
+        except WarehouseError as error:
+            return refusal(503, str(error))
+        except QueryTimeoutError:
+            return refusal(503, "events are still being written; ask again")
+        return reply({"facets": [f"@{path}" for path in sorted(catalogue.paths())]})
+
+    async def _views(self, request: Request) -> Response:
+        return reply({"views": self._saved.all()})
+
+    async def _save(self, request: Request) -> Response:
+        body = b""
+        async for chunk in request.stream():
+            body += chunk
+            if len(body) > _MAX_BODY:
+                return refusal(413, "a view needs less text than that")
+        try:
+            wanted = json.loads(body)
+        except ValueError:
+            raise ParameterError("the body is no JSON") from None
+        if not isinstance(wanted, dict):
+            raise ParameterError("the body must be an object with name and address")
+        await asyncio.to_thread(self._saved.save, wanted.get("name"), wanted.get("address"))
+        return reply({"views": self._saved.all()}, 201)
+
+    async def _delete(self, request: Request) -> Response:
+        await asyncio.to_thread(self._saved.delete, request.path_params["name"])
+        return Response(status_code=204)

@@ -1,0 +1,229 @@
+"""Explore, funnel, retention, paths and saved views, in a real browser: the page says what the query API says."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Any, cast
+
+import httpx
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.emulator import test_page
+from tests.emulator.client import INTAKE, KEY
+from tests.emulator.test_page import Open
+from tests.emulator.test_page_look import HOSTILE, axe
+
+pytestmark = test_page.pytestmark
+browser, context, url, show = test_page.browser, test_page.context, test_page.url, test_page.show
+
+VIEWED, ADDED, PAID = "product.viewed", "cart.item_added", "checkout.completed"
+FUNNEL = f"/funnel?step=event:{VIEWED}&step=event:{ADDED}&step=event:{PAID}"
+VISITS = [[VIEWED], [VIEWED], [VIEWED, ADDED], [VIEWED, ADDED, PAID], [VIEWED, ADDED, PAID]]
+
+
+@pytest.fixture
+def shop(url: str) -> str:
+    """Five sessions of five users: all looked, three put something into the cart, two paid."""
+    with httpx.Client(base_url=url, headers={"dd-api-key": KEY}, timeout=20) as http:
+        for number, visit in enumerate(VISITS):
+            for name in visit:
+                send(http, name, number, plan="pro" if number % 2 else "free")
+    return url
+
+
+def send(http: httpx.Client, name: str, number: int, **attributes: Any) -> None:
+    body = {
+        "type": "server",
+        "application": {"id": "shop"},
+        "event": {"name": name},
+        "usr": {"id": f"user-{number}"},
+        "account": {"id": "acme"},
+        "session": {"id": f"7f150524-34b9-45df-9e77-69b10f4205b{number}"},
+        **attributes,
+    }
+    assert http.post(INTAKE, json=body).status_code == 202
+
+
+def legend(page: Page) -> dict[str, int]:
+    """Return the sums of the chart's legend."""
+    page.locator(".legend tbody tr").first.wait_for()
+    rows = page.locator(".legend tbody tr").evaluate_all(
+        "rows => rows.map((row) => row.innerText.split(/\\s*\\t\\s*/))"
+    )
+    return {name.strip(): int(value) for name, value, *_ in rows}
+
+
+def stages(page: Page) -> list[str]:
+    """Return how many reached each step of the funnel."""
+    page.locator(".stage").first.wait_for()
+    found = page.locator(".stage").evaluate_all("stages => stages.map((stage) => stage.querySelector('dd').innerText)")
+    return cast("list[str]", found)
+
+
+def test_explore_counts_by_name_and_by_a_facet(show: Open, shop: str) -> None:
+    """The sums of the legend are those of the events; the facet stands in the address."""
+    page = show("/explore?last=1h")
+    assert legend(page) == {VIEWED: 5, ADDED: 3, PAID: 2}
+
+    page.get_by_label("By", exact=True).fill("@plan")
+    page.get_by_label("By", exact=True).press("Enter")
+    expect(page.locator(".legend thead")).to_contain_text("@plan")
+    assert legend(page) == {"free": 6, "pro": 4}
+    expect(page).to_have_url(re.compile(r"by=@plan"))
+    page.get_by_label("Count", exact=True).select_option("@usr.id")
+    expect(page.locator(".legend tbody td").first).to_have_text("3")
+
+
+def test_explore_leads_to_the_events_and_back(show: Open, shop: str) -> None:
+    page = show("/explore?last=1h")
+    page.get_by_role("button", name=ADDED).click()
+
+    expect(page.locator(".row")).to_have_count(3)
+    expect(page).to_have_url(re.compile(rf"/\?q=@event\.name:{ADDED}$"))
+    page.go_back()
+    assert legend(page)[ADDED] == 3
+    page.get_by_role("button", name="as table").click()
+    expect(page.locator(".figures-table thead")).to_contain_text(PAID)
+
+
+def test_funnel_says_who_left_where(show: Open, shop: str) -> None:
+    """Numbers, the largest loss in words, and the sessions behind it; Back closes their list."""
+    page = show(FUNNEL)
+
+    assert stages(page) == ["5", "3", "2"]
+    expect(page.locator(".funnel-sentence")).to_have_text(
+        f"40%of 5 sessions reach the last step. The largest loss is before {ADDED}: 2."
+    )
+    page.get_by_role("button", name="2 left before step B").click()
+    expect(page.get_by_role("heading", name=f"Left before {ADDED}")).to_be_visible()
+    expect(page.locator(".people-table tbody tr")).to_have_count(2)
+    expect(page).to_have_url(re.compile(r"lost=1"))
+    page.go_back()
+    expect(page.locator(".people-table")).to_have_count(0)
+
+
+def test_funnel_is_built_by_hand(show: Open, shop: str) -> None:
+    """Add, move and remove steps; the address shows the same funnel again."""
+    page = show("/funnel")
+    expect(page.get_by_text("A funnel has two steps or more")).to_be_visible()
+    for name in (ADDED, VIEWED):
+        page.get_by_label("New step", exact=True).fill(name)
+        page.get_by_role("button", name="Add a step").click()
+        expect(page.locator(".step input").last).to_have_value(name)
+    page.get_by_role("button", name="Move step 2 up").click()
+    expect(page.locator(".stage h3").first).to_have_text(f"1. {VIEWED}")
+    expect(page.locator(".stage dd").first).to_have_text("5")
+    assert stages(page) == ["5", "3"]
+
+    page.reload()
+    assert stages(page) == ["5", "3"]
+    page.get_by_role("button", name="Remove step 2").click()
+    expect(page.get_by_text("A funnel has two steps or more")).to_be_visible()
+
+
+def test_retention_of_this_week(show: Open, shop: str) -> None:
+    """Five users came in this week, which has no later one yet."""
+    page = show("/retention?unit=day&last=24h")
+
+    expect(page.locator(".retention tbody tr").last.locator("td.size")).to_have_text("5")
+    expect(page.locator(".retention thead")).to_contain_text("First day")
+
+
+def test_paths_lead_to_the_funnel(show: Open, shop: str) -> None:
+    """A step of the flow opens the funnel of the steps before it; the table says the same."""
+    page = show("/paths?last=1h")
+    page.get_by_role("button", name="as table").click()
+    rows = [row.locator("td").all_inner_texts() for row in page.locator(".figures-table tbody tr").all()]
+    assert ["1", VIEWED, ADDED, "3"] in rows
+    assert ["1", VIEWED, "left", "2"] in rows
+
+    page.get_by_role("link", name=f"{PAID}, step 3").click()
+    assert stages(page) == ["5", "3", "2"]
+
+
+def test_views_are_saved_by_name(show: Open, shop: str) -> None:
+    page = show(FUNNEL)
+    page.get_by_role("button", name="Saved views").click()
+    page.get_by_label("Name of this view").fill(HOSTILE)
+    page.get_by_role("button", name="Save", exact=True).click()
+    expect(page.get_by_role("link", name=HOSTILE)).to_be_visible()
+    page.keyboard.press("Escape")
+    page.get_by_role("link", name="Paths").click()
+    page.get_by_role("button", name="Saved views 1").click()
+    page.get_by_role("link", name=HOSTILE).click()
+    assert stages(page) == ["5", "3", "2"]
+
+    page.get_by_role("button", name="Saved views 1").click()
+    page.get_by_role("button", name="Delete").click()
+    expect(page.get_by_text("None yet.")).to_be_visible()
+
+
+def test_a_query_that_fails_says_why_and_can_be_asked_again(show: Open, shop: str) -> None:
+    """In the words of the answer; the steps stay."""
+    fault = {"status": 429, "times": None, "on": "query"}
+    httpx.post(f"{shop}/api/emulator/faults", json=fault, timeout=20).raise_for_status()
+    page = show(FUNNEL)
+    expect(page.get_by_role("alert").first).to_contain_text("fault on demand")
+    httpx.request("DELETE", f"{shop}/api/emulator/faults", headers={"content-type": "application/json"}, timeout=20)
+    page.locator(".funnel-side").get_by_role("button", name="Retry").click()
+
+    assert stages(page) == ["5", "3", "2"]
+
+
+def test_hostile_names_are_text(show: Open, url: str) -> None:
+    """In the legend, the steps, the offers and the flow."""
+    with httpx.Client(base_url=url, headers={"dd-api-key": KEY}, timeout=20) as http:
+        for name in (VIEWED, HOSTILE):
+            send(http, name, 1)
+    page = show("/explore?last=1h")
+    assert legend(page) == {VIEWED: 1, HOSTILE: 1}
+    page.get_by_role("link", name="Funnel").click()
+    page.locator(".offer", has_text="onerror").click()
+    expect(page.locator(".step input")).to_have_value(HOSTILE)
+    page.get_by_role("link", name="Paths").click()
+    expect(page.locator(".flow .node")).not_to_have_count(0)
+
+
+def test_every_view_has_a_key(show: Open, shop: str) -> None:
+    page = show()
+    for key, heading in (("3", "Explore"), ("4", "Funnel"), ("5", "Retention"), ("6", "Paths"), ("2", "Sessions")):
+        page.keyboard.press(key)
+        expect(page.get_by_role("heading", name=heading, exact=True)).to_be_visible()
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_no_accessibility_finding(show: Open, shop: str, theme: str) -> None:
+    """axe-core finds nothing of WCAG 2.2 A or AA in any of the reports."""
+    ready: list[tuple[str, str]] = [
+        ("/explore?last=1h", ".legend tbody tr"),
+        (f"{FUNNEL}&lost=1", ".people-table tbody tr"),
+        ("/retention?unit=day&last=24h", ".retention tbody tr"),
+        ("/paths?last=1h", ".flow .node"),
+    ]
+    findings: list[Any] = []
+    for address, selector in ready:
+        page = show(address, theme=theme)
+        page.locator(selector).first.wait_for()
+        findings += axe(page)
+        page.close()
+
+    assert findings == []
+
+
+@pytest.mark.parametrize("width", [320, 390, 768])
+def test_nothing_scrolls_sideways(show: Open, shop: str, width: int) -> None:
+    """Wide tables and flows do, inside their card."""
+    waits: dict[str, Callable[[Page], Any]] = {
+        "/explore?last=1h": legend,
+        FUNNEL: stages,
+        "/retention?unit=day&last=24h": lambda page: page.locator(".retention").wait_for(),
+        "/paths?last=1h": lambda page: page.locator(".flow .node").first.wait_for(),
+    }
+    for address, wait in waits.items():
+        page = show(address, width=width)
+        wait(page)
+        room = page.locator("main").evaluate("main => [main.scrollWidth, main.clientWidth]")
+        assert room[0] <= room[1], address
+        page.close()
