@@ -18,8 +18,10 @@ demo: ## Two shops and a local Product Analytics (ONCE=1: check and exit; PYTHON
 
 test: lint types pytest ## All tests, lint and types
 
+# Processes are killed and timed here: what fails beside others is said, and in CI tried once more by itself.
 pytest: $(VENV)/installed
-	$(RUN) -X dev -m pytest --numprocesses=auto --dist=loadfile $(PYTEST_ARGUMENTS)
+	$(RUN) -X dev -m pytest --numprocesses=auto --dist=loadfile $(PYTEST_ARGUMENTS) \
+	  $(if $(AGAIN),|| $(RUN) -X dev -m pytest --last-failed --last-failed-no-failures=none $(PYTEST_ARGUMENTS))
 
 matrix: $(VENV)/installed ## The glue's tests with each Django and Flask on each Python that is here
 	$(VENV)/bin/pip install --quiet --group matrix

@@ -6,6 +6,7 @@ The newest on Python 3.11 is what `make test` runs with, so it is not repeated h
 from __future__ import annotations
 
 import nox
+from nox.command import CommandFailed
 
 nox.needs_version = ">=2025.2.9"
 nox.options.default_venv_backend = "uv|virtualenv"
@@ -33,4 +34,8 @@ def flask(session: nox.Session, flask: str) -> None:
 def _test(session: nox.Session, *versions: str, tests: list[str]) -> None:
     session.install("--editable", ".[django,flask,cli,emulator,fast,query,sqlalchemy]", "--group", "test", *versions)
     forbid = ["-p", "tests.forbid_skips"] if "forbid-skips" in session.posargs else []
-    session.run("python", "-X", "dev", "-m", "pytest", "-q", "--numprocesses=2", "--dist=loadfile", *forbid, *tests)
+    pytest = ("python", "-X", "dev", "-m", "pytest", "-q")
+    try:
+        session.run(*pytest, "--numprocesses=2", "--dist=loadfile", *forbid, *tests)
+    except CommandFailed:
+        session.run(*pytest, "--last-failed", "--last-failed-no-failures=none", *forbid, *tests)
