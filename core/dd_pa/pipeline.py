@@ -10,8 +10,9 @@ from dd_pa.capture.event import Event, EventBuilder
 from dd_pa.capture.identity import Identity
 from dd_pa.delivery.dispatcher import Dispatcher
 from dd_pa.delivery.gate import RetryPolicy
-from dd_pa.delivery.intake import Intake, Outlet
+from dd_pa.delivery.intake import Intake
 from dd_pa.delivery.ledger import DropReason, Ledger
+from dd_pa.delivery.outlet import Outlet
 from dd_pa.delivery.stats import Stats
 from dd_pa.delivery.transport import Transport
 from dd_pa.delivery.worker import Worker

@@ -10,10 +10,10 @@ from collections.abc import Callable
 from dd_pa import signals
 from dd_pa.capture.event import Event
 from dd_pa.delivery.gate import Gate, RetryPolicy
-from dd_pa.delivery.intake import Outlet
 from dd_pa.delivery.late import LATE_AFTER, without_session
 from dd_pa.delivery.ledger import Ledger
 from dd_pa.delivery.outcome import Outcome, Verdict
+from dd_pa.delivery.outlet import Outlet
 from dd_pa.delivery.retries import Retries
 from dd_pa.store.protocol import Source
 

@@ -3,7 +3,6 @@ from __future__ import annotations
 import asyncio
 import json
 from importlib.metadata import version
-from typing import Protocol
 
 import httpx
 
@@ -22,21 +21,6 @@ MAX_ANSWER = 64 * 1024
 
 MAX_DETAIL = 200
 """Characters of the intake's own words that are kept."""
-
-
-class Outlet(Protocol):
-    """Where the delivery sends events."""
-
-    width: int
-    """Most requests that may be in flight."""
-
-    async def send(self, event: Event, body: bytes) -> Outcome:
-        """Try once to deliver `body`, the event as it is now to be sent; never raises for what the network does."""
-        ...
-
-    async def aclose(self) -> None:
-        """Close connections."""
-        ...
 
 
 class Intake:

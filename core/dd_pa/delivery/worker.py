@@ -12,8 +12,8 @@ from typing import Any, Literal
 
 from dd_pa.delivery.dispatcher import Dispatcher
 from dd_pa.delivery.executor import InlineExecutor
-from dd_pa.delivery.intake import Outlet
 from dd_pa.delivery.ledger import Ledger
+from dd_pa.delivery.outlet import Outlet
 from dd_pa.delivery.quiet import THREAD
 from dd_pa.delivery.unseen import make_loop
 from dd_pa.store.protocol import Source

@@ -12,8 +12,9 @@ from typing import TypeVar
 from dd_pa import metrics
 from dd_pa.delivery.dispatcher import Dispatcher
 from dd_pa.delivery.gate import RetryPolicy
-from dd_pa.delivery.intake import Intake, Outlet
+from dd_pa.delivery.intake import Intake
 from dd_pa.delivery.ledger import Ledger
+from dd_pa.delivery.outlet import Outlet
 from dd_pa.delivery.stats import Stats
 from dd_pa.delivery.transport import Transport
 from dd_pa.delivery.worker import Worker
