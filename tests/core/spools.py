@@ -11,7 +11,7 @@ from dd_pa import Settings
 from dd_pa.capture.event import Event, EventBuilder
 from dd_pa.capture.identity import Identity
 from dd_pa.store.destination import Destination
-from dd_pa.store.files import Files
+from dd_pa.store.directory import Files
 from dd_pa.store.memory import MemoryStore
 from dd_pa.store.spool import Spool, SpoolOptions
 

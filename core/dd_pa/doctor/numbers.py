@@ -6,7 +6,7 @@ import json
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from dd_pa.store.waiting import Waiting
+    from dd_pa.store.inspection import Waiting
 
 
 def as_numbers(found: Waiting | None) -> dict[str, float | bool | None]:

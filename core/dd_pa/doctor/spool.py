@@ -9,7 +9,7 @@ from dd_pa.errors import SpoolError
 from dd_pa.settings import Settings
 
 if TYPE_CHECKING:
-    from dd_pa.store.waiting import Waiting
+    from dd_pa.store.inspection import Waiting
 
 OLD = 15 * 60
 """Seconds after which an event that waits shows that nobody delivers it, or that the intake takes nothing."""
@@ -43,8 +43,8 @@ def waiting(settings: Settings) -> Waiting | None:
         return None
     from dd_pa.store.destination import Destination  # noqa: PLC0415 - cannot be imported without fcntl
     from dd_pa.store.directory import AlienFileError  # noqa: PLC0415
+    from dd_pa.store.inspection import look_into  # noqa: PLC0415
     from dd_pa.store.place import UnsafePlaceError  # noqa: PLC0415
-    from dd_pa.store.waiting import look_into  # noqa: PLC0415
 
     try:
         return look_into(Destination(settings.spool_dir, settings.application_id, str(settings.intake_url)))

@@ -17,8 +17,7 @@ import msgspec
 from dd_pa.capture.event import Event
 from dd_pa.store.destination import Destination
 from dd_pa.store.directory import AlienFileError, Directory
-from dd_pa.store.held import adopt
-from dd_pa.store.journal import Journal
+from dd_pa.store.journal import Journal, adopt
 from dd_pa.store.reader import SegmentReader
 from dd_pa.store.record import DamagedRecordError, Header, checked_body, encode, event_of
 from dd_pa.store.segment import Segment, SegmentFiles, ack_name

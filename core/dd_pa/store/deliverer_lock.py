@@ -3,8 +3,8 @@ from __future__ import annotations
 import os
 
 from dd_pa.settings import Settings
-from dd_pa.store.descriptor import Descriptor
 from dd_pa.store.destination import Destination
+from dd_pa.store.directory import Descriptor
 
 NAME = "deliver.lock"
 

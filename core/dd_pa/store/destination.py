@@ -4,8 +4,7 @@ import hashlib
 import os
 import threading
 
-from dd_pa.store.directory import Directory
-from dd_pa.store.files import Files
+from dd_pa.store.directory import Directory, Files
 from dd_pa.store.place import open_place, open_room, spool_path
 from dd_pa.store.record import Header
 

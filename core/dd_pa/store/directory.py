@@ -3,12 +3,74 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import os
 import re
 import stat
+from typing import Protocol
 
-from dd_pa.store.descriptor import Descriptor
-from dd_pa.store.files import Files
+from dd_pa import forks
+
+
+class Files(Protocol):
+    """The calls that change a spool, as the `os` module has them; tests pass one that records or fails."""
+
+    def open(self, path: str, flags: int, mode: int = 0o777, *, dir_fd: int | None = None) -> int:
+        """See `os.open`."""
+        ...
+
+    def write(self, fd: int, data: bytes, /) -> int:
+        """See `os.write`."""
+        ...
+
+    def rename(self, src: str, dst: str, *, src_dir_fd: int | None = None, dst_dir_fd: int | None = None) -> None:
+        """See `os.rename`."""
+        ...
+
+    def unlink(self, path: str, *, dir_fd: int | None = None) -> None:
+        """See `os.unlink`."""
+        ...
+
+
+class Descriptor:
+    """A file descriptor that is closed with the last reference to it, so never under a thread that still writes.
+
+    Forked children close theirs at once: a lock belongs to the open file, which they share with the parent, so a child
+    that kept it would keep a dead parent's segment locked.
+    """
+
+    __slots__ = ("__weakref__", "fd")
+
+    def __init__(self, fd: int) -> None:
+        self.fd = fd
+        forks.close_in_children(self)
+
+    def lock(self) -> bool:
+        """Try to lock the file for this descriptor alone, until it is closed; never waits."""
+        return self._lock(fcntl.LOCK_EX)
+
+    def lock_shared(self) -> bool:
+        """Try to lock the file against those who want it alone; never waits."""
+        return self._lock(fcntl.LOCK_SH)
+
+    def _lock(self, kind: int) -> bool:
+        try:
+            fcntl.flock(self.fd, kind | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+        return True
+
+    def stat(self) -> os.stat_result:
+        return os.fstat(self.fd)
+
+    def close(self) -> None:
+        fd, self.fd = self.fd, -1
+        if fd >= 0:
+            os.close(fd)
+
+    def __del__(self) -> None:
+        self.close()
+
 
 SEGMENT_NAME = re.compile(r"[0-9]{13}-[0-9]+-[0-9a-f]{8}\.seg")
 OWN_NAME = re.compile(r"[0-9]{13}-[0-9]+-[0-9a-f]{8}\.(seg|ack|new)")

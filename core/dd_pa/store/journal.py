@@ -3,9 +3,13 @@ from __future__ import annotations
 import contextlib
 import os
 import re
+from collections.abc import Callable
 
-from dd_pa.store.descriptor import Descriptor
-from dd_pa.store.files import Files
+from dd_pa.capture.event import Event
+from dd_pa.store.directory import AlienFileError, Descriptor, Directory, Files
+from dd_pa.store.reader import SegmentReader
+from dd_pa.store.record import DamagedRecordError, Header, Line, checked_body, event_of
+from dd_pa.store.segment import Tally, ack_name
 
 _ENTRY = re.compile(rb"\n\+([0-9]{1,15});")
 """An entry that was torn has no semicolon, and the next one begins with a newline of its own."""
@@ -35,3 +39,133 @@ class Journal:
         """Note a record as settled. What cannot be noted (disk full) is sent once more after a crash."""
         with contextlib.suppress(OSError):
             self._write(self.file.fd, b"\n+%d;" % offset)
+
+
+OnDamaged = Callable[["Held", Line, str], None]
+
+
+class Held:
+    """A segment whose reader lock this process holds, so that nobody else delivers it. For the delivery thread."""
+
+    def __init__(
+        self, directory: Directory, name: str, reader: SegmentReader, journal: Journal, count: Tally | None = None
+    ) -> None:
+        self.name = name
+        self.reader = reader
+        self.journal = journal
+        self.count = count
+        """Counts what this process itself wrote to the segment; None for one of another process."""
+
+        self.settled = 0
+        """Records of the segment that this object saw settled."""
+
+        self.unsettled: dict[int, int] = {}
+        """By offset, when the events that were taken and not settled occurred."""
+
+        self.removed = False
+        self._directory = directory
+        self._settled_before = journal.settled()
+
+    @property
+    def oldest(self) -> int | None:
+        """About when the oldest unsettled event occurred, in epoch milliseconds."""
+        moments = list(self.unsettled.values())
+        if moments:
+            return min(moments)
+        return None if self.reader.at_end else int(self.name[:13])
+
+    def next(self, application_id: str, on_damaged: OnDamaged) -> tuple[int, Event] | None:
+        """Return an event with its offset, or None if there is none now."""
+        while (line := self.reader.next_line()) is not None:
+            if line.offset == 0 or line.offset in self._settled_before:
+                continue
+            try:
+                event = event_of(checked_body(line.data), application_id)
+            except DamagedRecordError as error:
+                if not line.torn and line.data.strip(b"\0"):  # zeros are what a loss of power leaves
+                    on_damaged(self, line, str(error))
+                    self.journal.settle(line.offset)
+                    self.settled += 1
+                continue
+            self.unsettled[line.offset] = event.occurred_at
+            return line.offset, event
+        return None
+
+    def drop(self, offset: int) -> None:
+        """Forget a taken event whose segment is about to be removed."""
+        self.unsettled.pop(offset, None)
+        self.settled += 1
+
+    def settle(self, offset: int) -> None:
+        if self.unsettled.pop(offset, None) is not None:
+            self.settled += 1
+            self.journal.settle(offset)
+
+    def passed(self, size: int) -> bool:
+        """Tell whether everything in the first `size` bytes is settled."""
+        if self.removed:
+            return True
+        first = next(iter(list(self.unsettled)), None)  # a copy, as another thread may ask
+        return self.reader.position >= size and (first is None or first >= size)
+
+    @property
+    def pending(self) -> int:
+        """Events of this process, or taken by it, that are not settled."""
+        if self.removed:
+            return len(self.unsettled)
+        return len(self.unsettled) if self.count is None else max(0, self.count.value - self.settled)
+
+    @property
+    def is_finished(self) -> bool:
+        """The writer is gone, and everything is settled."""
+        return not self.unsettled and self.reader.look_for_writer() and self.reader.at_end
+
+    def remove(self) -> None:
+        """Remove the segment, and then its journal: the other way round, a crash would have it all sent again."""
+        self.removed = True
+        self._directory.remove(self.name, self.reader.file)
+        self._directory.remove(ack_name(self.name), self.journal.file)
+
+    def release(self) -> None:
+        """Let others have it."""
+        self.reader.file.close()
+        self.journal.file.close()
+
+
+def identify(directory: Directory, name: str, is_ours: Callable[[Header], bool]) -> SegmentReader | None:
+    """Open a segment, which others may hold; return None if it is gone or empty.
+
+    Raises `AlienFileError` if it is no segment of this destination and format.
+    """
+    try:
+        file = directory.open(name)
+    except FileNotFoundError:
+        return None
+    reader = SegmentReader(file)
+    header = reader.header()
+    if header is not None and is_ours(header):
+        return reader
+    if reader.size == 0 and reader.look_for_writer():  # a loss of power kept its name only
+        directory.remove(name, file)
+        return None
+    raise AlienFileError(name)
+
+
+def adopt(directory: Directory, name: str, is_ours: Callable[[Header], bool]) -> Held | None:
+    """Take the reader lock of a segment; return None if another process has it, or the segment is gone.
+
+    Raises `AlienFileError` as `identify` does.
+    """
+    reader = identify(directory, name, is_ours)
+    if reader is None:
+        return None
+    try:
+        journal = directory.open_or_create(ack_name(name))
+    except FileNotFoundError:  # the last holder of the lock removes it at this moment
+        return None
+    if not journal.lock() or not directory.holds(ack_name(name), journal):
+        return None
+    if not directory.holds(name, reader.file):  # finished by the last holder of the lock a moment ago
+        directory.remove(ack_name(name), journal)
+        return None
+    return Held(directory, name, reader, Journal(journal, directory.files))

@@ -13,7 +13,7 @@ from pathlib import Path, PurePath
 
 import platformdirs
 
-from dd_pa.store.descriptor import Descriptor
+from dd_pa.store.directory import Descriptor
 
 _FLAGS = os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _PASSING = _FLAGS | getattr(os, "O_PATH", os.O_RDONLY)

@@ -3,7 +3,7 @@ from __future__ import annotations
 import os
 from collections import deque
 
-from dd_pa.store.descriptor import Descriptor
+from dd_pa.store.directory import Descriptor
 from dd_pa.store.record import MAX_LINE, Header, Line, decode_header
 
 BLOCK = 64 * 1024

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dd_pa.capture.event import Event
 from dd_pa.store.destination import Destination
 from dd_pa.store.directory import AlienFileError, Directory
-from dd_pa.store.held import Held, OnDamaged, adopt, identify
+from dd_pa.store.journal import Held, OnDamaged, adopt, identify
 from dd_pa.store.litter import sweep
 
 MAX_ORPHANS = 16

@@ -11,13 +11,12 @@ from dd_pa.capture.event import Event
 from dd_pa.store.dead_letters import DeadLetters
 from dd_pa.store.destination import Destination
 from dd_pa.store.directory import BLOCK, Directory
-from dd_pa.store.held import Held
+from dd_pa.store.journal import Held
 from dd_pa.store.memory import MemoryStore
 from dd_pa.store.place import UnsafePlaceError
 from dd_pa.store.record import Line
-from dd_pa.store.segment import ack_name
+from dd_pa.store.segment import Tally, ack_name
 from dd_pa.store.shelf import Shelf
-from dd_pa.store.tally import Tally
 from dd_pa.store.writer import Say, SpoolWriter, default_segment_bytes
 
 SCAN_EVERY = 1.0

@@ -8,8 +8,7 @@ from zlib import crc32
 from dd_pa.capture.event import Event
 from dd_pa.store.destination import Destination
 from dd_pa.store.directory import Directory
-from dd_pa.store.held import Held
-from dd_pa.store.journal import Journal
+from dd_pa.store.journal import Held, Journal
 from dd_pa.store.place import UnsafePlaceError
 from dd_pa.store.reader import SegmentReader
 from dd_pa.store.segment import Segment, SegmentFiles
