@@ -9,6 +9,7 @@ from django.conf import settings
 from django.contrib import admin, messages
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.contrib.admin.models import CHANGE, LogEntry
+from django.contrib.contenttypes.models import ContentType
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
@@ -18,9 +19,8 @@ from django.utils.safestring import SafeString
 from django.utils.text import Truncator
 from django.utils.timesince import timesince
 from django.utils.timezone import localtime, make_naive
-from django.utils.translation import gettext_lazy as _
-from django.utils.translation import ngettext
 
+from dd_pa_django.configuration import asks_for_outbox
 from dd_pa_django.models import OutboxEvent
 from dd_pa_django.visible import visible
 
@@ -37,11 +37,11 @@ LISTED = 20
 
 
 class StatusFilter(admin.SimpleListFilter):
-    title = _("status")
+    title = "status"
     parameter_name = "status"
 
     def lookups(self, request: HttpRequest, model_admin: admin.ModelAdmin[Any]) -> list[tuple[str, Any]]:
-        return [("waiting", _("waiting")), ("claimed", _("being delivered")), ("rejected", _("rejected"))]
+        return [("waiting", "waiting"), ("claimed", "being delivered"), ("rejected", "rejected")]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[OutboxEvent]) -> QuerySet[OutboxEvent]:
         match self.value():
@@ -61,7 +61,7 @@ class OutboxEventAdmin(EventAdmin):
     list_display = ("shown_name", "status", "age", "claims", "reason")
     list_filter = (StatusFilter,)
     search_fields = ("name", "event_id")
-    search_help_text = _("Name or id. What an event says is not searched.")
+    search_help_text = "Name or id. What an event says is not searched."
     ordering = ("-id",)
     actions = ("retry",)
     list_per_page = 50
@@ -83,6 +83,13 @@ class OutboxEventAdmin(EventAdmin):
     class Media:
         css = {"all": ("dd_pa/outbox.css",)}  # noqa: RUF012 - as Django writes it
 
+    def has_module_permission(self, request: HttpRequest) -> bool:
+        """Tell whether the admin shows the outbox at all: where OUTBOX is off, it is not there."""
+        return asks_for_outbox() and super().has_module_permission(request)
+
+    def has_view_permission(self, request: HttpRequest, obj: OutboxEvent | None = None) -> bool:
+        return asks_for_outbox() and super().has_view_permission(request, obj)
+
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False
 
@@ -101,65 +108,82 @@ class OutboxEventAdmin(EventAdmin):
         """Leave out what the events say, which only the page of one of them shows."""
         return super().get_queryset(request).defer("body")
 
-    @admin.display(description=_("name"), ordering="name")
+    @admin.display(description="name", ordering="name")
     def shown_name(self, event: OutboxEvent) -> str:
         return Truncator(visible(event.name)).chars(100)
 
-    @admin.display(description=_("name"))
+    @admin.display(description="name")
     def full_name(self, event: OutboxEvent) -> str:
         return visible(event.name)
 
-    @admin.display(description=_("status"), ordering="state")
+    @admin.display(description="status", ordering="state")
     def status(self, event: OutboxEvent) -> Any:
         if event.state == OutboxEvent.State.REJECTED:
-            return _("rejected")
-        return _("being delivered") if event.claimed_until > _now() else _("waiting")
+            return "rejected"
+        return "being delivered" if event.claimed_until > _now() else "waiting"
 
-    @admin.display(description=_("age"), ordering="-occurred_at")
+    @admin.display(description="age", ordering="-occurred_at")
     def age(self, event: OutboxEvent) -> str:
         return timesince(_moment(event.occurred_at), depth=1)
 
-    @admin.display(description=_("occurred at"))
+    @admin.display(description="occurred at")
     def occurred(self, event: OutboxEvent) -> str:
         return _shown(event.occurred_at)
 
-    @admin.display(description=_("rejected at"))
+    @admin.display(description="rejected at")
     def rejected(self, event: OutboxEvent) -> str | None:
         return None if event.rejected_at is None else _shown(event.rejected_at)
 
-    @admin.display(description=_("event"))
+    @admin.display(description="event")
     def content(self, event: OutboxEvent) -> SafeString:
         return format_html('<pre class="dd-pa-event">{}</pre>', _pretty(bytes(event.body)))
 
-    @admin.action(description=_("Deliver rejected events again"), permissions=["retry"])
+    @admin.action(description="Deliver rejected events again", permissions=["retry"])
     def retry(self, request: HttpRequest, queryset: QuerySet[OutboxEvent]) -> HttpResponse | None:
         chosen = queryset.filter(state=OutboxEvent.State.REJECTED)
         if "confirmed" not in request.POST:
             return self._ask(request, chosen)
-        message = "Put back into the outbox, to be delivered again."
-        LogEntry.objects.log_actions(cast("int", request.user.pk), chosen, CHANGE, message)
-        done = chosen.update(
+        done = chosen.order_by().update(
             state=OutboxEvent.State.WAITING, claimed_by="", claimed_until=0, rejected_at=None, reason="", detail=""
         )
-        text = ngettext("%d event waits again for delivery.", "%d events wait again for delivery.", done) % done
+        text = f"{_counted(done, 'event')} put back, to be delivered again."
+        if done:
+            _write_down(request, text)
         self.message_user(request, text, messages.SUCCESS if done else messages.WARNING)
         return None
 
     def _ask(self, request: HttpRequest, chosen: QuerySet[OutboxEvent]) -> TemplateResponse:
         count = chosen.count()
+        more = max(0, count - LISTED)
         context = {
             **self.admin_site.each_context(request),
-            "title": _("Deliver rejected events again?"),
+            "title": "Deliver rejected events again?",
             "opts": self.opts,
             "count": count,
+            "announcement": f"{_counted(count, 'rejected event')} will wait for delivery again:",
             "names": [visible(event.name) for event in chosen[:LISTED]],
-            "more": max(0, count - LISTED),
+            "more": f"and {more:,} more" if more else "",
             "checkbox": ACTION_CHECKBOX_NAME,
             "chosen": request.POST.getlist(ACTION_CHECKBOX_NAME),
             "select_across": request.POST.get("select_across", "0"),
             "media": self.media,
         }
         return TemplateResponse(request, "admin/dd_pa/outboxevent/retry_confirmation.html", context)
+
+
+def _counted(count: int, noun: str) -> str:
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
+
+
+def _write_down(request: HttpRequest, text: str) -> None:
+    """Make one entry of the admin's log, however many events there are."""
+    LogEntry.objects.create(
+        user_id=cast("int", request.user.pk),
+        content_type=ContentType.objects.get_for_model(OutboxEvent),
+        object_repr="Outbox",
+        action_flag=CHANGE,
+        change_message=text,
+    )
 
 
 def _now() -> int:

@@ -12,15 +12,10 @@ class ProductAnalyticsConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        from django.core.checks import register
         from django.core.signals import setting_changed
 
-        from dd_pa_django.checks import check_settings
-        from dd_pa_django.fallback import check_session_fallback
-        from dd_pa_django.installation import register_all
+        from dd_pa_django.checks import register_all
 
-        register(check_settings)
-        register(check_session_fallback)
         register_all()
         setting_changed.connect(_connect_auth_events, dispatch_uid="dd_pa_django.auth_events")
         _connect_auth_events(setting="DD_PA")

@@ -1,15 +1,42 @@
+"""All system checks of dd-pa: of `DD_PA` itself, and of how dd-pa is built into a site.
+
+docs/django.md lists their ids; a test holds both together.
+"""
+
 from __future__ import annotations
 
-from collections.abc import Mapping
+import os
+from collections.abc import Callable, Iterator, Mapping
+from importlib import import_module
 from typing import Any
+from urllib.parse import urlsplit
 
 from django.conf import settings
-from django.core.checks import CheckMessage, Error, Warning
+from django.contrib.auth import get_user_model
+from django.contrib.sessions.backends.signed_cookies import SessionStore as CookieStore
+from django.core.checks import CheckMessage, Error, Tags, Warning, register
 from django.core.exceptions import ImproperlyConfigured
+from django.db import connections, models
+from django.utils.module_loading import import_string
 
-from dd_pa_django.configuration import load_settings
+from dd_pa import Settings
+from dd_pa.doctor import spool_place
+from dd_pa_django.configuration import load_settings, name_of
+from dd_pa_django.middleware import ProductAnalyticsMiddleware
+
+Check = Callable[..., list[CheckMessage]]
 
 _STAND_INS = {"APPLICATION_ID": "missing", "API_KEY": "missing"}
+_LOOPBACK = ("127.0.0.1", "localhost", "::1")
+_EMPTIED = ("/tmp", "/var/tmp", "/dev/shm", "/run")  # noqa: S108 - this is what is looked for
+
+
+def register_all() -> None:
+    """Have the checks run by `manage.py check`, and before servers and `migrate`."""
+    for check in (check_settings, check_middleware, check_session_fallback):
+        register(check)
+    register(check_user_key, Tags.models)
+    register(check_deployment, Tags.security, deploy=True)
 
 
 def check_settings(**kwargs: Any) -> list[CheckMessage]:
@@ -37,3 +64,100 @@ def _only_lacks_values() -> bool:
     except ImproperlyConfigured:
         return False
     return True
+
+
+def _of_right_settings(check: Callable[[Settings], Iterator[CheckMessage]]) -> Check:
+    """Make a check of one that looks at the settings; what is wrong with those, `check_settings` reports."""
+
+    def checked(**kwargs: Any) -> list[CheckMessage]:
+        try:
+            return list(check(load_settings(defaults=_STAND_INS)))
+        except ImproperlyConfigured:
+            return []
+
+    return checked
+
+
+def check_middleware(**kwargs: Any) -> list[CheckMessage]:
+    """Report a middleware that is missing or stands twice. Its place does not matter: the user is read late."""
+    count = sum(_is_ours(path) for path in settings.MIDDLEWARE)
+    path = f"{ProductAnalyticsMiddleware.__module__}.{ProductAnalyticsMiddleware.__qualname__}"
+    if count == 0:
+        hint = f"Add {path!r} to MIDDLEWARE."
+        return [Warning("Events are linked to nobody: the middleware is missing.", hint=hint, id="dd_pa.W002")]
+    if count > 1:
+        return [Error("The middleware stands in MIDDLEWARE twice.", hint="Remove one of them.", id="dd_pa.E002")]
+    return []
+
+
+def _is_ours(path: str) -> bool:
+    try:
+        middleware = import_string(path)
+    except ImportError:  # Django says so itself
+        return False
+    return isinstance(middleware, type) and issubclass(middleware, ProductAnalyticsMiddleware)
+
+
+@_of_right_settings
+def check_user_key(configured: Settings) -> Iterator[CheckMessage]:
+    """Report a user model whose key is an e-mail: it would be sent as `usr.id`."""
+    if configured.user_id is not None:
+        return
+    key = get_user_model()._meta.pk
+    if isinstance(key, models.EmailField) or "mail" in str(key.name):
+        hint = f"Name a callable that returns an opaque id, by {name_of('USER_ID')}."
+        yield Warning("Each event carries an e-mail as usr.id: it is the users' key.", hint=hint, id="dd_pa.W003")
+
+
+@_of_right_settings
+def check_session_fallback(configured: Settings) -> Iterator[CheckMessage]:
+    """Warn of a fallback that can never find anything."""
+    if configured.session_fallback and issubclass(import_module(settings.SESSION_ENGINE).SessionStore, CookieStore):
+        text = "Sessions in signed cookies have no key on the server, so there is no SESSION_FALLBACK."
+        hint = f"Use another SESSION_ENGINE, or turn {name_of('SESSION_FALLBACK')} off."
+        yield Warning(text, hint=hint, id="dd_pa.W009")
+
+
+@_of_right_settings
+def check_deployment(configured: Settings) -> Iterator[CheckMessage]:
+    """Report what is right on a laptop only (`check --deploy`)."""
+    if not configured.enabled:
+        return
+    if urlsplit(str(configured.intake_url)).hostname in _LOOPBACK:
+        hint = f"Leave {name_of('INTAKE_URL')} out, so that SITE decides; or ignore this if a relay listens there."
+        yield Warning("Events go to this machine, as to the emulator.", hint=hint, id="dd_pa.W004")
+    if configured.strict:
+        text = "A bad event raises in production: STRICT is on."
+        yield Warning(text, hint=_how_to_be_lenient(), id="dd_pa.W005")
+    yield from _of_places(configured)
+
+
+def _how_to_be_lenient() -> str:
+    if load_settings(defaults={**_STAND_INS, "STRICT": False}).strict:
+        return f"Leave {name_of('STRICT')} out, so that DEBUG decides, or set it to False."
+    return "Set DEBUG = False, which decides it; or set DD_PA['STRICT'] to False."
+
+
+def _of_places(configured: Settings) -> Iterator[CheckMessage]:
+    place = spool_place(configured)
+    if configured.spool_dir is None:
+        hint = f"Leave {name_of('SPOOL_DIR')} out, or set a directory that survives the process."
+        yield Warning("A killed process loses the events in its memory: SPOOL_DIR is None.", hint=hint, id="dd_pa.W006")
+    elif place is not None and _is_emptied(place):
+        hint = f"Set {name_of('SPOOL_DIR')} to a directory that survives a restart of the machine, not {place}."
+        yield Warning("Events wait in a directory that is emptied at restarts.", hint=hint, id="dd_pa.W007")
+    if configured.outbox and connections[default_alias()].vendor == "sqlite":
+        hint = "Run one dd_pa_deliver and few workers, or keep the outbox in another database."
+        yield Warning("The outbox lies in SQLite, where one process writes at a time.", hint=hint, id="dd_pa.W008")
+
+
+def _is_emptied(place: str) -> bool:
+    real = os.path.realpath(place)
+    return any(real == root or real.startswith(f"{root}/") for root in map(os.path.realpath, _EMPTIED))
+
+
+def default_alias() -> str:
+    """Return the database whose outbox takes what belongs to no transaction."""
+    from dd_pa_django.outbox.writing import default_alias as of_outbox  # noqa: PLC0415 - needs the models
+
+    return of_outbox()

@@ -13,7 +13,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.core.signals import setting_changed
 
 from dd_pa import Emitter
-from dd_pa_django.configuration import load_settings
+from dd_pa_django.configuration import asks_for_outbox, load_settings
 from dd_pa_django.identity import request_identity
 
 logger = logging.getLogger("dd_pa")
@@ -33,8 +33,9 @@ class EmitterSlot:
 
     def get(self) -> Emitter:
         """Return the emitter, made when there is none yet. Raises `ImproperlyConfigured`."""
-        if self._emitter is not None:
-            return self._emitter
+        found = self._emitter  # read once: another thread may reset it meanwhile
+        if found is not None:
+            return found
         with self._lock:
             if self._emitter is None:
                 configured = load_settings()
@@ -42,14 +43,15 @@ class EmitterSlot:
             return self._emitter
 
     def find(self) -> Emitter | None:
-        """Return the emitter, or None if the settings are wrong: logged once, raised in DEBUG.
+        """Return the emitter, or None if the settings are wrong: logged once, raised in DEBUG and with OUTBOX.
 
-        For code that must not fail for want of analytics. Servers have found out when the middleware was made.
+        For code that must not fail for want of analytics. Servers have found out when the middleware was made. With
+        OUTBOX no data may be committed without its events: the error is raised where they are tracked, and undoes it.
         """
         try:
             return self.get()
         except ImproperlyConfigured as error:
-            if settings.DEBUG:
+            if settings.DEBUG or asks_for_outbox():
                 raise
             if not self._has_complained:
                 self._has_complained = True
@@ -78,7 +80,7 @@ def get_emitter() -> Emitter:
 
 
 def find_emitter() -> Emitter | None:
-    """Return this process's emitter, or None if `DD_PA` is wrong: logged once, raised in DEBUG.
+    """Return this process's emitter, or None if `DD_PA` is wrong: logged once, raised in DEBUG and with OUTBOX.
 
     For what must not fail for want of analytics, such as a worker's tasks.
     """

@@ -4,7 +4,6 @@ from typing import Any
 
 from django.core.checks import CheckMessage
 from django.db import models
-from django.utils.translation import gettext_lazy as _
 
 from dd_pa_django.visible import visible
 
@@ -17,28 +16,28 @@ class OutboxEvent(models.Model):
     """
 
     class State(models.TextChoices):
-        WAITING = "waiting", _("waiting")
-        REJECTED = "rejected", _("rejected")
+        WAITING = "waiting", "waiting"
+        REJECTED = "rejected", "rejected"
 
     id = models.BigAutoField(primary_key=True)
-    event_id = models.CharField(_("event id"), max_length=32)
-    name = models.CharField(_("name"), max_length=512)
-    occurred_at = models.BigIntegerField(_("occurred at"))
-    body = models.BinaryField(_("event"))
-    state = models.CharField(_("state"), max_length=8, choices=State, db_default=State.WAITING)
-    claims = models.PositiveIntegerField(_("taken"), db_default=0)
-    claimed_by = models.CharField(_("claimed by"), max_length=80, db_default="", blank=True)
-    claimed_until = models.BigIntegerField(_("claimed until"), db_default=0)
-    rejected_at = models.BigIntegerField(_("rejected at"), null=True, blank=True)
-    reason = models.CharField(_("reason"), max_length=100, db_default="", blank=True)
-    detail = models.CharField(_("detail"), max_length=400, db_default="", blank=True)
+    event_id = models.CharField("event id", max_length=32)
+    name = models.CharField("name", max_length=512)
+    occurred_at = models.BigIntegerField("occurred at")
+    body = models.BinaryField("event")
+    state = models.CharField("state", max_length=8, choices=State, db_default=State.WAITING)
+    claims = models.PositiveIntegerField("taken", db_default=0)
+    claimed_by = models.CharField("claimed by", max_length=80, db_default="", blank=True)
+    claimed_until = models.BigIntegerField("claimed until", db_default=0)
+    rejected_at = models.BigIntegerField("rejected at", null=True, blank=True)
+    reason = models.CharField("reason", max_length=100, db_default="", blank=True)
+    detail = models.CharField("detail", max_length=400, db_default="", blank=True)
 
     class Meta:
         db_table = "dd_pa_outbox"
         default_permissions = ("view",)
-        permissions = (("retry_outboxevent", _("Can have rejected events delivered again")),)
-        verbose_name = _("outbox event")
-        verbose_name_plural = _("outbox events")
+        permissions = (("retry_outboxevent", "Can have rejected events delivered again"),)
+        verbose_name = "outbox event"
+        verbose_name_plural = "outbox events"
         indexes = (
             models.Index(fields=["state", "id"], name="dd_pa_outbox_waiting", condition=models.Q(state="waiting")),
         )

@@ -7,10 +7,11 @@ from contextlib import suppress
 
 import pytest
 from asgiref.sync import async_to_sync
+from django.core.exceptions import ImproperlyConfigured
 from django.core.management import call_command
 from django.db import DEFAULT_DB_ALIAS, DatabaseError, connection, connections, transaction
 from django.db.models.signals import post_save
-from django.test import Client
+from django.test import Client, override_settings
 from django.test.utils import CaptureQueriesContext
 
 from dd_pa import Event, EventError
@@ -203,6 +204,52 @@ def test_missing_table_is_raised_in_strict_mode() -> None:
     """With the fix."""
     with pytest.raises(DatabaseError, match=r"run manage\.py migrate"), transaction.atomic(using="other"):
         track("order.placed", usr="u-1")
+
+
+GOOD = {"APPLICATION_ID": "shop", "API_KEY": "k", "INTAKE_URL": "http://127.0.0.1:9"}
+
+
+@pytest.mark.parametrize(
+    ("given", "variables"),
+    [
+        pytest.param({**GOOD, "OUTBOX": True}, {"DD_PA_TYPO": "1"}, id="a variable that is unknown"),
+        pytest.param(GOOD, {"DD_PA_OUTBOX": "1", "DD_PA_TIMEOUT": "soon"}, id="all in the environment"),
+        pytest.param({**GOOD, "OUTBOX": True, "API_KEY": None}, {}, id="a key that is missing"),
+        pytest.param({**GOOD, "OUTBOX": "yess"}, {}, id="the flag itself"),
+        pytest.param({**GOOD, "OUTBOKS": True}, {}, id="its name"),
+        pytest.param(GOOD, {"DD_PA_OUTBX": "1"}, id="its name in the environment"),
+    ],
+)
+def test_wrong_settings_commit_no_data_without_its_events(
+    given: dict[str, object], variables: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In a script or worker, which runs no system check: what would be tracked raises, and takes the data along."""
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+
+    @transaction.atomic
+    def place() -> None:
+        Order.objects.create(total=1)
+        track("order.placed", usr="u-1")
+
+    with override_settings(DD_PA=given):
+        for _ in range(2):
+            with pytest.raises(ImproperlyConfigured):
+                place()
+
+    assert not Order.objects.exists()
+
+
+@pytest.mark.parametrize(
+    "given", [{"TYPO": 1}, {"OUTBOX": False, "TYPO": 1}, {"OUTBOX": True, "ENABLED": "0", "TYPO": 1}]
+)
+def test_wrong_settings_without_an_outbox_stop_nobody(given: dict[str, object]) -> None:
+    """As nothing was promised."""
+    with override_settings(DD_PA=GOOD | given), transaction.atomic():
+        Order.objects.create(total=1)
+        assert track("order.placed", usr="u-1") is None
+
+    assert Order.objects.count() == 1
 
 
 def test_migrations_are_up_to_date() -> None:

@@ -14,9 +14,12 @@ from django.contrib.auth.management import create_permissions
 from django.contrib.auth.models import Permission, User
 from django.contrib.contenttypes.models import ContentType
 from django.core.management import CommandError, call_command
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 
 from dd_pa_django.models import OutboxEvent
+from tests.django_app.conftest import Configure
 
 LIST = "/admin/dd_pa/outboxevent/"
 HOSTILE = "<img src=x onerror=alert(1)>\u202etxt"
@@ -26,6 +29,11 @@ def event(name: str = "order.placed", *, rejected: bool = True, days: float = 0.
     moment = int((time.time() - days * 86400) * 1000)
     state = {"state": "rejected", "reason": "400", "detail": "<b>no</b>", "rejected_at": moment} if rejected else {}
     return OutboxEvent.objects.create(event_id="0" * 32, name=name, occurred_at=moment, body=body, **state)
+
+
+@pytest.fixture(autouse=True)
+def _outbox(_configured: None, configure: Configure) -> None:
+    configure(OUTBOX=True)
 
 
 Staff = Callable[..., Client]
@@ -160,11 +168,39 @@ def test_retry_asks_and_is_written_down(staff: Staff) -> None:
     answer = client.post(LIST, chosen, follow=True)
 
     assert (asked.fields["action"], before) == ("retry", "rejected")
-    assert "1 event waits again for delivery." in answer.content.decode()
+    assert "1 event put back, to be delivered again." in answer.content.decode()
     row = OutboxEvent.objects.get(pk=rejected.pk)
     assert (row.state, row.reason, row.detail, row.rejected_at) == ("waiting", "", "", None)
     [entry] = LogEntry.objects.all()
-    assert (entry.user.get_username(), entry.object_id) == ("staff", str(rejected.pk))
+    assert (entry.user.get_username(), entry.change_message) == ("staff", "1 event put back, to be delivered again.")
+
+
+def test_retry_of_all_is_one_statement_and_one_entry(staff: Staff) -> None:
+    """However many they are, and whatever the list is filtered and sorted by."""
+    first, *_ = [event(f"order.{number}") for number in range(70)]
+    client = staff("view", "retry")
+    asked = choose(client, first)
+    chosen = {**asked.fields, "_selected_action": str(first.pk), "select_across": "1"}
+    with CaptureQueriesContext(connection) as queries:
+        client.post(f"{LIST}?status=rejected&o=-3", chosen)
+    written = [query["sql"].split()[:2] for query in queries if query["sql"].startswith(("UPDATE", "INSERT"))]
+
+    assert OutboxEvent.objects.filter(state="waiting").count() == 70
+    assert written == [["UPDATE", '"dd_pa_outbox"'], ["INSERT", "INTO"]]
+    assert LogEntry.objects.get().change_message == "70 events put back, to be delivered again."
+
+
+def test_nothing_shows_where_the_outbox_is_off(configure: Configure, client: Client) -> None:
+    """Not even to a superuser."""
+    client.force_login(User.objects.create_superuser("root"))
+    row = event()
+    pages = ["/admin/", LIST, f"{LIST}{row.pk}/change/"]
+    on = [client.get(page).status_code for page in pages], "utbox" in client.get("/admin/").content.decode()
+    configure()
+    off = [client.get(page).status_code for page in pages], "utbox" in client.get("/admin/").content.decode()
+
+    assert on == ([200, 200, 200], True)
+    assert off == ([200, 403, 403], False)
 
 
 def test_retry_without_a_token_is_refused(staff: Staff) -> None:

@@ -16,7 +16,7 @@ from django.test.utils import CaptureQueriesContext
 
 from dd_pa import pseudonymous_session
 from dd_pa_django import get_emitter
-from dd_pa_django.fallback import check_session_fallback
+from dd_pa_django.checks import check_session_fallback
 from tests.django_app import views
 from tests.django_app.conftest import Configure, Events
 from tests.flask_app import rum
@@ -175,7 +175,7 @@ def test_sessions_in_cookies_have_no_key(client: Client, configure: Configure, e
 @pytest.mark.parametrize(
     ("engine", "wanted", "expected"),
     [
-        pytest.param(COOKIES, True, ["dd_pa.W030"], id="cookies"),
+        pytest.param(COOKIES, True, ["dd_pa.W009"], id="cookies"),
         pytest.param(COOKIES, False, [], id="off"),
         pytest.param("django.contrib.sessions.backends.db", True, [], id="database"),
     ],

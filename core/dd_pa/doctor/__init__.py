@@ -9,7 +9,7 @@ from dd_pa.doctor.examination import examine
 from dd_pa.doctor.finding import Finding, failed, report
 from dd_pa.doctor.numbers import as_json, as_lines, as_numbers
 from dd_pa.doctor.sending import TEST_EVENT, NotSentError, send_now
-from dd_pa.doctor.spool import waiting
+from dd_pa.doctor.spool import spool_place, waiting
 
 __all__ = [
     "TEST_EVENT",
@@ -22,5 +22,6 @@ __all__ = [
     "failed",
     "report",
     "send_now",
+    "spool_place",
     "waiting",
 ]

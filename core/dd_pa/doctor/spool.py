@@ -34,6 +34,18 @@ def examine_spool(settings: Settings) -> Iterator[Finding]:
     yield from _explained(settings, found)
 
 
+def spool_place(settings: Settings) -> str | None:
+    """Return the directory that SPOOL_DIR means, or None where there is none. Opens nothing."""
+    if settings.spool_dir is None or find_spec("fcntl") is None:
+        return None
+    from dd_pa.store.place import UnsafePlaceError, spool_path  # noqa: PLC0415 - cannot be imported without fcntl
+
+    try:
+        return spool_path(settings.spool_dir)
+    except UnsafePlaceError:  # `examine_spool` says so
+        return None
+
+
 def waiting(settings: Settings) -> Waiting | None:
     """Look into the spool of the settings' application, made if it is missing; None where there can be none.
 

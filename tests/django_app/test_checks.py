@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import re
 from io import StringIO
 from pathlib import Path
 
@@ -11,10 +12,11 @@ from django.test import override_settings
 
 from dd_pa.emulator import Emulator
 from dd_pa_django import track
-from dd_pa_django.installation import check_user_key
+from dd_pa_django.checks import check_deployment, check_user_key
 from dd_pa_django.middleware import ProductAnalyticsMiddleware
 from tests.django_app.conftest import Configure
 
+ROOT = Path(__file__).parents[2]
 MIDDLEWARE = "dd_pa_django.middleware.ProductAnalyticsMiddleware"
 
 
@@ -60,16 +62,61 @@ def test_a_key_that_is_an_e_mail(configure: Configure) -> None:
         assert check_user_key() == []
 
 
-def test_what_is_right_on_a_laptop_only(configure: Configure, tmp_path: Path) -> None:
+def test_what_is_right_on_a_laptop_only(configure: Configure) -> None:
     """`check --deploy` says it."""
     configure(SPOOL_DIR=None)
     assert found(deploy=True) == {"dd_pa.W004", "dd_pa.W005", "dd_pa.W006"}
-    configure(SPOOL_DIR="/tmp/spool", STRICT=False, INTAKE_URL=None)  # noqa: S108
-    assert found(deploy=True) == {"dd_pa.W007"}
     configure(SPOOL_DIR="/var/lib/shop/spool", STRICT=False, INTAKE_URL=None, OUTBOX=True)
     assert found(deploy=True) == {"dd_pa.W008"}
     configure(SPOOL_DIR="/var/lib/shop/spool", STRICT=False, INTAKE_URL=None)
     assert found(deploy=True) == set()
+
+
+@pytest.mark.parametrize(
+    ("setting", "home", "expected"),
+    [
+        pytest.param("/tmp/spool", "/var/lib/shop", {"dd_pa.W007"}, id="in /tmp"),  # noqa: S108
+        pytest.param("/tmp", "/var/lib/shop", {"dd_pa.W007"}, id="/tmp itself"),  # noqa: S108
+        pytest.param("/temporary/spool", "/var/lib/shop", set(), id="a name like it"),
+        pytest.param("auto", "/var/lib/shop", set(), id="auto, whatever the current directory"),
+        pytest.param("auto", "/dev/shm/shop", {"dd_pa.W007"}, id="auto, in memory"),  # noqa: S108
+    ],
+)
+def test_a_spool_that_restarts_empty(
+    configure: Configure, monkeypatch: pytest.MonkeyPatch, setting: str, home: str, expected: set[str]
+) -> None:
+    """Where the spool really lies counts, not where the check runs."""
+    monkeypatch.setenv("XDG_STATE_HOME", home)
+    monkeypatch.chdir("/tmp")  # noqa: S108
+    configure(SPOOL_DIR=setting, STRICT=False, INTAKE_URL=None)
+
+    assert found(deploy=True) == expected
+
+
+def hints() -> dict[str, str]:
+    return {str(message.id): str(message.hint) for message in check_deployment()}
+
+
+def test_hints_name_what_was_written(configure: Configure, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is to be changed is where it is: in DD_PA, in the environment, or DEBUG alone."""
+    configure(STRICT=True)
+    assert hints()["dd_pa.W005"].startswith("Leave DD_PA['STRICT'] out")
+    configure(STRICT=None)
+    monkeypatch.setenv("DD_PA_STRICT", "1")
+    assert hints()["dd_pa.W005"].startswith("Leave DD_PA_STRICT out")
+    monkeypatch.delenv("DD_PA_STRICT")
+    with override_settings(DEBUG=True):
+        assert hints()["dd_pa.W005"].startswith("Set DEBUG = False")
+
+
+def test_docs_list_the_checks() -> None:
+    """All of them, and no others; the numbers have no holes."""
+    listed = re.findall(r"^\| `dd_pa\.(\w+)`", (ROOT / "docs/django.md").read_text(), re.M)
+    made = re.findall(r'id="dd_pa\.(\w+)"', (ROOT / "dd_pa_django/checks.py").read_text())
+    numbers = {kind: sorted(int(name[1:]) for name in made if name[0] == kind) for kind in "EW"}
+
+    assert sorted(listed) == sorted(made)
+    assert all(found == list(range(1, len(found) + 1)) for found in numbers.values()), numbers
 
 
 def test_doctor_reports_checks_and_the_intake(emulator: Emulator, configure: Configure, tmp_path: Path) -> None:
