@@ -68,7 +68,8 @@ class EmitterSlot:
 
 
 slot = EmitterSlot()
-os.register_at_fork(after_in_child=slot.renew_lock)
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=slot.renew_lock)
 
 
 def get_emitter() -> Emitter:

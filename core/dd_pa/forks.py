@@ -7,11 +7,16 @@ from __future__ import annotations
 
 import contextlib
 import os
+import threading
 import weakref
 from typing import Protocol
 
 generation = 0
 """Differs between a process and the children it forks."""
+
+
+held_up = threading.RLock()
+"""No fork comes while a thread has this: for steps of which a child must see both or none. Never held for long."""
 
 
 class Closable(Protocol):
@@ -33,8 +38,9 @@ def close_in_children(resource: Closable) -> None:
 
 def forked() -> None:
     """Note that this process is a child now; for forks that Python does not see. Takes no lock, logs nothing."""
-    global generation  # noqa: PLW0603 - the one thing a fork hook may safely do
+    global generation, held_up  # noqa: PLW0603 - the one thing a fork hook may safely do
     generation += 1
+    held_up = threading.RLock()  # the parent's may be held by a thread that is not here
     for reference in list(_inherited.values()):
         resource = reference()
         if resource is not None:
@@ -42,5 +48,13 @@ def forked() -> None:
                 resource.close()
 
 
+def _before() -> None:
+    held_up.acquire()
+
+
+def _after_in_parent() -> None:
+    held_up.release()
+
+
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=forked)
+    os.register_at_fork(before=_before, after_in_parent=_after_in_parent, after_in_child=forked)

@@ -333,8 +333,8 @@ def test_a_process_that_only_writes_keeps_the_bound(tmp_path: Path) -> None:
     watched = Watched(tmp_path / "spool", max_bytes=64_000, segment_bytes=4_000, reads=False)
     for number in range(600):
         watched.put(event(number))
-    later = event(600)
-    watched.put(type(later)(id=later.id, name=later.name, occurred_at=later.occurred_at + 5000, body=later.body))
+    watched.now += 5
+    watched.put(event(600))
 
     assert watched.spool.bytes <= 64_000
     assert {reason for reason, _ in watched.dropped} == {"overflow"}
@@ -360,9 +360,8 @@ def test_a_removed_directory_is_made_again(tmp_path: Path) -> None:
     watched = Watched(tmp_path / "spool")
     first = watched.put(event(1))
     shutil.rmtree(tmp_path / "spool")
-    later = event(2)
-    later = type(later)(id=later.id, name=later.name, occurred_at=later.occurred_at + 2000, body=later.body)
-    watched.put(later)
+    watched.now += 2
+    [later] = watched.put(event(2))
 
     assert watched.deliver() == ids([*first, later])
     watched.put(event(3))

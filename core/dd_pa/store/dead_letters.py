@@ -103,7 +103,7 @@ class DeadLetters:
             if sum(sizes.values()) < self._max_bytes:
                 return
             with contextlib.suppress(AlienFileError, FileNotFoundError):
-                file = directory.open(name)
+                file = directory.open_to_lock(name)
                 if file.lock():  # nobody writes it, or reads it to replay
                     directory.remove(name, file)
                     for gone in (name, ack_name(name)):
@@ -121,7 +121,7 @@ def entries(directory: Directory) -> Iterator[Entry]:
     """Yield the dead letters that were neither replayed nor purged, oldest first."""
     for name in directory.names():
         with contextlib.suppress(AlienFileError, FileNotFoundError):
-            reader = SegmentReader(directory.open(name))
+            reader = SegmentReader(directory.open(name), directory.files)
             settled = _settled(directory, name)
             while (line := reader.next_line()) is not None:
                 if line.offset and line.offset not in settled:

@@ -7,29 +7,13 @@ import fcntl
 import os
 import re
 import stat
-from typing import Protocol
+from collections.abc import Callable, Iterator
+from typing import Any
 
 from dd_pa import forks
 
-
-class Files(Protocol):
-    """The calls that change a spool, as the `os` module has them; tests pass one that records or fails."""
-
-    def open(self, path: str, flags: int, mode: int = 0o777, *, dir_fd: int | None = None) -> int:
-        """See `os.open`."""
-        ...
-
-    def write(self, fd: int, data: bytes, /) -> int:
-        """See `os.write`."""
-        ...
-
-    def rename(self, src: str, dst: str, *, src_dir_fd: int | None = None, dst_dir_fd: int | None = None) -> None:
-        """See `os.rename`."""
-        ...
-
-    def unlink(self, path: str, *, dir_fd: int | None = None) -> None:
-        """See `os.unlink`."""
-        ...
+Files = Any
+"""The calls of `os` that touch a spool, and nothing else does: tests pass an object that records, counts or fails."""
 
 
 class Descriptor:
@@ -41,9 +25,10 @@ class Descriptor:
 
     __slots__ = ("__weakref__", "fd")
 
-    def __init__(self, fd: int) -> None:
-        self.fd = fd
-        forks.close_in_children(self)
+    def __init__(self, opened: Callable[[], int]) -> None:
+        with forks.held_up:  # else a child could have the descriptor, and its lock, without knowing of it
+            self.fd = opened()
+            forks.close_in_children(self)
 
     def lock(self) -> bool:
         """Try to lock the file for this descriptor alone, until it is closed; never waits."""
@@ -60,6 +45,9 @@ class Descriptor:
             return False
         return True
 
+    def unlock(self) -> None:
+        fcntl.flock(self.fd, fcntl.LOCK_UN)
+
     def stat(self) -> os.stat_result:
         return os.fstat(self.fd)
 
@@ -69,13 +57,15 @@ class Descriptor:
             os.close(fd)
 
     def __del__(self) -> None:
-        self.close()
+        if hasattr(self, "fd"):  # else it could not be opened
+            self.close()
 
 
 SEGMENT_NAME = re.compile(r"[0-9]{13}-[0-9]+-[0-9a-f]{8}\.seg")
 OWN_NAME = re.compile(r"[0-9]{13}-[0-9]+-[0-9a-f]{8}\.(seg|ack|new)")
 
 _FLAGS = os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY
+_LISTING = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 BLOCK = 4096
 """Bytes that even the smallest file takes."""
 
@@ -108,9 +98,13 @@ class Directory:
             os.fchmod(opened.fd, 0o600)
         return opened
 
+    def open_to_lock(self, name: str, *, create: bool = False) -> Descriptor:
+        """Open a file of ours so that it can be locked alone, for which NFS wants it open for writing."""
+        return self._checked(self._open(name, os.O_RDWR | (os.O_CREAT if create else 0)))
+
     def _open(self, name: str, flags: int) -> Descriptor:
         try:
-            return Descriptor(self.files.open(name, flags | _FLAGS, 0o600, dir_fd=self.place.fd))
+            return Descriptor(lambda: self.files.open(name, flags | _FLAGS, 0o600, dir_fd=self.place.fd))
         except (FileExistsError, FileNotFoundError):
             raise
         except OSError as error:
@@ -120,7 +114,7 @@ class Directory:
 
     def _is_ours(self, name: str) -> bool:
         try:
-            _check(os.stat(name, dir_fd=self.place.fd, follow_symlinks=False), name)
+            _check(self._stat(name), name)
         except FileNotFoundError:
             return True
         except AlienFileError:
@@ -134,24 +128,31 @@ class Directory:
         _check(found, "")
         return opened
 
+    def _stat(self, name: str) -> os.stat_result:
+        found: os.stat_result = self.files.stat(name, dir_fd=self.place.fd, follow_symlinks=False)
+        return found
+
     def names(self) -> list[str]:
         """Return the names of segments, oldest first."""
-        return sorted(name for name in os.listdir(self.place.fd) if SEGMENT_NAME.fullmatch(name))
+        return sorted(name for name in self.files.listdir(self.place.fd) if SEGMENT_NAME.fullmatch(name))
 
     def sizes(self) -> dict[str, int]:
         """Return the bytes of each file with a name of ours."""
-        found: dict[str, int] = {}
-        for name in os.listdir(self.place.fd):
-            if OWN_NAME.fullmatch(name):
-                with contextlib.suppress(FileNotFoundError):
-                    size = os.stat(name, dir_fd=self.place.fd, follow_symlinks=False).st_size
-                    found[name] = max(size, BLOCK)
-        return found
+        return dict(self.walk())
+
+    def walk(self) -> Iterator[tuple[str, int]]:
+        """Yield each file with a name of ours and its bytes, in no order, while others come and go."""
+        own = Descriptor(lambda: self.files.open(".", _LISTING, dir_fd=self.place.fd))  # whose place nobody else moves
+        with self.files.scandir(own.fd) as entries:
+            for entry in entries:
+                if OWN_NAME.fullmatch(entry.name):
+                    with contextlib.suppress(OSError):  # gone meanwhile, or a fault of this one
+                        yield entry.name, max(entry.stat(follow_symlinks=False).st_size, BLOCK)
 
     def holds(self, name: str, opened: Descriptor) -> bool:
         """Tell whether the open file is still the one of that name."""
         try:
-            found = os.stat(name, dir_fd=self.place.fd, follow_symlinks=False)
+            found = self._stat(name)
         except FileNotFoundError:
             return False
         return os.path.samestat(found, opened.stat())
@@ -159,7 +160,7 @@ class Directory:
     def has(self, name: str) -> bool:
         """Tell whether there is anything of that name."""
         try:
-            os.stat(name, dir_fd=self.place.fd, follow_symlinks=False)
+            self._stat(name)
         except FileNotFoundError:
             return False
         return True

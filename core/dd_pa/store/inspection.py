@@ -60,9 +60,9 @@ class Room:
             if event is None or segment is None:
                 return False
             record = encode(event.body)
-            written = segment.write(record) == len(record)
+            written: int = segment.write(record)
             segment.sync()
-            return written
+            return written == len(record)
 
         return settle(self.rejected, chosen, self.is_ours, write)
 
@@ -88,7 +88,7 @@ def rooms(path: str) -> Iterator[Room]:
 def _header(directory: Directory) -> Header | None:
     for name in directory.names():
         with contextlib.suppress(AlienFileError, FileNotFoundError):
-            header = SegmentReader(directory.open(name)).header()
+            header = SegmentReader(directory.open(name), directory.files).header()
             if header is not None:
                 return header
     return None

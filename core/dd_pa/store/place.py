@@ -38,7 +38,7 @@ def open_place(path: str) -> Descriptor:
     Raises `UnsafePlaceError`.
     """
     parts = PurePath(_without_top_link(path)).parts
-    place = Descriptor(os.open("/", _PASSING))
+    place = Descriptor(lambda: os.open("/", _PASSING))
     at = PurePath("/")
     for part in parts[1:-1]:
         at /= part
@@ -64,12 +64,15 @@ def _without_top_link(path: str) -> str:
 
 
 def _enter(place: Descriptor, name: str, path: PurePath, flags: int) -> Descriptor:
+    def opened() -> int:
+        return os.open(name, flags, dir_fd=place.fd)
+
     try:
         try:
-            return Descriptor(os.open(name, flags, dir_fd=place.fd))
+            return Descriptor(opened)
         except FileNotFoundError:
             _make(place, name)
-            return Descriptor(os.open(name, flags, dir_fd=place.fd))
+            return Descriptor(opened)
     except OSError as error:
         raise UnsafePlaceError(_why(error, path)) from error
 

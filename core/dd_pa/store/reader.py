@@ -1,9 +1,11 @@
 from __future__ import annotations
 
+import errno
 import os
 from collections import deque
 
-from dd_pa.store.directory import Descriptor
+from dd_pa.store.directory import BLOCK as PAGE
+from dd_pa.store.directory import Descriptor, Files
 from dd_pa.store.record import MAX_LINE, Header, Line, decode_header
 
 BLOCK = 64 * 1024
@@ -16,20 +18,27 @@ MAX_HEADER = 4096
 class SegmentReader:
     """Reads the lines of a segment in bounded memory, also while it is written."""
 
-    def __init__(self, file: Descriptor) -> None:
+    def __init__(self, file: Descriptor, files: Files = os) -> None:
         self.file = file
         self.read_to = 0
         """Offset behind the blocks that were read."""
 
+        self._files = files
         self._lines: deque[Line] = deque()
         self._tail = b""
         self._skipping = False
         self.writer_gone = False
         """Nothing will be appended any more."""
 
+        self.unreadable = False
+        """Some of it could not be read and was passed over: what is unsettled there is still on the disk."""
+
+        self._ended = False
+        self._block = BLOCK
+
     def header(self) -> Header | None:
         """Return the header, or None if the file is no segment of this format."""
-        line, newline, _ = os.pread(self.file.fd, MAX_HEADER, 0).partition(b"\n")
+        line, newline, _ = self._files.pread(self.file.fd, MAX_HEADER, 0).partition(b"\n")
         return decode_header(line) if newline else None
 
     @property
@@ -45,7 +54,7 @@ class SegmentReader:
     @property
     def at_end(self) -> bool:
         """Every line was returned. Without a writer nothing more will come."""
-        return not self._lines and self.read_to >= self.size
+        return not self._lines and (self._ended or self.read_to >= self.size)
 
     def look_for_writer(self) -> bool:
         """Find out whether the writer is gone; a lock tells, as it ends with its process."""
@@ -54,7 +63,10 @@ class SegmentReader:
         return self.writer_gone
 
     def next_line(self) -> Line | None:
-        """Return the next whole line, or None if there is none now. An empty one is never returned."""
+        """Return the next whole line, or None if there is none now. An empty one is never returned.
+
+        Raises `OSError`.
+        """
         for _ in range(PATIENCE):
             if self._lines:
                 return self._lines.popleft()
@@ -64,7 +76,9 @@ class SegmentReader:
 
     def _read_block(self) -> bool:
         start = self.read_to - len(self._tail)
-        data = os.pread(self.file.fd, BLOCK, self.read_to)
+        gone = self.writer_gone  # before the read: what it wrote last is seen then
+        data: bytes = self._files.pread(self.file.fd, self._block, self.read_to)
+        self._ended = gone and not data
         self.read_to += len(data)
         if self._skipping:
             skipped, newline, rest = data.partition(b"\n")
@@ -84,3 +98,15 @@ class SegmentReader:
         if len(self._tail) > MAX_LINE:  # its beginning will do to see that it is no record
             self._lines.append(Line(start, self._tail[:BLOCK], torn=False))
             self._skipping, self._tail = True, b""
+
+    def pass_over(self, error: OSError) -> bool:
+        """Go on behind a page that cannot be read, after smaller pieces were tried; return whether one was left out."""
+        if error.errno != errno.EIO:
+            return False
+        if self._block != PAGE:
+            self._block = PAGE
+            return False
+        self.unreadable = self._skipping = True
+        self.read_to = (self.read_to // PAGE + 1) * PAGE
+        self._tail = b""
+        return True

@@ -3,10 +3,12 @@ from __future__ import annotations
 import contextlib
 import functools
 import itertools
+import math
 import os
 import secrets
 import threading
 import time
+from collections.abc import Callable
 
 from dd_pa.store.directory import Descriptor, Directory
 from dd_pa.store.record import FORMAT, Header, encode_header
@@ -42,8 +44,8 @@ class Segment:
         self.write = functools.partial(directory.files.write, file.fd)
         self.size = file.stat().st_size
         self.count = Tally()
-        self.check_at = 0
-        """Epoch milliseconds from which an event is to look whether the file is still there."""
+        self.check_at = -math.inf
+        """When the next event is to look whether the file is still there, on the monotonic clock."""
 
     @property
     def is_linked(self) -> bool:
@@ -55,13 +57,22 @@ class Segment:
         getattr(os, "fdatasync", os.fsync)(self._file.fd)
 
 
-_turns = itertools.count()
+class Names:
+    """The names of the segments of this process, each of which sorts behind the last, whatever the wall clock does."""
+
+    def __init__(self, wall: Callable[[], int] = time.time_ns) -> None:
+        self._wall = wall
+        self._turns = itertools.count()
+        self._last = 0
+
+    def next(self) -> str:
+        """Return a name without its ending."""
+        self._last = moment = max(self._last, self._wall() // 1_000_000)
+        turn = next(self._turns) & 0xFFFF  # a process can begin several within a millisecond
+        return f"{moment:013d}-{os.getpid()}-{turn:04x}{secrets.token_hex(2)}"
 
 
-def new_name() -> str:
-    """Return a name, without its ending, that sorts by age."""
-    turn = next(_turns) & 0xFFFF  # a process can begin several within a millisecond, and the oldest must sort first
-    return f"{time.time_ns() // 1_000_000:013d}-{os.getpid()}-{turn:04x}{secrets.token_hex(2)}"
+new_name = Names().next
 
 
 def ack_name(name: str) -> str:

@@ -16,8 +16,8 @@ from dd_pa.store.segment import Segment, SegmentFiles
 Say = Callable[..., None]
 """`say(about, message, *values)` logs a warning, at most once per interval about the same."""
 
-LOOK_EVERY = 1000
-"""Milliseconds between two looks whether the segment is still there."""
+LOOK_EVERY = 1.0
+"""Seconds between two looks whether the segment is still there."""
 
 RETRY_DISK = 1.0
 """Seconds before a failing disk is tried again."""
@@ -57,8 +57,8 @@ class SpoolWriter:
     def put(self, event: Event) -> bool:
         """Hand an event to the kernel, which keeps it if the process is killed; return whether that was possible."""
         segment = self._segment
-        if segment is None or event.occurred_at >= segment.check_at:
-            segment = self._look(segment, event.occurred_at)
+        if segment is None or self._clock() >= segment.check_at:
+            segment = self._look(segment)
             if segment is None:
                 return False
         body = event.body
@@ -87,10 +87,10 @@ class SpoolWriter:
     def _give_up(self, seconds: float) -> None:
         self._retry_at = self._clock() + seconds
 
-    def _look(self, segment: Segment | None, now: int) -> Segment | None:
+    def _look(self, segment: Segment | None) -> Segment | None:
         if segment is None:
             return self._first()
-        segment.check_at = now + LOOK_EVERY
+        segment.check_at = self._clock() + LOOK_EVERY
         self._on_look()
         if not segment.is_linked:
             self._say("spool gone", "the spool was removed; it is made again")
@@ -156,7 +156,7 @@ class SpoolWriter:
     def _hand_over(self, directory: Directory, segment: Segment, made: SegmentFiles) -> None:
         if self._on_opened is None or made.ack is None or made.reading is None:
             return
-        reader, journal = SegmentReader(made.reading), Journal(made.ack, directory.files)
+        reader, journal = SegmentReader(made.reading, directory.files), Journal(made.ack, directory.files)
         self._on_opened(Held(directory, segment.name, reader, journal, segment.count))
 
 
