@@ -199,3 +199,20 @@ def test_plain_sqlalchemy_outside_of_an_app_is_said_once(
     assert [record.getMessage().partition(",")[0] for record in caplog.records] == [
         "a row of a tracked model was written outside of an app context"
     ]
+
+
+def test_user_of_an_event_costs_the_view_no_query(app: Flask, client: FlaskClient) -> None:
+    """The view loads its own user after an event has looked, but finds the row in the session."""
+    statements: list[str] = []
+
+    @app.get("/me")
+    def me() -> str:
+        declared.track("page.opened")
+        return str(flask_login.current_user.get_id())
+
+    client.post("/sign-in")
+    with app.app_context():
+        event.listen(db.engine, "before_cursor_execute", lambda *args: statements.append(args[2]))
+
+    assert client.get("/me").text == "7"
+    assert len(statements) == 1
