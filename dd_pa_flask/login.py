@@ -13,7 +13,7 @@ from flask_login import current_user, user_needs_refresh, user_unauthorized
 from dd_pa_flask.context import SessionUnchanged, request_context
 
 _LOADED = "_login_user"
-"""Where Flask-Login keeps the user in `g`, which requests share where one is handled inside of another's app context."""
+"""Where Flask-Login keeps the user in `g`, which all requests that are handled in one app context share."""
 
 _SESSION_USER = "_user_id"
 """Where Flask-Login keeps the id of the user in the session."""
