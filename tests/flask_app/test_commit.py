@@ -88,7 +88,7 @@ STEPS: dict[str, Callable[[], object]] = {
     "flush": db.session.flush,
     "commit": db.session.commit,
     "rollback": db.session.rollback,
-    "remove": db.session.remove,
+    "remove": lambda: (db.session.flush(), db.session.remove()),  # what is not flushed then is the limit in the docs
     "savepoint": lambda: _savepoint("commit"),
     "savepoint undone": lambda: _savepoint("rollback"),
     "fail": _fail,
