@@ -73,6 +73,11 @@ def _savepoint(fate: str) -> None:
     getattr(savepoint, fate)()
 
 
+def _remove() -> None:
+    db.session.flush()  # a change that is not flushed then is the limit in the docs
+    db.session.remove()
+
+
 def _fail() -> None:
     raise RuntimeError("the view has failed")
 
@@ -88,7 +93,7 @@ STEPS: dict[str, Callable[[], object]] = {
     "flush": db.session.flush,
     "commit": db.session.commit,
     "rollback": db.session.rollback,
-    "remove": lambda: (db.session.flush(), db.session.remove()),  # what is not flushed then is the limit in the docs
+    "remove": _remove,
     "savepoint": lambda: _savepoint("commit"),
     "savepoint undone": lambda: _savepoint("rollback"),
     "fail": _fail,
