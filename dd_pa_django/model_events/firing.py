@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
-from typing import TYPE_CHECKING, Any
+from functools import partial
+from typing import Any
 
 from django.db.models import Model
 
-from dd_pa import Emitter, Id, Identity, bound_identity, identify
+from dd_pa import Emitter, Id, bound_identity, identify
+from dd_pa.model_events import Change, Declaration, ask
 from dd_pa_django.alone import track_alone
 from dd_pa_django.emitter import slot
 from dd_pa_django.identity import request_identity
 from dd_pa_django.model_events.stored import is_expression, kept, read
 from dd_pa_django.tracking import track
-
-if TYPE_CHECKING:
-    from dd_pa_django.model_events.declaration import Declaration
-
-_IDS = ("usr", "account", "session", "consent")
 
 
 def active_emitter() -> Emitter | None:
@@ -34,16 +31,16 @@ def fire(
     instance: Model,
     *,
     using: str,
-    changed: Mapping[str, Any] | None = None,
+    changed: Change | None = None,
 ) -> None:
     """Track an event as declared, to leave when the database `using` commits. Raises in strict mode only."""
+    label = str(instance._meta.model_name)
+    columns = partial(_values, instance, using)
     try:
-        if declaration.when is not None and not declaration.when(instance):
+        answers = ask(declaration, name, instance, change=changed, label=label, columns=columns)
+        if answers is None:
             return
-        details = _details(declaration, instance, using)
-        if changed is not None:
-            details = {**details, "changed": changed}
-        ids = _ids(declaration, instance)
+        ids = dict(answers.ids)
         is_others = ids["usr"] is not None and _is_somebody_else(emitter, ids["usr"])
     except Exception as error:
         emitter.drop_invalid(name, error)
@@ -51,21 +48,12 @@ def fire(
     consent = ids.pop("consent")
     with nullcontext() if consent is None else identify(consent=bool(consent)):
         if is_others:
-            track_alone(emitter, name, details, using=using, **ids)
+            track_alone(emitter, name, answers.attributes, using=using, **ids)
         else:
-            track(name, details, using=using, **ids)
+            track(name, answers.attributes, using=using, **ids)
 
 
-def _details(declaration: Declaration, instance: Model, using: str) -> Mapping[str, Any]:
-    attributes = declaration.attributes
-    if callable(attributes):
-        return attributes(instance) or {}
-    if attributes is None or isinstance(attributes, Mapping):
-        return attributes or {}
-    return {str(instance._meta.model_name): _values(instance, attributes, using)}
-
-
-def _values(instance: Model, names: Any, using: str) -> dict[str, Any]:
+def _values(instance: Model, using: str, names: Sequence[str]) -> Mapping[str, Any]:
     """Return fields by their names, foreign keys as keys; what only the database knows is asked of it."""
     options = instance._meta
     fields: dict[str, Any] = {name: options.pk if name == "pk" else options.get_field(name) for name in names}
@@ -73,17 +61,6 @@ def _values(instance: Model, names: Any, using: str) -> dict[str, Any]:
     unknown = [fields[name] for name, value in values.items() if is_expression(value)]
     found = read(type(instance), [instance.pk], unknown, using).get(instance.pk, {}) if unknown else {}
     return {name: found.get(fields[name].attname, kept(value)) for name, value in values.items()}
-
-
-def _ids(declaration: Declaration, instance: Model) -> dict[str, Any]:
-    given: Any = None if declaration.identity is None else declaration.identity(instance)
-    if isinstance(given, Identity):
-        return {key: getattr(given, key) for key in _IDS}
-    if given is None:
-        return dict.fromkeys(_IDS)
-    if not isinstance(given, Mapping) or not given.keys() <= set(_IDS):
-        raise TypeError("identity must return a mapping with usr, account, session or consent")
-    return {key: given.get(key) for key in _IDS}
 
 
 def _is_somebody_else(emitter: Emitter, usr: Id) -> bool:

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Iterator
+from dataclasses import replace
 from functools import wraps
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from django.db.models import Model
 from django.db.models.signals import class_prepared, post_init, post_save, pre_delete, pre_save
 
+from dd_pa.model_events import Declaration
 from dd_pa_django.model_events import relations, snapshot
 from dd_pa_django.model_events.watch import ModelWatch, watches
-
-if TYPE_CHECKING:
-    from dd_pa_django.model_events.declaration import Declaration
 
 _declared: defaultdict[type[Model], list[Declaration]] = defaultdict(list)
 _UID = "dd_pa_django.model_events"
@@ -50,9 +49,20 @@ def _watch(model: type[Model]) -> ModelWatch:
     deleted_by_a_parent = [base for base in holders if any(issubclass(parent, base) for parent in parents)]
     return ModelWatch(
         model,
-        declarations=[item for base in holders for item in _declared[base]],
-        deletions=[item for base in holders if base not in deleted_by_a_parent for item in _declared[base]],
+        declarations=[item for base in holders for item in _labelled(model, base)],
+        deletions=[item for base in holders if base not in deleted_by_a_parent for item in _labelled(model, base)],
     )
+
+
+def _labelled(model: type[Model], holder: type[Model]) -> Iterator[Declaration]:
+    """Yield the declarations of a class as its heir has them: columns stand under one name, whoever wrote the row.
+
+    That of an abstract class names the first table of each line.
+    """
+    tables = [base for base in model.__mro__ if issubclass(base, holder) and not base._meta.abstract]
+    label = str((holder if not holder._meta.abstract else tables[-1])._meta.model_name)
+    for item in _declared[holder]:
+        yield item if item.label else replace(item, label=label)
 
 
 def _follow(watch: ModelWatch) -> None:
@@ -67,9 +77,8 @@ def _follow(watch: ModelWatch) -> None:
         post_save.connect(_after_save, sender=model, dispatch_uid=_UID)
     if watch.deletions:
         pre_delete.connect(_before_delete, sender=model, dispatch_uid=_UID)
-    for update in watch.relations:
-        for field in update.fields.values():
-            relations.listen(model, field, _UID)
+    for field in watch.relations:
+        relations.listen(model, field, _UID)
 
 
 def _on_load(sender: type[Model], instance: Model, **kwargs: Any) -> None:

@@ -9,8 +9,8 @@ from django.db.models import Model
 from django.db.models.fields.related import lazy_related_operation
 from django.db.models.signals import m2m_changed
 
-from dd_pa_django.model_events.firing import active_emitter, fire
-from dd_pa_django.model_events.watch import watches
+from dd_pa_django.model_events.firing import active_emitter
+from dd_pa_django.model_events.watch import fire_updates, watches
 
 MAX_PKS = 100
 """Most keys that an event lists; `count` says how many there were."""
@@ -92,7 +92,6 @@ def _fire(instance: Model, field: Any, action: str, pks: Collection[Any], using:
     if emitter is None or watch is None:
         return
     details = {"action": action, "count": len(pks), "pks": sorted(pks)[:MAX_PKS]}
-    for update in watch.relations:
-        changed = {name: details for name, item in update.fields.items() if item == field}
-        if changed:
-            fire(emitter, update.declaration, update.event, instance, using=using, changed=changed)
+    for item in watch.updates:
+        change = {name: details for name, followed in item.relations.items() if followed == field}
+        fire_updates(emitter, item.declaration, instance, change, using)

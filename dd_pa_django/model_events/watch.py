@@ -2,28 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from django.core.exceptions import FieldDoesNotExist
 from django.db.models import Model
 
-from dd_pa import RESERVED_ATTRIBUTES
+from dd_pa import Emitter
+from dd_pa.model_events import Change, Declaration
 from dd_pa_django.model_events import snapshot, stored
 from dd_pa_django.model_events.firing import active_emitter, fire
 
-if TYPE_CHECKING:
-    from dd_pa_django.model_events.declaration import Declaration
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Update:
-    """One event of `updated`, and the fields that bring it about, by the names they are declared with."""
+class Follows:
+    """What one declaration follows: the fields by the names that it gives them."""
 
     declaration: Declaration
-    event: str
-    fields: Mapping[str, Any]
+    columns: Mapping[str, Any]
+    relations: Mapping[str, Any]
 
 
 class ModelWatch:
@@ -38,21 +36,20 @@ class ModelWatch:
         self.model = model
         self.creations = [(item, item.created) for item in declarations if item.created]
         self.deletions = [(item, item.deleted) for item in deletions if item.deleted]
-        updates = [update for item in declarations for update in self._updates(item)]
-        self.updates = [item for item in updates if not _is_relation(item)]
-        self.relations = [item for item in updates if _is_relation(item)]
-        self.fields = list({field.attname: field for item in self.updates for field in item.fields.values()}.values())
+        self.updates = [self._follows(item) for item in declarations if item.updated]
+        self.fields = list({field.attname: field for item in self.updates for field in item.columns.values()}.values())
+        self.relations = list(dict.fromkeys(field for item in self.updates for field in item.relations.values()))
         self._attnames = tuple(field.attname for field in self.fields)
         for item in declarations:
-            self._check_attributes(item)
+            self._check_columns(item)
 
-    def _updates(self, declaration: Declaration) -> Iterable[Update]:
-        by_event: dict[tuple[str, bool], dict[str, Any]] = {}
-        for name, event in declaration.updated.items():
-            field = self._followed(name)
-            by_event.setdefault((event, field.many_to_many), {})[name] = field
-        for (event, _), fields in by_event.items():
-            yield Update(declaration=declaration, event=event, fields=fields)
+    def _follows(self, declaration: Declaration) -> Follows:
+        fields = {name: self._followed(name) for name in declaration.followed}
+        return Follows(
+            declaration=declaration,
+            columns={name: field for name, field in fields.items() if not field.many_to_many},
+            relations={name: field for name, field in fields.items() if field.many_to_many},
+        )
 
     def _field(self, name: str) -> Any:
         try:
@@ -67,18 +64,11 @@ class ModelWatch:
             raise ValueError(f"track_model: {self.model._meta.label}.{name} has no value that could be followed")
         return field
 
-    def _check_attributes(self, declaration: Declaration) -> None:
-        attributes = declaration.attributes
-        if attributes is None or callable(attributes) or isinstance(attributes, Mapping):
-            return
-        for name in attributes:
+    def _check_columns(self, declaration: Declaration) -> None:
+        for name in declaration.columns:
             if not _is_column(self._field(name)):
                 raise ValueError(f"track_model: {self.model._meta.label}.{name} is no column; give a callable")
-        if self.model._meta.model_name in RESERVED_ATTRIBUTES:
-            raise ValueError(
-                f"track_model: attributes of {self.model._meta.label} would be sent as "
-                f"{self.model._meta.model_name!r}, which is reserved; give a callable that returns another name"
-            )
+        declaration.check_label(declaration.label or str(self.model._meta.model_name))
 
     def follows(self, names: Collection[str]) -> bool:
         """Tell whether one of these names, of fields that are written, is of a field with an event."""
@@ -138,10 +128,9 @@ class ModelWatch:
         emitter = active_emitter() if changes else None
         if emitter is None:
             return
-        for update in self.updates:
-            changed = {name: changes[item.attname] for name, item in update.fields.items() if item.attname in changes}
-            if changed:
-                fire(emitter, update.declaration, update.event, instance, using=using, changed=changed)
+        for item in self.updates:
+            change = {name: changes[field.attname] for name, field in item.columns.items() if field.attname in changes}
+            fire_updates(emitter, item.declaration, instance, change, using)
 
     def after_create(self, instance: Model, using: str) -> None:
         if self.fields:
@@ -168,5 +157,7 @@ def _is_column(field: Any) -> bool:
     return getattr(field, "column", None) is not None and not field.many_to_many
 
 
-def _is_relation(update: Update) -> bool:
-    return any(field.many_to_many for field in update.fields.values())
+def fire_updates(emitter: Emitter, declaration: Declaration, instance: Model, change: Change, using: str) -> None:
+    """Fire the events that a declaration has for a change."""
+    for event, changed in declaration.events_of(change).items():
+        fire(emitter, declaration, event, instance, using=using, changed=changed)

@@ -121,6 +121,27 @@ def test_callable_of_the_instance(events: Events) -> None:
     assert (event["size"], event["changed"]) == (5, {"text": {"old": "", "new": "hello"}})
 
 
+def test_transitions_and_callables_that_see_the_change(events: Events) -> None:
+    """An event for a new value; its callables know the event and what was before."""
+    with declared(
+        Message,
+        updated={"text": {"hello": "message.greeted", "bye": "message.ended"}},
+        when=lambda item, name, change: change["text"]["old"] != "bye",
+        attributes=lambda item, name: {"ends": name == "message.ended"},
+        label="mail",
+    ):
+        message = Message.objects.create()
+        with identify(usr="u-1"):
+            for text in ("hello", "else", "bye", "hello"):
+                message.text = text
+                message.save()
+
+    assert [(event["event"]["name"], event["ends"]) for event in events()] == [
+        ("message.greeted", False),
+        ("message.ended", True),
+    ]
+
+
 def fail(item: Any) -> Any:
     raise LookupError(item)
 

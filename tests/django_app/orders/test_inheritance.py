@@ -8,6 +8,7 @@ from django.test.utils import isolate_apps
 
 from dd_pa import identify
 from dd_pa_django import track_model
+from tests.django_app.conftest import Events
 from tests.django_app.orders.conftest import Told
 from tests.django_app.orders.models import (
     CreditNote,
@@ -56,6 +57,18 @@ def test_row_of_a_child_changed_through_its_parent(customer: Customer, told: Tol
     order.delete()
 
     assert [name for name, _ in told()] == ["order.status_changed", "order.cancelled"]
+
+
+def test_columns_have_one_name(customer: Customer, events: Events) -> None:
+    """That of the class which was declared, whoever wrote the row."""
+    gift = GiftOrder.objects.create(customer=customer)
+    for model in (GiftOrder, Order, RushOrder):
+        row = model._base_manager.get(pk=gift.pk)
+        row.status += "!"
+        row.save()
+    gift.delete()
+
+    assert [event["order"]["status"] for event in events()] == ["new", "new!", "new!!", "new!!!", "new"]
 
 
 @pytest.mark.parametrize("model", [Invoice, CreditNote])

@@ -1,0 +1,8 @@
+"""What an application declares about the events of a model: one vocabulary, whichever ORM writes the rows."""
+
+from __future__ import annotations
+
+from dd_pa.model_events.answers import Answers, ask
+from dd_pa.model_events.declaration import Change, Declaration, ModelOptions
+
+__all__ = ["Answers", "Change", "Declaration", "ModelOptions", "ask"]

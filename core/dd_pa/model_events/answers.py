@@ -1,0 +1,58 @@
+"""What the callables of a declaration say about one event of one instance."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from dd_pa.capture.identity import Identity
+from dd_pa.model_events.declaration import Change, Declaration
+
+_IDS = ("usr", "account", "session", "consent")
+
+Columns = Callable[[Sequence[str]], Mapping[str, Any]]
+"""Reads columns of the instance, as its ORM knows them."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answers:
+    """The attributes of an event, and whose it is."""
+
+    attributes: Mapping[str, Any]
+    ids: Mapping[str, Any]
+    """`usr`, `account`, `session` and `consent`; each is None if the declaration does not say."""
+
+
+def ask(
+    declaration: Declaration, name: str, instance: Any, *, change: Change | None, label: str, columns: Columns
+) -> Answers | None:
+    """Ask whether there is to be an event, and of whom. Returns None for none. Raises what the callables raise."""
+    if declaration.when is not None and not declaration.when(instance, name, change):
+        return None
+    attributes = _attributes(declaration, name, instance, change, label, columns)
+    return Answers(
+        attributes=attributes if change is None else {**attributes, "changed": change},
+        ids=_ids(None if declaration.identity is None else declaration.identity(instance, name, change)),
+    )
+
+
+def _attributes(
+    declaration: Declaration, name: str, instance: Any, change: Change | None, label: str, columns: Columns
+) -> Mapping[str, Any]:
+    attributes = declaration.attributes
+    if callable(attributes):
+        return attributes(instance, name, change) or {}
+    if attributes is None or isinstance(attributes, Mapping):
+        return attributes or {}
+    return {declaration.label or label: columns(attributes)}
+
+
+def _ids(given: Any) -> dict[str, Any]:
+    if isinstance(given, Identity):
+        return {key: getattr(given, key) for key in _IDS}
+    if given is None:
+        return dict.fromkeys(_IDS)
+    if not isinstance(given, Mapping) or not given.keys() <= set(_IDS):
+        raise TypeError("identity must return a mapping with usr, account, session or consent")
+    return {key: given.get(key) for key in _IDS}

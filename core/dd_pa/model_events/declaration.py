@@ -1,0 +1,158 @@
+"""What an application says about the events of a model."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeAlias, TypedDict
+
+from dd_pa.capture.attributes import RESERVED
+from dd_pa.capture.identity import Id, Identity
+
+Change: TypeAlias = Mapping[str, Mapping[str, Any]]
+"""What has changed: `{"status": {"old": "new", "new": "paid"}}`, or `{"tags": {"action": "added", …}}`."""
+
+Updated: TypeAlias = Mapping[str, "str | Mapping[Any, str]"]
+"""Followed fields, and the event of their change: one for any, or one for each new value (a transition)."""
+
+Attributes: TypeAlias = "Mapping[str, Any] | Sequence[str] | Callable[..., Mapping[str, Any] | None] | None"
+"""A mapping, names of columns, or a callable."""
+
+Condition: TypeAlias = "Callable[..., bool] | None"
+
+Ids: TypeAlias = "Identity | Mapping[str, Id | None] | None"
+"""Whose event it is: `usr`, `account`, `session` and `consent`, or some of them."""
+
+Owner: TypeAlias = "Callable[..., Ids] | None"
+
+_POSITIONAL = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+_GIVEN = ("the instance", "the event's name", "the change")
+
+
+class ModelOptions(TypedDict, total=False):
+    """The keywords of `track_model`; see `Declaration`."""
+
+    created: str | None
+    updated: Updated | None
+    deleted: str | None
+    attributes: Attributes
+    when: Condition
+    identity: Owner
+    label: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Declaration:
+    """One call of `track_model`. What can be checked without the model is checked when it is made.
+
+    Each callable may take the instance, the event's name and the change (None where nothing was updated), in this
+    order; those that it does not ask for are not given. Here they take all three.
+    """
+
+    created: str | None = None
+    """Event of a new row."""
+
+    updated: Updated | None = None
+    """Fields that are followed, and the events of their changes."""
+
+    deleted: str | None = None
+    """Event of a row that is deleted."""
+
+    attributes: Attributes = None
+    """Attributes of the events."""
+
+    when: Condition = None
+    """Can say no to an event."""
+
+    identity: Owner = None
+    """Knows whose event it is."""
+
+    label: str | None = None
+    """The name under which columns are sent; without it that of the class which was declared."""
+
+    def __post_init__(self) -> None:
+        names = list(self.event_names)
+        if not any(names):
+            raise TypeError("track_model needs the name of an event: created=, updated= or deleted=")
+        if not all(isinstance(name, str) and name for name in names):
+            raise TypeError("the names of a model's events are texts: track_model(created='order.placed')")
+        if isinstance(self.attributes, str):
+            raise TypeError(f"attributes={self.attributes!r} is one text: give a list of field names")
+        label: Any = self.label
+        if label is not None and not (isinstance(label, str) and label):
+            raise TypeError(f"label={label!r} is no name: track_model(label='order')")
+        for role in ("attributes", "when", "identity"):
+            given = getattr(self, role)
+            if callable(given):
+                object.__setattr__(self, role, _of_three(role, given))
+
+    @property
+    def event_names(self) -> Iterator[Any]:
+        """The names of all events, as they were given."""
+        yield from (name for name in (self.created, self.deleted) if name is not None)
+        for given in (self.updated or {}).values():
+            yield from given.values() if isinstance(given, Mapping) else [given]
+
+    @property
+    def followed(self) -> Sequence[str]:
+        """The names of the fields whose changes are events."""
+        return tuple(self.updated or ())
+
+    @property
+    def columns(self) -> Sequence[str]:
+        """The names of the columns that every event carries."""
+        attributes = self.attributes
+        return () if attributes is None or callable(attributes) or isinstance(attributes, Mapping) else attributes
+
+    def check_label(self, label: str) -> None:
+        """Raise `ValueError` if columns cannot be sent under this name, which is that of a class."""
+        if self.columns and label in RESERVED:
+            raise ValueError(
+                f"track_model: attributes would be sent as {label!r}, which is reserved; give a callable that returns "
+                f"another name, or label='…'"
+            )
+
+    def events_of(self, change: Change) -> Mapping[str, Change]:
+        """Return the events of a change, each with its part of it: fields with the same event share one."""
+        found: dict[str, dict[str, Mapping[str, Any]]] = {}
+        for name, entry in change.items():
+            event = self._event_of(name, entry)
+            if event is not None:
+                found.setdefault(event, {})[name] = entry
+        return found
+
+    def _event_of(self, name: str, entry: Mapping[str, Any]) -> str | None:
+        given = (self.updated or {}).get(name)
+        if not isinstance(given, Mapping):
+            return given
+        reached = entry.get("new", entry.get("action"))  # of a relation, what was done to it
+        return next((event for value, event in given.items() if _is_same(value, reached)), None)
+
+
+def _is_same(value: Any, reached: Any) -> bool:
+    """Tell whether a transition leads here: `True` is not 1, as in the database's own types."""
+    if isinstance(value, bool) is not isinstance(reached, bool):
+        return False
+    try:
+        return bool(value == reached)
+    except Exception:  # a value whose comparison fails is none that was declared
+        return False
+
+
+def _of_three(role: str, function: Callable[..., Any]) -> Callable[[Any, str, Change | None], Any]:
+    count = _count_of(function)
+    if count > len(_GIVEN):
+        raise TypeError(f"{role} of track_model takes at most {', '.join(_GIVEN)}")
+    return lambda *given: function(*given[:count])
+
+
+def _count_of(function: Callable[..., Any]) -> int:
+    """Return how many arguments a callable asks for; those with a default are its own business."""
+    try:
+        parameters = inspect.signature(function).parameters.values()
+    except (TypeError, ValueError):  # a built-in that does not tell
+        return 1
+    if any(item.kind is item.VAR_POSITIONAL for item in parameters):
+        return len(_GIVEN)
+    return max(1, sum(item.kind in _POSITIONAL and item.default is item.empty for item in parameters))
