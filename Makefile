@@ -53,5 +53,5 @@ clean: ## Remove what the above made
 $(VENV)/installed: pyproject.toml
 	$(PYTHON) -m venv $(VENV)
 	$(VENV)/bin/pip install --quiet --upgrade pip
-	$(VENV)/bin/pip install --quiet --editable '.[django,flask,cli,emulator,fast,query]' --group test --group lint --group typing
+	$(VENV)/bin/pip install --quiet --editable '.[django,flask,cli,emulator,query]' --group test --group lint --group typing
 	touch $@

@@ -32,7 +32,7 @@ def flask(session: nox.Session, flask: str) -> None:
 
 
 def _test(session: nox.Session, *versions: str, tests: list[str]) -> None:
-    session.install("--editable", ".[django,flask,cli,emulator,fast,query,sqlalchemy]", "--group", "test", *versions)
+    session.install("--editable", ".[django,flask,cli,emulator,query,sqlalchemy]", "--group", "test", *versions)
     forbid = ["-p", "tests.forbid_skips"] if "forbid-skips" in session.posargs else []
     pytest = ("python", "-X", "dev", "-m", "pytest", "-q")
     try:

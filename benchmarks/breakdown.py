@@ -8,18 +8,19 @@ import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from benchmarks import child, far_intake, sdks
 from benchmarks.report import Section, Table, run
+from dd_pa.delivery.outcome import DELIVERED, Outcome
 
 CALLS, POSTS, IN_FLIGHT, DELAY = 3_000, 3_000, 100, 0.08
 TEXT = f"""\
 The same event, part by part: first each part of `track()` by itself ({CALLS:,} calls in a row, no delivery), then what
 one delivered event costs in processor time {DELAY * 1000:.0f} ms away with {IN_FLIGHT} requests in flight, from the
-bare HTTP transport up to the whole of dd-pa. What the transport costs alone is the limit for what is built upon it.
+HTTP transport alone to the whole of dd-pa. What the transport costs is the limit for what is built upon it.
 """
 
 
@@ -63,39 +64,32 @@ def _timed(part: Callable[[], object]) -> tuple[float, float]:
     return statistics.median(costs), costs[len(costs) * 99 // 100]
 
 
-def posts(url: str, ca_file: str, extra: bool) -> list[tuple[str, float]]:
+def posts(url: str, ca_file: str, *, httpx: bool) -> list[tuple[str, float]]:
     """Return layer and microseconds of processor time per event; to be run in a fresh process."""
-    import httpx
-
     from dd_pa import Emitter, Settings
-    from dd_pa.delivery.intake import PATH, Intake
-    from dd_pa.delivery.transport import fast_transport, httpx_transport
+    from dd_pa.delivery.opening import open_outlet
+    from dd_pa.delivery.outlet import direct
 
-    settings = Settings(application_id="bench", api_key="bench", intake_url=url, ca_file=ca_file, spool_dir=None)
+    settings = Settings(
+        application_id="bench",
+        api_key="bench",
+        intake_url=url,
+        ca_file=ca_file,
+        spool_dir=None,
+        transport="httpx" if httpx else "auto",
+    )
     who = {"usr": sdks.USER, "account": sdks.ACCOUNT, "session": sdks.SESSION}
     event = Emitter(settings).build(sdks.NAME, sdks.NESTED, **who)
     assert event is not None
-    make = fast_transport if extra else httpx_transport
 
-    async def transport_alone() -> float:
-        transport = make(settings)
-
-        async def send() -> None:
-            headers = {"Host": httpx.URL(url).netloc.decode(), "DD-API-KEY": "bench"}
-            answer = await transport.handle_async_request(
-                httpx.Request("POST", url + PATH, headers=headers, content=event.body)
-            )
-            await answer.aread()
-            await answer.aclose()
-
-        return await _cost(send)
-
-    async def intake() -> float:
-        outlet = Intake(settings, make(settings))
-        return await _cost(lambda: outlet.send(event, event.body))
+    async def outlet() -> float:
+        opened = direct(open_outlet(settings))
+        cost = await _cost(lambda done: opened.start(event, event.body, done))
+        await opened.aclose()
+        return cost
 
     def whole() -> float:
-        sdk = sdks.dd_pa(sdks.Place(url=url, directory="", ca_file=ca_file), extra=extra)
+        sdk = sdks.dd_pa(sdks.Place(url=url, directory="", ca_file=ca_file), httpx=httpx)
         sdk.fire(sdk.attributes())
         sdk.flush()
         before = time.process_time()
@@ -105,24 +99,40 @@ def posts(url: str, ca_file: str, extra: bool) -> list[tuple[str, float]]:
         return (time.process_time() - before) / POSTS * 1e6
 
     return [
-        ("the transport alone", asyncio.run(transport_alone())),
-        ("with our requests, limits and verdicts: `Intake`", asyncio.run(intake())),
-        ("all: `track()`, store, dispatcher, `Intake`", whole()),
+        ("the outlet alone: request, transport, verdict", asyncio.run(outlet())),
+        ("all: `track()`, store, dispatcher, outlet", whole()),
     ]
 
 
-async def _cost(send: Callable[[], Awaitable[object]]) -> float:
+async def _cost(start: Callable[[Callable[[Outcome], None]], None]) -> float:
     """Return the processor time of one of many requests, in microseconds."""
-    await send()
-    left = iter(range(POSTS))
-
-    async def some() -> None:
-        for _ in left:
-            await send()
-
+    await _post(IN_FLIGHT, start)  # the connection is made before
     before = time.process_time()
-    await asyncio.gather(*(some() for _ in range(IN_FLIGHT)))
+    await _post(POSTS, start)
     return (time.process_time() - before) / POSTS * 1e6
+
+
+async def _post(posts: int, start: Callable[[Callable[[Outcome], None]], None]) -> None:
+    over: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+    unsent = unanswered = posts
+
+    def send() -> None:
+        nonlocal unsent
+        if unsent:
+            unsent -= 1
+            start(done)
+
+    def done(outcome: Outcome) -> None:
+        nonlocal unanswered
+        assert outcome is DELIVERED, outcome
+        unanswered -= 1
+        send()
+        if not unanswered:
+            over.set_result(None)
+
+    for _ in range(IN_FLIGHT):
+        send()
+    await over
 
 
 def benchmark(small: bool) -> Section:
@@ -130,8 +140,9 @@ def benchmark(small: bool) -> Section:
     with tempfile.TemporaryDirectory() as directory:
         parts = child.call("benchmarks.breakdown", "calls", directory)
     with far_intake.running(DELAY) as intake:
-        httpx, fast = (
-            child.call("benchmarks.breakdown", "posts", intake.url, intake.ca_file, extra) for extra in ("", "fast")
+        ours, httpx = (
+            child.call("benchmarks.breakdown", "posts", intake.url, intake.ca_file, transport)
+            for transport in ("auto", "httpx")
         )
     return Section(
         name="breakdown",
@@ -144,10 +155,10 @@ def benchmark(small: bool) -> Section:
             ),
             Table(
                 title="Processor time of one delivered event, µs",
-                columns=["layer", "httpx", "`fast`"],
+                columns=["layer", "our HTTP/2", "httpx"],
                 rows=[
-                    [name, f"{slow:,.0f}", f"{quick:,.0f}"]
-                    for (name, slow), (_, quick) in zip(httpx, fast, strict=True)
+                    [name, f"{quick:,.0f}", f"{slow:,.0f}"]
+                    for (name, quick), (_, slow) in zip(ours, httpx, strict=True)
                 ],
             ),
         ],
@@ -158,7 +169,7 @@ if __name__ == "__main__":
     match sys.argv[1:]:
         case ["calls", directory]:
             child.answer(calls(directory))
-        case ["posts", url, ca_file, extra]:
-            child.answer(posts(url, ca_file, bool(extra)))
+        case ["posts", url, ca_file, transport]:
+            child.answer(posts(url, ca_file, httpx=transport == "httpx"))
         case _:
             run(benchmark)

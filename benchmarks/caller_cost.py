@@ -21,7 +21,7 @@ TEXT = f"""\
 Each call is timed by itself, in {ROUNDS} fresh processes per SDK, in turns. *Burst*: {BURSTS} × {CALLS} calls in a row,
 the queue emptied between. *Steady*: {STEADY} calls, one about every millisecond, with delivery going on beside them on
 the same two cores and under the same GIL, so caches are cold and the worker sometimes holds the lock. The sink is a
-local process that answers at once. dd-pa uses the `fast` extra unless the name says httpx. The first row, a call that
+local process that answers at once. dd-pa posts by its own HTTP/2 where the sink speaks it. The first row, a call that
 does nothing, is what the machine and the clock put into each figure.
 """
 NOTHING = "an empty call"

@@ -113,7 +113,7 @@ def _bold(row: Sequence[str]) -> list[str]:
 
 def _circumstances(seconds: float) -> str:
     distributions = dict.fromkeys(name.split()[0] for name in SDKS)
-    versions = [f"{name} {version(name)}" for name in (*distributions, "httpx", "pyreqwest")]
+    versions = [f"{name} {version(name)}" for name in (*distributions, "hpack", "httpx")]
     when = time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime())
     load = os.getloadavg()[0]
     machine = f"{os.cpu_count()} cores {platform.machine()}, {platform.system()}, Python {platform.python_version()}"

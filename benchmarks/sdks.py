@@ -62,16 +62,17 @@ class Sdk:
         return dict(base) if ticket is None else {**base, "ticket": ticket}
 
 
-def dd_pa(place: Place, *, spool: bool = False, extra: bool = True, **settings: Any) -> Sdk:
+def dd_pa(place: Place, *, spool: bool = False, httpx: bool = False, **settings: Any) -> Sdk:
     from dd_pa import Emitter, Settings
-    from dd_pa.delivery.transport import httpx_transport
 
     if has_spool():
         settings["spool_dir"] = place.directory if spool else None
+    if httpx:
+        settings["transport"] = "httpx"
     configured = Settings(
         application_id="bench", api_key="bench", intake_url=place.url, ca_file=place.ca_file, **settings
     )
-    emitter = Emitter(configured, transport=None if extra else httpx_transport(configured))
+    emitter = Emitter(configured)
     return Sdk(
         fire=lambda attributes: emitter.track(NAME, attributes, usr=USER, account=ACCOUNT, session=SESSION),
         flush=lambda: emitter.flush(60),
@@ -227,7 +228,7 @@ def opentelemetry(place: Place) -> Sdk:
 Maker = Callable[[Place], Sdk]
 SPOOLED: dict[str, Maker] = {
     "dd-pa (spool)": partial(dd_pa, spool=True),
-    "dd-pa (spool, httpx)": partial(dd_pa, spool=True, extra=False),
+    "dd-pa (spool, httpx)": partial(dd_pa, spool=True, httpx=True),
     "dd-pa (spool, own process)": partial(dd_pa, spool=True, delivery="process"),
 }
 PEERS: dict[str, Maker] = {
@@ -245,7 +246,7 @@ PEERS: dict[str, Maker] = {
 }
 SDKS: dict[str, Maker] = {
     "dd-pa (memory)": dd_pa,
-    "dd-pa (memory, httpx)": partial(dd_pa, extra=False),
+    "dd-pa (memory, httpx)": partial(dd_pa, httpx=True),
     **(SPOOLED if has_spool() else {}),
     **PEERS,
 }

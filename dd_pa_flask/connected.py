@@ -10,9 +10,9 @@ from typing import Any
 from blinker import Signal
 from flask import Flask, current_app, has_app_context
 
-from dd_pa import Id
+from dd_pa import Emitter, Id
 from dd_pa_flask.context import SessionUnseen
-from dd_pa_flask.state import AppState, StateFinder
+from dd_pa_flask.state import EmitterFinder
 
 AttributesOfSignal = Mapping[str, Any] | Callable[..., Mapping[str, Any] | None]
 """The attributes of an event, or a callable of the signal's sender and keywords."""
@@ -40,9 +40,8 @@ class SignalEvent:
     account: IdOfSignal | None
     """For which account, or a callable that knows; None leaves it to the request."""
 
-    def fire(self, state: AppState, sender: Any, values: Mapping[str, Any]) -> None:
+    def fire(self, emitter: Emitter, sender: Any, values: Mapping[str, Any]) -> None:
         """Track the event if it is wanted. In strict mode raises what a callable raises."""
-        emitter = state.emitter
         if not emitter.settings.enabled:
             return
         try:
@@ -55,7 +54,7 @@ class SignalEvent:
         except Exception as error:
             emitter.drop_invalid(self.name, error)
             return
-        state.track(self.name, attributes, usr=usr, account=account)
+        emitter.track(self.name, attributes, usr=usr, account=account)
 
 
 class Connection:
@@ -67,7 +66,7 @@ class Connection:
     def __init__(self, signal: Signal, event: SignalEvent, app: Flask | None = None) -> None:
         self._signal = signal
         self._event = event
-        self._find_state = StateFinder(f"the signal of {event.name[:200]!r} was sent")
+        self._find_emitter = EmitterFinder(f"the signal of {event.name[:200]!r} was sent")
         self._app = None if app is None else weakref.ref(app)
         signal.connect(self, weak=app is not None)
 
@@ -80,9 +79,9 @@ class Connection:
         app = _app_of(sender)
         if self._app is not None and self._app() is not app:
             return
-        state = self._find_state(app)
-        if state is not None:
-            self._event.fire(state, sender, values)
+        emitter = self._find_emitter(app)
+        if emitter is not None:
+            self._event.fire(emitter, sender, values)
 
 
 def _app_of(sender: Any) -> Flask | None:

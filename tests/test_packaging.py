@@ -116,10 +116,8 @@ def bare(installed: Path, tmp_path_factory: pytest.TempPathFactory) -> Site:
 
 @pytest.fixture(scope="session")
 def full(installed: Path, tmp_path_factory: pytest.TempPathFactory) -> Site:
-    """`pip install dd-pa[django,flask,cli,emulator,fast,query,sqlalchemy]`."""
-    return Site(
-        installed, tmp_path_factory.mktemp("full"), "django", "flask", "cli", "emulator", "fast", "query", "sqlalchemy"
-    )
+    """`pip install dd-pa[django,flask,cli,emulator,query,sqlalchemy]`."""
+    return Site(installed, tmp_path_factory.mktemp("full"), "django", "flask", "cli", "emulator", "query", "sqlalchemy")
 
 
 @pytest.mark.parametrize(
@@ -194,14 +192,13 @@ def test_the_metadata(installed: Path) -> None:
         "cli",
         "django",
         "emulator",
-        "fast",
         "flask",
         "query",
         "sqlalchemy",
     ]
     assert sorted(
         Requirement(line).name for line in metadata.get_all("Requires-Dist", []) if "extra ==" not in line
-    ) == ["blinker", "httpx", "msgspec", "platformdirs"]
+    ) == ["blinker", "hpack", "httpx", "msgspec", "platformdirs"]
     entry_points = (installed / INFO / "entry_points.txt").read_text()
     assert "dd-pa = dd_pa.cli:main" in entry_points
     assert "[pytest11]\ndd_pa = dd_pa_pytest.plugin" in entry_points
@@ -223,7 +220,6 @@ FRAMEWORKS = {
     "lark",
     "rest_framework",
     "flask_login",
-    "pyreqwest",
     "sqlalchemy",
     "tenacity",
     "pandas",

@@ -10,8 +10,8 @@ from dd_pa.capture.event import Event, EventBuilder
 from dd_pa.capture.identity import Identity
 from dd_pa.delivery.dispatcher import Dispatcher
 from dd_pa.delivery.gate import RetryPolicy
-from dd_pa.delivery.intake import Intake
 from dd_pa.delivery.ledger import DropReason, Ledger
+from dd_pa.delivery.opening import open_outlet
 from dd_pa.delivery.outlet import Outlet
 from dd_pa.delivery.stats import Stats
 from dd_pa.delivery.transport import Transport
@@ -47,7 +47,7 @@ class Pipeline:
         self._worker = Worker(
             self._store,
             self.ledger,
-            open_outlet=lambda: Intake(settings, transport),
+            open_outlet=lambda: open_outlet(settings, transport),
             make_dispatcher=self._make_dispatcher,
             on_start=self._started,
         )

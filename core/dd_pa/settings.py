@@ -35,6 +35,10 @@ class Settings:
     intake_url: str | None = None
     """Origin that takes the events instead of the site's: the emulator (`http://127.0.0.1:8994`) or your own relay."""
 
+    transport: Literal["auto", "httpx"] = "auto"
+    """Who speaks HTTP: `"auto"`, our own HTTP/2 where the intake speaks it and no proxy is set, else httpx; `"httpx"`
+    for everything. A `transport` given to the emitter wins."""
+
     proxy: str | None = field(default=None, repr=False)
     """HTTP proxy for delivery (`http://user:pass@host:port`). Proxy variables of the environment are not read."""
 
@@ -108,8 +112,7 @@ class Settings:
     """The `c` value of the session cookie to prefer among several: `"0"` host-only, `"2"` for `.example.com`."""
 
     on_commit: bool = True
-    """An event tracked in a transaction of Django or of Flask-SQLAlchemy's `db.session` leaves when that commits, and
-    vanishes when it is rolled back."""
+    """Django: an event tracked inside a transaction leaves when it commits, and vanishes when it is rolled back."""
 
     auth_events: bool = False
     """True: sign-ins, sign-outs, failed sign-ins and sign-ups of the framework are tracked as events."""

@@ -171,6 +171,7 @@ def numbers(settings: Settings) -> None:
         _require(key, math.isfinite(value) and value > 0, "must be more than 0 seconds")
     _require("shutdown_timeout", 0 <= settings.shutdown_timeout < math.inf, "must be 0 seconds or more")
     _require("rum_session_sample_rate", 0 <= settings.rum_session_sample_rate <= 100, "must lie between 0 and 100")
+    _require("transport", settings.transport in ("auto", "httpx"), "must be auto or httpx")
     _require("overflow", settings.overflow in ("drop_oldest", "drop_newest"), "must be drop_oldest or drop_newest")
 
 

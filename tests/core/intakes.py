@@ -15,14 +15,15 @@ from typing import Any
 import httpx
 
 from dd_pa import Emitter, RetryPolicy, Settings
-from dd_pa.delivery.transport import fast_transport, httpx_transport
+from dd_pa.delivery.transport import httpx_transport
 
 KEY = "0123456789abcdef0123456789abcdef"
 QUICK = RetryPolicy(base=0.02, cap=0.1, pause=0.02)
 NEVER = RetryPolicy(base=3600.0, cap=3600.0, pause=3600.0, draw=lambda least, most: most)
 
-MakeTransport = Callable[[Settings], httpx.AsyncBaseTransport]
-TRANSPORTS: dict[str, MakeTransport] = {"httpx": httpx_transport, "fast": fast_transport}
+MakeTransport = Callable[[Settings], httpx.AsyncBaseTransport | None]
+TRANSPORTS: dict[str, MakeTransport] = {"httpx": httpx_transport, "http2": lambda settings: None}
+"""httpx for everything, and the default: our own HTTP/2 where the server speaks it."""
 
 
 def settings_for(url: str, **changes: Any) -> Settings:

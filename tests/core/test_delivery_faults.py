@@ -57,7 +57,7 @@ def url(server: tuple[Emulator, str]) -> str:
 
 @pytest.fixture(params=[pytest.param(name, id=name) for name in TRANSPORTS])
 def make_emitter(request: pytest.FixtureRequest) -> Iterator[Emitters]:
-    """Makes emitters over httpx, and over the `fast` extra."""
+    """Makes emitters over httpx, and over our own HTTP/2."""
     emitters = Emitters(TRANSPORTS[request.param])
     yield emitters
     emitters.close()

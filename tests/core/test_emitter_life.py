@@ -39,7 +39,7 @@ FOUR_HOURS = 4 * 3600
 
 @pytest.fixture(params=[pytest.param(name, id=name) for name in TRANSPORTS])
 def make_emitter(request: pytest.FixtureRequest) -> Iterator[Emitters]:
-    """Makes emitters over httpx, and over the `fast` extra."""
+    """Makes emitters over httpx, and over our own HTTP/2."""
     emitters = Emitters(TRANSPORTS[request.param])
     yield emitters
     emitters.close()
@@ -411,12 +411,10 @@ def test_the_numbers_tell_the_truth_in_each_state() -> None:
 
 SCRIPT = """
 import os, sys, threading
-if "httpx" in sys.argv:
-    sys.modules["pyreqwest"] = None  # as where the extra is not installed
 from dd_pa import Emitter, RetryPolicy, Settings
 settings = Settings(
     application_id="shop", api_key="k" * 32, intake_url=sys.argv[1], timeout=5.0, shutdown_timeout=float(sys.argv[2]),
-    spool_dir=None,
+    spool_dir=None, transport=next(iter(sys.argv[3:]), "auto"),
 )
 emitter = Emitter(settings, retry=RetryPolicy(base=0.02, cap=0.1))
 """
@@ -439,9 +437,9 @@ def run(script: str, *args: object, timeout: float = 30.0) -> tuple[subprocess.C
     return subprocess.CompletedProcess(command, process.returncode, first + out, err), time.monotonic() - started
 
 
-@pytest.fixture(params=["httpx", "fast"])
+@pytest.fixture(params=["httpx", "auto"])
 def extra(request: pytest.FixtureRequest) -> str:
-    """With and without the `fast` extra."""
+    """The setting TRANSPORT."""
     return str(request.param)
 
 

@@ -9,7 +9,7 @@ import httpx
 import pytest
 
 from dd_pa import Event
-from dd_pa.delivery.intake import HTTP1_CONNECTIONS, Intake
+from dd_pa.delivery.httpx_outlet import HTTP1_CONNECTIONS, HttpxOutlet
 from dd_pa.delivery.outcome import Outcome, Verdict
 from dd_pa.delivery.transport import httpx_transport
 from tests.core.intakes import KEY, settings_for
@@ -27,7 +27,7 @@ async def sent(answer: httpx.Response | Exception, **settings: Any) -> tuple[Out
             raise answer
         return answer
 
-    intake = Intake(settings_for("http://localhost:8994", **settings), httpx.MockTransport(handle))
+    intake = HttpxOutlet(settings_for("http://localhost:8994", **settings), httpx.MockTransport(handle))
     outcome = await intake.send(EVENT, EVENT.body)
     await intake.aclose()
     return outcome, requests
@@ -125,4 +125,4 @@ def test_the_width_suits_the_transport(concurrency: int, shared: bool, width: in
     settings = settings_for("http://127.0.0.1:1", concurrency=concurrency)
     transport = httpx.MockTransport(lambda request: httpx.Response(202)) if shared else httpx_transport(settings)
 
-    assert Intake(settings, transport).width == width
+    assert HttpxOutlet(settings, transport).width == width

@@ -18,17 +18,13 @@ import httpx
 import pytest
 import trustme
 
-from dd_pa import Emitter, RetryPolicy, Settings, Stats
-from dd_pa.delivery.transport import fast_transport, httpx_transport
+from dd_pa import Emitter, RetryPolicy, Stats
 from dd_pa.emulator import Emulator
 from dd_pa.query import QueryClient, QueryError, events
-from tests.core.intakes import RawIntake, answer
+from tests.core.intakes import TRANSPORTS, MakeTransport, RawIntake, answer
 from tests.core.wire import APPLICATION_ID, settings
 
 KEY = "markedapikey4711markedapikey4711"
-TRANSPORTS = [pytest.param(httpx_transport, id="httpx"), pytest.param(fast_transport, id="fast")]
-
-MakeTransport = Callable[[Settings], httpx.AsyncBaseTransport]
 
 
 class Everything(logging.Handler):
@@ -98,7 +94,7 @@ async def hang(post: Any, writer: Any) -> None:
     """Leave a request without an answer."""
 
 
-@pytest.mark.parametrize("make", TRANSPORTS)
+@pytest.mark.parametrize("make", TRANSPORTS.values(), ids=TRANSPORTS)
 @pytest.mark.parametrize(
     ("handler", "seen"),
     [
@@ -130,15 +126,15 @@ def test_no_answer_makes_anybody_log_the_key(
     assert not log.with_the_key()
 
 
-@pytest.mark.parametrize("make", TRANSPORTS)
+@pytest.mark.parametrize("make", TRANSPORTS.values(), ids=TRANSPORTS)
 def test_no_missing_server_makes_anybody_log_the_key(make: MakeTransport, log: Everything) -> None:
     """Neither one that does not listen, nor one whose name is not known, nor a proxy that is not there."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
     for url, proxy in (
         (f"http://127.0.0.1:{port}", None),
-        ("https://intake.invalid", None),
-        ("https://intake.invalid", f"http://user:{KEY}@127.0.0.1:{port}"),
+        (f"https://nobody.localhost:{port}", None),
+        (f"https://nobody.localhost:{port}", f"http://user:{KEY}@127.0.0.1:{port}"),
     ):
         with emitting(url, make, proxy=proxy) as emitter:
             emitter.track("x.y", usr="u-1")
@@ -177,13 +173,7 @@ def h2(tmp_path: Path) -> Iterator[tuple[str, str]]:
         server.kill()
 
 
-@pytest.mark.parametrize(
-    "make",
-    [
-        pytest.param(httpx_transport, id="httpx"),
-        pytest.param(fast_transport, id="fast"),
-    ],
-)
+@pytest.mark.parametrize("make", TRANSPORTS.values(), ids=TRANSPORTS)
 def test_nobody_logs_the_key_over_http2(make: MakeTransport, h2: tuple[str, str], log: Everything) -> None:
     """Where headers are compressed by a library that logs them."""
     url, ca_file = h2
@@ -196,7 +186,7 @@ def test_nobody_logs_the_key_over_http2(make: MakeTransport, h2: tuple[str, str]
     assert not log.with_the_key()
 
 
-@pytest.mark.parametrize("make", TRANSPORTS)
+@pytest.mark.parametrize("make", TRANSPORTS.values(), ids=TRANSPORTS)
 def test_an_unknown_authority_makes_nobody_log_the_key(
     make: MakeTransport, h2: tuple[str, str], log: Everything
 ) -> None:
@@ -211,7 +201,7 @@ def test_an_unknown_authority_makes_nobody_log_the_key(
 def test_the_emulator_does_not_log_the_key(log: Everything) -> None:
     """It runs where people look at the terminal."""
     emulator = Emulator()
-    with emulator.running() as url, emitting(url, httpx_transport) as emitter:
+    with emulator.running() as url, emitting(url, TRANSPORTS["httpx"]) as emitter:
         emitter.track("x.y", usr="u-1")
         wait_for(emitter, lambda stats: stats.delivered == 1)
 

@@ -21,7 +21,7 @@ from tests.core.intakes import NEVER, TRANSPORTS, Emitters, RawIntake, accept, i
 
 @pytest.fixture(params=[pytest.param(name, id=name) for name in TRANSPORTS])
 def make_emitter(request: pytest.FixtureRequest) -> Iterator[Emitters]:
-    """Makes emitters over httpx, and over the `fast` extra."""
+    """Makes emitters over httpx, and over our own HTTP/2."""
     emitters = Emitters(TRANSPORTS[request.param])
     yield emitters
     emitters.close()

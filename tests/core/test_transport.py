@@ -9,26 +9,48 @@ from pathlib import Path
 import httpx
 import pytest
 
-from dd_pa.delivery.transport import SeparateConnections, fast_is_installed, make_transport
+from dd_pa import Event
+from dd_pa.delivery.http2_outlet import Http2Outlet
+from dd_pa.delivery.httpx_outlet import HttpxOutlet
+from dd_pa.delivery.opening import open_outlet
+from dd_pa.delivery.outcome import DELIVERED
+from dd_pa.delivery.transport import SeparateConnections
 from tests.core.intakes import TRANSPORTS, Emitters, Post, RawIntake, accept, answer, ids, settings_for, track
 
 
 @pytest.fixture(params=[pytest.param(name, id=name) for name in TRANSPORTS])
 def make_emitter(request: pytest.FixtureRequest) -> Iterator[Emitters]:
-    """Makes emitters over httpx, and over the `fast` extra."""
+    """Makes emitters over httpx, and over our own HTTP/2."""
     emitters = Emitters(TRANSPORTS[request.param])
     yield emitters
     emitters.close()
 
 
+@pytest.mark.parametrize(
+    ("changes", "outlet"),
+    [
+        pytest.param({}, Http2Outlet, id="default"),
+        pytest.param({"transport": "httpx"}, HttpxOutlet, id="as set"),
+        pytest.param({"proxy": "http://127.0.0.1:9"}, HttpxOutlet, id="proxy"),
+    ],
+)
 @pytest.mark.asyncio
-async def test_the_fast_one_is_used_when_it_is_installed() -> None:
-    """Installing the extra is all that is needed."""
-    transport = make_transport(settings_for("http://127.0.0.1:1"))
-    await transport.aclose()
+async def test_http2_is_our_own_unless_httpx_is_asked_for(changes: dict[str, str], outlet: type) -> None:
+    """Proxies are httpx's, and so is everything where TRANSPORT says so."""
+    opened = open_outlet(settings_for("https://localhost:1", **changes))
+    await opened.aclose()
 
-    assert fast_is_installed()
-    assert type(transport).__name__ == "FastTransport"
+    assert type(opened) is outlet
+
+
+@pytest.mark.asyncio
+async def test_a_given_transport_wins() -> None:
+    """It replaces the network, whatever TRANSPORT says."""
+    recorder = Recorder()
+    opened = open_outlet(settings_for("https://localhost:1"), recorder)
+    outcome = await opened.send(Event(id="e", name="x.y", occurred_at=0, body=b"{}"), b"{}")
+
+    assert (outcome, recorder.requests) == (DELIVERED, 1)
 
 
 def test_proxy_variables_are_not_obeyed(make_emitter: Emitters, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 
 from dd_pa import Emitter
-from dd_pa.delivery.intake import Intake
-from dd_pa.delivery.outcome import Verdict
+from dd_pa.delivery.opening import open_outlet
+from dd_pa.delivery.outcome import Outcome, Verdict
 from tests.core.wire import settings
 
 KEY = "0123456789abcdef0123456789abcdef"
@@ -192,7 +192,10 @@ def test_the_delivery_connects_to_nobody_either(intake: socket.socket) -> None:
     event = Emitter(settings()).build("order.placed", usr=1)
     assert event is not None
 
-    outcome = asyncio.run(Intake(settings(intake_url=url)).send(event, event.body))
+    async def send() -> Outcome:
+        return await open_outlet(settings(intake_url=url)).send(event, event.body)
+
+    outcome = asyncio.run(send())
 
     assert (outcome.verdict, outcome.reason) == (Verdict.RETRY, "ConnectError")
     assert not was_connected(intake)

@@ -9,21 +9,21 @@ from __future__ import annotations
 import contextlib
 import importlib
 
-from dd_pa.delivery.transport import fast_is_installed, is_secure, tls_context, tls_to_nobody
+from dd_pa.delivery.transport import is_secure, tls_context, tls_to_nobody
+from dd_pa.http import httpx
 from dd_pa.settings import Settings
 
+_CORE = "httpcore2" if httpx.__name__ == "httpx2" else "httpcore"
 _LATE = (
     "anyio._backends._asyncio",
     "anyio.streams.tls",
     "certifi",
     "encodings.idna",
     "h2.connection",
-    "httpcore._async.http2",
-    "httpcore._backends.anyio",
+    f"{_CORE}._async.http2",
+    f"{_CORE}._backends.anyio",
     "importlib.readers",
     "importlib.resources.readers",
-    "pyreqwest.compatibility.httpx",
-    "pyreqwest.proxy",
 )
 """Modules that the transports import when they are first used; where one is missing, nothing else misses it."""
 
@@ -34,5 +34,5 @@ def warm_up(settings: Settings) -> None:
         with contextlib.suppress(ImportError):
             importlib.import_module(name)
     tls_to_nobody()
-    if is_secure(settings) and not fast_is_installed():
+    if is_secure(settings):
         tls_context(settings.ca_file)

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from importlib.metadata import version
 
 from dd_pa import hosts
-from dd_pa.delivery.transport import fast_is_installed, is_secure
+from dd_pa.delivery.transport import is_secure
 from dd_pa.doctor.finding import Finding
 from dd_pa.settings import Settings
 
@@ -18,7 +18,6 @@ def examine_configuration(settings: Settings) -> Iterator[Finding]:
         yield Finding(state="warning", subject="ENABLED", text="is off: nothing is built, stored or sent")
         return
     yield Finding(state="ok", subject="settings", text=_summary(settings))
-    yield from _transport(settings)
     yield from _proxy(settings)
     advice: list[str] = []
     hosts.advise(lambda _, text: advice.append(text))
@@ -30,16 +29,6 @@ def _summary(settings: Settings) -> str:
     known = "".join(f", {name} {value}" for name, value in tags if value)
     mode = "strict" if settings.strict else "lenient"
     return f"application {settings.application_id} to {settings.intake_url}, {mode}{known}; dd-pa {version('dd-pa')}"
-
-
-def _transport(settings: Settings) -> Iterator[Finding]:
-    if not is_secure(settings):
-        yield Finding(state="note", subject="transport", text="HTTP/1.1 without TLS, to this machine")
-    elif fast_is_installed():
-        yield Finding(state="ok", subject="transport", text="HTTP/2 over TLS, by the fast extra")
-    else:
-        fix = "pip install 'dd-pa[fast]' takes a fifth of the processor time per event"
-        yield Finding(state="note", subject="transport", text="HTTP/2 over TLS, by httpx", fix=fix)
 
 
 def _proxy(settings: Settings) -> Iterator[Finding]:

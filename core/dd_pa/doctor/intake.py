@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from dd_pa.delivery.outcome import Verdict
 from dd_pa.delivery.probe import Answer, probe
+from dd_pa.delivery.transport import is_secure
 from dd_pa.doctor.finding import Finding
 from dd_pa.settings import Settings
 
@@ -12,11 +13,26 @@ MAX_SKEW = 60.0
 
 
 def examine_intake(settings: Settings) -> Iterator[Finding]:
-    """Say whether the intake is reached, takes the key, and agrees on the time."""
+    """Say how the intake is reached and whether it is, whether it takes the key, and agrees on the time."""
     answer = probe(settings)
+    yield _transport(settings, answer.protocol)
     yield _reached(settings, answer)
     if answer.skew is not None:
         yield _clock(answer.skew)
+
+
+def _transport(settings: Settings, protocol: str | None) -> Finding:
+    way = "over TLS" if is_secure(settings) else "without TLS, to this machine"
+    if protocol == "HTTP/2":
+        text = f"HTTP/2 {way}, by dd-pa itself: some 0.1 ms of processor time an event"
+        return Finding(state="ok", subject="transport", text=text)
+    if protocol is not None:
+        fix = "have HTTP/2 spoken there: it takes a twentieth of that"
+        text = f"{protocol} {way}, by httpx: some 2 ms of processor time an event"
+        return Finding(state="note", subject="transport", text=text, fix=fix)
+    why = "PROXY is set" if settings.proxy else "TRANSPORT says so"
+    text = f"httpx, as {why}: some 2 ms of processor time an event"
+    return Finding(state="note", subject="transport", text=text)
 
 
 def _reached(settings: Settings, answer: Answer) -> Finding:

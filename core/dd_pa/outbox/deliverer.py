@@ -12,8 +12,8 @@ from typing import TypeVar
 from dd_pa import metrics
 from dd_pa.delivery.dispatcher import Dispatcher
 from dd_pa.delivery.gate import RetryPolicy
-from dd_pa.delivery.intake import Intake
 from dd_pa.delivery.ledger import Ledger
+from dd_pa.delivery.opening import open_outlet
 from dd_pa.delivery.outlet import Outlet
 from dd_pa.delivery.stats import Stats
 from dd_pa.delivery.transport import Transport
@@ -75,7 +75,7 @@ class OutboxDeliverer:
         self._worker = Worker(
             self._store,
             self._ledger,
-            open_outlet=lambda: Intake(settings, transport),
+            open_outlet=lambda: open_outlet(settings, transport),
             make_dispatcher=self._make_dispatcher,
             on_start=lambda: None,
         )

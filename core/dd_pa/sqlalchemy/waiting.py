@@ -76,7 +76,7 @@ def submit_on_commit(session: AnySession, emitter: Emitter, event: Event) -> boo
     """
     own: Any = session() if callable(session) else session
     plain: Session = getattr(own, "sync_session", own)
-    transaction = innermost(plain)
+    transaction = _innermost(plain)
     if emitter.outbox is not None:
         if plain is not own:
             raise TypeError("async code stores an event in the outbox by `await aadd(…)` of dd_pa.outbox.sqlalchemy")
@@ -107,11 +107,11 @@ def _is_waiting(session: Session, event: Event) -> bool:
     return waiting is not None and any(item is event for found in list(waiting.events.values()) for _, item in found)
 
 
-def innermost(session: Session) -> SessionTransaction | None:
+def _innermost(session: Session) -> SessionTransaction | None:
     return session.get_nested_transaction() or session.get_transaction()
 
 
-def around(transaction: SessionTransaction) -> SessionTransaction | None:
+def _around(transaction: SessionTransaction) -> SessionTransaction | None:
     """Return the savepoint or transaction around a savepoint; what a flush begins for itself is neither."""
     outer = transaction.parent
     while outer is not None and not outer.nested and outer.parent is not None:
@@ -132,11 +132,11 @@ def _after_flush(session: Session, flush_context: Any) -> None:
 @listens_for(Session, "after_commit")
 def _after_commit(session: Session) -> None:
     waiting: Waiting | None = session.info.get(_KEY)
-    transaction = None if waiting is None else innermost(session)
+    transaction = None if waiting is None else _innermost(session)
     if waiting is None or transaction is None:
         return
     events = waiting.events.pop(transaction, [])
-    outer = around(transaction)
+    outer = _around(transaction)
     if outer is not None:
         waiting.events.setdefault(outer, []).extend(events)
         return

@@ -1,0 +1,96 @@
+from __future__ import annotations
+
+import enum
+from collections.abc import Callable, Mapping
+from typing import NamedTuple
+
+from dd_pa.delivery.http2.fields import Head
+from dd_pa.delivery.http2.frames import StreamFault
+
+MAX_ANSWER = 65_536
+"""Bytes of an answer's body that are read; the rest is of no use to us."""
+
+
+class Answer(NamedTuple):
+    """What the server said."""
+
+    status: int
+    fields: Mapping[str, str]
+    """By name in lower case."""
+    content: bytes
+    """The body of what is no success, cut."""
+
+
+class Failure(enum.Enum):
+    """Why there is no answer; the value is for people."""
+
+    CONNECT = "ConnectError"
+    CONNECT_TIMEOUT = "ConnectTimeout"
+    TIMEOUT = "ReadTimeout"
+    REFUSED = "RefusedStream"
+    """Not processed, though sent again some times."""
+    CALM = "EnhanceYourCalm"
+    LOST = "ReadError"
+    """The connection or the stream ended under the request, which may have been processed."""
+    CLOSED = "Closed"
+    HTTP1 = "HTTP/1.1"
+    """The server speaks no HTTP/2, or wants HTTP/1.1 for this; it has processed nothing."""
+
+
+Answered = Callable[[Answer | Failure], None]
+
+
+class Exchange:
+    """One request and its answer. `answered` is called once, on the loop, and must not raise."""
+
+    __slots__ = ("answered", "body", "content", "deadline", "head", "read", "refusals", "sent", "used", "window")
+
+    def __init__(self, body: bytes, answered: Answered, deadline: float) -> None:
+        self.body, self.answered, self.deadline = body, answered, deadline
+        self.refusals = 0
+        self.begin(0)
+
+    def begin(self, window: int) -> None:
+        """Make ready for a new stream, on which the peer takes so many bytes."""
+        self.window, self.sent = window, 0
+        self.read = self.used = 0
+        self.head: Head | None = None
+        self.content = b""
+
+    @property
+    def unsent(self) -> int:
+        """Bytes of the body that are still to be sent."""
+        return len(self.body) - self.sent
+
+    def piece(self, size: int) -> bytes:
+        """Return the next bytes of the body to send."""
+        self.sent += size
+        self.window -= size
+        return self.body[self.sent - size : self.sent]
+
+    def take_head(self, head: Head, *, last: bool) -> None:
+        """Take the fields of an interim answer, the answer, or its trailers (RFC 9113, section 8.1)."""
+        if self.head is not None:
+            if not last or head.status is not None:
+                raise StreamFault
+        elif head.status is None or head.status == 101 or (head.status < 200 and last):
+            raise StreamFault
+        elif head.status >= 200:
+            self.head = head
+
+    def take_data(self, data: bytes, used: int) -> None:
+        """Take a piece of the answer's body, which used up so much of our window."""
+        if self.head is None:
+            raise StreamFault
+        self.read += len(data)
+        self.used += used
+        if (self.head.status or 0) >= 300:
+            self.content = (self.content + data)[:MAX_ANSWER]
+
+    def result(self, *, whole: bool) -> Answer | Failure:
+        """Return what has come; raise `StreamFault` if it contradicts itself."""
+        if self.head is None or self.head.status is None or (whole and self.head.length not in (None, self.read)):
+            raise StreamFault
+        if self.unsent and self.head.status < 300:  # it cannot have taken what it has not seen
+            return Failure.LOST
+        return Answer(self.head.status, self.head.fields, self.content)

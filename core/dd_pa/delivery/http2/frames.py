@@ -1,0 +1,139 @@
+"""Frames of HTTP/2 (RFC 9113, sections 4 and 6): how they are written, cut out of what comes, and which are refused."""
+
+from __future__ import annotations
+
+import enum
+import struct
+from collections.abc import Iterator
+
+MAX_FRAME = 16_384
+"""Most bytes of a frame's payload unless SETTINGS allow more; we never do."""
+
+MAX_BLOCK = 65_536
+"""Most bytes of an answer's fields, decoded and not."""
+
+NOISE = 20_000
+"""Most frames between two answers; no honest peer sends so many."""
+
+DATA, HEADERS, PRIORITY, RST_STREAM, SETTINGS, PUSH_PROMISE, PING, GOAWAY, WINDOW_UPDATE, CONTINUATION = range(10)
+END_STREAM = ACK = 0x1
+END_HEADERS, PADDED, WITH_PRIORITY = 0x4, 0x8, 0x20
+
+_ANY = (0, MAX_FRAME)
+_SIZES = (_ANY, _ANY, _ANY, (4, 4), _ANY, _ANY, (8, 8), (8, MAX_FRAME), (4, 4), _ANY)
+_OF_THE_CONNECTION = (SETTINGS, PING, GOAWAY)
+
+Frame = tuple[int, int, int, bytes]
+"""Kind, flags, stream and payload."""
+
+
+class Code(enum.IntEnum):
+    """Why a stream or a connection is ended."""
+
+    NO_ERROR = 0
+    PROTOCOL_ERROR = 1
+    FLOW_CONTROL_ERROR = 3
+    FRAME_SIZE_ERROR = 6
+    REFUSED_STREAM = 7
+    CANCEL = 8
+    COMPRESSION_ERROR = 9
+    ENHANCE_YOUR_CALM = 11
+    HTTP_1_1_REQUIRED = 13
+
+
+class ConnectionFault(Exception):  # noqa: N818 - the RFC's "connection error", which is no `ConnectionError`
+    """The peer broke a rule that ends the connection."""
+
+    def __init__(self, code: Code = Code.PROTOCOL_ERROR) -> None:
+        super().__init__(code.name)
+        self.code = code
+
+
+class StreamFault(ConnectionFault):
+    """The peer broke a rule that ends one stream; most often, its answer is malformed."""
+
+
+def frame(kind: int, flags: int, stream: int, payload: bytes = b"") -> bytes:
+    """Return a frame."""
+    return struct.pack(">HBBBI", len(payload) >> 8, len(payload) & 0xFF, kind, flags, stream) + payload
+
+
+def unpadded(flags: int, payload: bytes) -> bytes:
+    """Return the payload of DATA or HEADERS without its padding."""
+    if not flags & PADDED:
+        return payload
+    if not payload or payload[0] >= len(payload):
+        raise ConnectionFault
+    return payload[1 : len(payload) - payload[0]]
+
+
+class Reader:
+    """Cuts what comes into frames. A block of fields leaves it as one HEADERS frame, whatever it came in."""
+
+    def __init__(self) -> None:
+        self.noise = 0
+        """Frames since it was last set to 0."""
+        self._rest = b""
+        self._first = True
+        self._block: tuple[int, int, bytes] | None = None
+
+    def feed(self, data: bytes) -> Iterator[Frame]:
+        """Yield the frames that are whole now; raise `ConnectionFault` at one that must not come."""
+        data = self._rest + data if self._rest else data
+        at, size = 0, len(data)
+        self._rest = b""
+        while size - at >= 9:
+            end = at + 9 + (data[at] << 16 | data[at + 1] << 8 | data[at + 2])
+            if end - at - 9 > MAX_FRAME:
+                raise ConnectionFault(Code.FRAME_SIZE_ERROR)
+            if size < end:
+                break
+            kind, flags, stream = struct.unpack_from(">BBI", data, at + 3)
+            stream &= 0x7FFFFFFF
+            payload = data[at + 9 : end]
+            at = end
+            self._check(kind, flags, stream, len(payload))
+            if kind == DATA:
+                yield kind, flags, stream, payload
+            elif kind in (HEADERS, CONTINUATION):
+                if (whole := self._gather(kind, flags, stream, payload)) is not None:
+                    yield whole
+            elif kind < CONTINUATION:
+                yield kind, flags, stream, payload
+        self._rest = data[at:]
+
+    def _check(self, kind: int, flags: int, stream: int, size: int) -> None:
+        self.noise += 1
+        if self.noise > NOISE:
+            raise ConnectionFault(Code.ENHANCE_YOUR_CALM)
+        if self._first and (kind != SETTINGS or flags & ACK):
+            raise ConnectionFault
+        self._first = False
+        if (kind == CONTINUATION) is (self._block is None) or kind == PUSH_PROMISE:
+            raise ConnectionFault
+        if kind > CONTINUATION:  # an extension of HTTP/2, to be ignored
+            return
+        least, most = _SIZES[kind]
+        if not least <= size <= most:
+            raise ConnectionFault(Code.FRAME_SIZE_ERROR)
+        if bool(stream) is (kind in _OF_THE_CONNECTION) and kind != WINDOW_UPDATE:
+            raise ConnectionFault
+
+    def _gather(self, kind: int, flags: int, stream: int, payload: bytes) -> Frame | None:
+        if kind == HEADERS:
+            payload = unpadded(flags, payload)
+            if flags & WITH_PRIORITY:
+                if len(payload) < 5:
+                    raise ConnectionFault(Code.FRAME_SIZE_ERROR)
+                payload = payload[5:]
+            begun, first = b"", flags
+        elif self._block is None or self._block[1] != stream:
+            raise ConnectionFault
+        else:
+            first, _, begun = self._block
+        block = begun + payload
+        if len(block) > MAX_BLOCK:
+            raise ConnectionFault(Code.ENHANCE_YOUR_CALM)
+        whole = flags & END_HEADERS
+        self._block = None if whole else (first, stream, block)
+        return (HEADERS, first, stream, block) if whole else None

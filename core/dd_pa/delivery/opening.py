@@ -1,0 +1,32 @@
+from __future__ import annotations
+
+from dd_pa import test_run
+from dd_pa.delivery.http2_outlet import Http2Outlet
+from dd_pa.delivery.httpx_outlet import HttpxOutlet
+from dd_pa.delivery.intake import Heard
+from dd_pa.delivery.transport import Transport, httpx_transport
+from dd_pa.http import httpx
+from dd_pa.settings import Settings
+
+
+def open_outlet(
+    settings: Settings, transport: Transport | None = None, heard: Heard | None = None
+) -> HttpxOutlet | Http2Outlet:
+    """Return what posts events to the intake. Call it on the loop that will run it."""
+    if transport is None and test_run.is_on() and not settings.is_local:
+        transport = NoNetwork()
+    if transport is None and speaks_http2_itself(settings):
+        return Http2Outlet(settings, heard)
+    return HttpxOutlet(settings, transport or httpx_transport(settings), heard)
+
+
+def speaks_http2_itself(settings: Settings) -> bool:
+    """Tell whether HTTP/2 is spoken without httpx, which keeps proxies."""
+    return settings.transport == "auto" and settings.proxy is None
+
+
+class NoNetwork(httpx.AsyncBaseTransport):
+    """What a test run has instead of the network, for whatever waited in the spool before it."""
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        raise httpx.ConnectError("this is a test run: only an intake on this machine is connected to")
