@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any
@@ -17,28 +18,32 @@ _of_tests: WeakSet[BaseDatabaseWrapper] = WeakSet()
 
 
 class Submission:
-    """Submits a built event when it is called: by Django, on commit."""
+    """Submits a built event when it is called: by Django, on commit. Once, whoever calls it again."""
 
-    __slots__ = ("emitter", "event")
+    __slots__ = ("emitter", "event", "is_done")
 
     def __init__(self, emitter: Emitter, event: Event) -> None:
         self.emitter = emitter
         self.event = event
+        self.is_done = False
 
     def __call__(self) -> None:
+        if not self.is_done:
+            self.is_done = True
+            self.act()
+
+    def act(self) -> None:
+        """Do what is due on commit."""
         self.emitter.submit(self.event)
 
 
-class Announcement:
+class Announcement(Submission):
     """Says, when it is called on commit, that a built event has been stored in the outbox."""
 
-    __slots__ = ("emitter", "event")
+    __slots__ = ()
 
-    def __init__(self, emitter: Emitter, event: Event) -> None:
-        self.emitter = emitter
-        self.event = event
-
-    def __call__(self) -> None:
+    def act(self) -> None:
+        """Send `event_queued`."""
         send(event_queued, self.emitter, event=self.event)
 
 
@@ -54,11 +59,39 @@ def _is_waiting(connection: BaseDatabaseWrapper, event: Event) -> bool:
 
 def submit_on_commit(emitter: Emitter, event: Event, connection: BaseDatabaseWrapper) -> None:
     """Submit an event when the connection's transaction commits, and forget it if it is rolled back."""
-    connection.on_commit(Submission(emitter, event), robust=True)
+    call_on_commit(Submission(emitter, event), connection)
+
+
+def call_on_commit(submission: Submission, connection: BaseDatabaseWrapper) -> None:
+    """Call a submission when the connection's transaction commits, whatever hooks of others do then."""
+    connection.on_commit(submission, robust=True)
+    _outlast_others(connection)
+    if isinstance(submission, Announcement):
+        return
     if trail.watching:
-        trail.waits(event, waits_in(connection, event))
+        trail.waits(submission.event, waits_in(connection, submission.event))
     if test_run.watching:
         _of_tests.add(connection)
+
+
+def _outlast_others(connection: BaseDatabaseWrapper) -> None:
+    """Have our hooks run although one of somebody else's raises: Django forgets all that come after it."""
+    known: Any = connection
+    if "run_and_clear_commit_hooks" in vars(known):
+        return
+    weakly = weakref.ref(connection)
+
+    def run_and_clear_commit_hooks() -> None:
+        found: Any = weakly()
+        ours = [call for _, call, *_ in found.run_on_commit if isinstance(call, Submission)]
+        try:
+            type(found).run_and_clear_commit_hooks(found)
+        except BaseException:  # it goes on its way; the transaction has committed all the same
+            for call in ours:
+                call()
+            raise
+
+    known.run_and_clear_commit_hooks = run_and_clear_commit_hooks
 
 
 def find_waiting() -> Iterator[tuple[Emitter, Event]]:
@@ -75,7 +108,8 @@ def find_waiting() -> Iterator[tuple[Emitter, Event]]:
         still_open = set(connection.savepoint_ids[of_test - 1 :]) - {None}  # the first block has no savepoint
         entries: list[Any] = list(connection.run_on_commit)
         for savepoints, submission, *_ in entries:
-            if isinstance(submission, Submission) and not still_open & savepoints:
+            is_event = isinstance(submission, Submission) and not isinstance(submission, Announcement)
+            if is_event and not still_open & savepoints:
                 yield submission.emitter, submission.event
 
 

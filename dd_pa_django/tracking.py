@@ -5,14 +5,10 @@ from contextlib import nullcontext
 from typing import Any
 
 from asgiref.sync import sync_to_async
-from django.core.exceptions import SynchronousOnlyOperation
-from django.db import DEFAULT_DB_ALIAS, Error, connections
-from django.db.backends.base.base import BaseDatabaseWrapper
 
-from dd_pa import Emitter, Event, EventError, Id, bound_identity, identify, test_run, trail
-from dd_pa.signals import event_queued
-from dd_pa_django.commit import Announcement, submit_on_commit, waits_in
+from dd_pa import Emitter, Id, bound_identity, identify
 from dd_pa_django.emitter import slot
+from dd_pa_django.handover import hand_over
 from dd_pa_django.identity import current_request
 from dd_pa_django.login import load_user
 
@@ -85,70 +81,3 @@ async def load_current_user(emitter: Emitter, *, strict: bool) -> None:
     except Exception:
         if strict:
             raise
-
-
-def hand_over(emitter: Emitter, event: Event, *, on_commit: bool | None = None, using: str | None = None) -> bool:
-    """Let a built event go as `track` does: at once, with the open transaction, or into the outbox.
-
-    Returns False if it was dropped. With the outbox, raises what the database raises if the transaction is spoiled.
-    """
-    settings = emitter.settings
-    waits = settings.on_commit if on_commit is None else on_commit
-    if settings.strict and using is not None and using not in connections:
-        raise EventError("using", f"there is no database {using!r} in DATABASES")
-    transaction = open_transaction(using) if waits else None
-    stores = waits and settings.outbox and not test_run.is_capturing(emitter)
-    if stores and _is_stored(emitter, event, transaction, using):
-        return True
-    if transaction is None:
-        return emitter.submit(event)
-    submit_on_commit(emitter, event, transaction)
-    return True
-
-
-def _is_stored(emitter: Emitter, event: Event, transaction: BaseDatabaseWrapper | None, using: str | None) -> bool:
-    from dd_pa_django.outbox import writing  # noqa: PLC0415 - has a model, and is for those who use it
-
-    if transaction is not None and transaction.needs_rollback:
-        return False  # nothing can be written, and nothing will be committed
-    try:
-        writing.write(event, transaction or writing.connection_for(using))
-    except SynchronousOnlyOperation as error:
-        if emitter.settings.strict:
-            raise EventError("", "cannot be stored in the outbox in async code: use await atrack(…)") from error
-        emitter.say("outbox async", "an event left without the outbox: use await atrack(…) in async code")
-        return False
-    except Error as error:
-        spoiled = transaction is not None and not isinstance(error, writing.MissingTableError)
-        if spoiled or emitter.settings.strict:
-            raise
-        # The database's own words may quote the event.
-        problem = error if isinstance(error, writing.MissingTableError) else type(error).__name__
-        emitter.say("outbox", "an event left without the outbox, which cannot be written: %s", problem)
-        return False
-    if trail.watching:
-        trail.stored(event, None if transaction is None else waits_in(transaction, event))
-    if event_queued.receivers:
-        _announce(emitter, event, transaction)
-    return True
-
-
-def _announce(emitter: Emitter, event: Event, transaction: BaseDatabaseWrapper | None) -> None:
-    announce = Announcement(emitter, event)
-    if transaction is None:
-        announce()
-    else:
-        transaction.on_commit(announce, robust=True)
-
-
-def open_transaction(using: str | None) -> BaseDatabaseWrapper | None:
-    """Return this thread's connection to `using` if it is inside `atomic()`; with None, that of any database that is.
-
-    Connects to no database.
-    """
-    alias = DEFAULT_DB_ALIAS if using is None else using
-    if alias in connections and connections[alias].in_atomic_block:
-        return connections[alias]
-    if using is not None or len(connections.settings) == 1:
-        return None  # looking a connection up costs as much as all the rest of track()
-    return next((item for item in connections.all(initialized_only=True) if item.in_atomic_block), None)

@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 from django.db import connections, transaction
 from django.db.models import Model, QuerySet
 
+from dd_pa_django.handover import together
 from dd_pa_django.model_events import snapshot, stored
 from dd_pa_django.model_events.firing import active_emitter
 from dd_pa_django.model_events.watch import ModelWatch, watches
@@ -47,8 +48,9 @@ class TrackedQuerySet(QuerySet[ModelT]):
                 objs, batch_size, ignore_conflicts, update_conflicts, update_fields, unique_fields
             )
             if watch is not None and not ignore_conflicts and not update_conflicts:
-                for instance in made:
-                    watch.after_create(instance, self.db)
+                with together(self.db):
+                    for instance in made:
+                        watch.after_create(instance, self.db)
         return made
 
     def bulk_update(self, objs: Iterable[ModelT], fields: Iterable[str], batch_size: int | None = None) -> int:
@@ -68,7 +70,8 @@ class TrackedQuerySet(QuerySet[ModelT]):
             if count < len(instances):
                 there = stored.read(self.model, [item.pk for item in instances], [], using)
                 instances = [item for item in instances if item.pk in there]
-            watch.after_update(instances, names, using)
+            with together(using):
+                watch.after_update(instances, names, using)
         return int(count)
 
     def update(self, **kwargs: Any) -> int:
@@ -80,7 +83,8 @@ class TrackedQuerySet(QuerySet[ModelT]):
             instances = list(self._rows_to_update(self.db))
             count = super().update(**kwargs)
             instances = _as_updated(instances, kwargs, self.db, is_exact=count == len(instances))
-            watch.after_update(instances, kwargs, self.db)
+            with together(self.db):
+                watch.after_update(instances, kwargs, self.db)
         return count
 
     def _watch_of_update(self, names: Collection[str]) -> ModelWatch | None:

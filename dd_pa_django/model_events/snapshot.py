@@ -11,7 +11,7 @@ from typing import Any
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models import Model
 
-from dd_pa_django.tracking import open_transaction
+from dd_pa_django.handover import open_transaction
 
 SNAPSHOT = "dd_pa_snapshot"
 """Where the values are, as a dict that is replaced and never changed: copies of the instance share it."""

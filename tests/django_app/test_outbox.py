@@ -176,7 +176,7 @@ def _no_table() -> Iterator[None]:
     with connections["other"].schema_editor() as editor:
         editor.delete_model(OutboxEvent)
     yield
-    writing._try_again_at.pop("other", None)
+    writing._ask_again_at.pop("other", None)
     with connections["other"].schema_editor() as editor:
         editor.create_model(OutboxEvent)
 

@@ -85,7 +85,7 @@ def test_words_that_no_database_keeps() -> None:
     deliverer._store.give([row], time.monotonic() + 60)
     [event] = deliverer._store.take(1)
     deliverer._store.reject(event, "400", "a\0b\U0001f600" + "x" * 1000)
-    deliverer._write()
+    deliverer._lessee.write()
 
     [kept] = OutboxEvent.objects.all()
     assert kept.detail == "a?b\\U0001f600" + "x" * 387

@@ -2,8 +2,23 @@
 
 from __future__ import annotations
 
+from dd_pa.outbox.columns import ROWS, STORAGE, chunks, columns
 from dd_pa.outbox.deliverer import OutboxDeliverer
 from dd_pa.outbox.foreground import deliver_in_foreground
+from dd_pa.outbox.missing import is_missing_table
 from dd_pa.outbox.table import Counts, OutboxTable, Row
+from dd_pa.outbox.water import LowWater
 
-__all__ = ["Counts", "OutboxDeliverer", "OutboxTable", "Row", "deliver_in_foreground"]
+__all__ = [
+    "ROWS",
+    "STORAGE",
+    "Counts",
+    "LowWater",
+    "OutboxDeliverer",
+    "OutboxTable",
+    "Row",
+    "chunks",
+    "columns",
+    "deliver_in_foreground",
+    "is_missing_table",
+]

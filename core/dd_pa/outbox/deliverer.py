@@ -1,13 +1,10 @@
 from __future__ import annotations
 
-import itertools
 import os
 import socket
 import threading
 import time
-from collections import deque
-from collections.abc import Callable, Iterator, Sequence
-from typing import TypeVar
+from collections.abc import Callable
 
 from dd_pa import metrics
 from dd_pa.delivery.dispatcher import Dispatcher
@@ -18,14 +15,10 @@ from dd_pa.delivery.outlet import Outlet
 from dd_pa.delivery.stats import Stats
 from dd_pa.delivery.transport import Transport
 from dd_pa.delivery.worker import Worker
+from dd_pa.outbox.lessee import BATCH, Lessee
 from dd_pa.outbox.store import OutboxStore
 from dd_pa.outbox.table import OutboxTable
 from dd_pa.settings import Settings
-
-T = TypeVar("T")
-
-BATCH = 250
-"""Most rows of one claim, and of one statement."""
 
 TURN = 0.25
 """Longest rest in seconds between two looks at what is due, and so at `stop()`."""
@@ -40,7 +33,13 @@ LONGEST_TROUBLE = 10.0
 """Most seconds before a database that fails is tried again."""
 
 PATIENCE = 30.0
-"""Seconds for which `run(once=True)` tries an intake that fails."""
+"""Seconds without news of any event after which `run(once=True)` gives up."""
+
+LOOK = 10.0
+"""Seconds between two looks for the oldest row, which `stats()` tells of."""
+
+SHARE = 20
+"""Times that such a look took, before the next."""
 
 
 class OutboxDeliverer:
@@ -68,7 +67,7 @@ class OutboxDeliverer:
 
         self._table = table
         self._sender, self._transport, self._retry = sender, transport, retry or RetryPolicy()
-        self._lease, self._poll = lease, poll
+        self._poll = poll
         self._ledger = Ledger(sender)
         self._news = threading.Event()
         self._store = OutboxStore(settings.application_id, bound=settings.concurrency, on_settled=self._news.set)
@@ -79,12 +78,13 @@ class OutboxDeliverer:
             make_dispatcher=self._make_dispatcher,
             on_start=lambda: None,
         )
+        self._lessee = Lessee(table, self._store, owner=self.owner, lease=lease)
+        self._oldest: int | None = None
         self._stopped = False
         self._troubles = 0
-        self._claim_at = self._try_at = 0.0
-        self._renew_at = lease / 3 + time.monotonic()
+        self._claim_at = self._try_at = self._look_at = 0.0
         self._empties = 0
-        self._healthy_at = time.monotonic()
+        self._became, self._became_at = 0, time.monotonic()
         metrics.observe_where_used(self)
 
     def _make_dispatcher(self, outlet: Outlet, on_settled: Callable[[], None]) -> Dispatcher:
@@ -104,7 +104,7 @@ class OutboxDeliverer:
         Blocks. A database that fails later is tried again, except with `once`; one that fails at once raises its error.
         With `once`, gives up when the intake refuses the key, or takes nothing for half a minute.
         """
-        self._table.counts(_now())
+        self._table.oldest()
         try:
             while not self._stopped and not (once and (self._is_done() or self._gives_up())):
                 self._turn(once=once)
@@ -117,23 +117,22 @@ class OutboxDeliverer:
         self._stopped = True  # and nothing else: a signal's handler must take no lock
 
     def _is_done(self) -> bool:
-        return self._empties > 0 and not self._store.pending and not self._store.unwritten
+        # The second look is one at all rows, see `LowWater`.
+        return self._empties > 1 and not self._store.pending and not self._store.unwritten
 
     def _gives_up(self) -> bool:
-        state, now = self._worker.state, time.monotonic()
-        if state in ("idle", "running"):
-            self._healthy_at = now
-        return state == "paused" or now - self._healthy_at > PATIENCE
+        """Tell whether nothing becomes of what is left. One event that fails does not keep the others waiting."""
+        ledger, now = self._ledger, time.monotonic()
+        became = ledger.delivered + ledger.rejected + sum(ledger.dropped.values())
+        if became != self._became or not self._store.pending:
+            self._became, self._became_at = became, now
+        return self._worker.state == "paused" or now - self._became_at > PATIENCE
 
     def _turn(self, *, once: bool) -> None:
         now = time.monotonic()
         if now >= self._try_at:
             try:
-                self._write()
-                if now >= self._renew_at:
-                    self._renew()
-                if now >= self._claim_at and self._store.waiting < BATCH // 2:
-                    self._claim()
+                self._serve(now)
                 self._troubles = 0
             except Exception as error:
                 if once:
@@ -141,45 +140,34 @@ class OutboxDeliverer:
                 self._note_trouble(error)
         self._rest()
 
+    def _serve(self, now: float) -> None:
+        self._lessee.write()
+        if now >= self._lessee.renew_at:
+            self._lessee.renew()
+        if now >= self._claim_at and self._store.waiting < BATCH // 2:
+            self._claim()
+        if now >= self._look_at:
+            began = time.monotonic()
+            self._oldest = self._table.oldest()
+            ended = time.monotonic()
+            self._look_at = ended + max(LOOK, SHARE * (ended - began))
+
     def _rest(self) -> None:
         if self._troubles:
             time.sleep(TURN)  # answers are no news while they cannot be written
             return
-        due = self._claim_at if self._store.waiting < BATCH // 2 else self._renew_at
+        due = self._claim_at if self._store.waiting < BATCH // 2 else self._lessee.renew_at
         if self._news.wait(min(TURN, max(0.0, due - time.monotonic()))):
             time.sleep(PACE)
         self._news.clear()
 
-    def _write(self) -> None:
-        """Write down what was settled and rejected; what cannot be written stays noted."""
-        for batch in _batches(self._store.settled):
-            self._table.settle(batch)
-            _forget(self._store.settled, len(batch))
-        for (reason, detail), group in itertools.groupby(list(self._store.rejected), key=lambda item: item[1:]):
-            for batch in _batches([row for row, _, _ in group]):
-                self._table.reject(batch, reason=reason, detail=detail, now=_now())
-                _forget(self._store.rejected, len(batch))
-
     def _claim(self) -> None:
-        limit = BATCH - self._store.waiting
-        leased_until = time.monotonic() + self._lease
-        rows = self._table.claim(limit, owner=self.owner, now=_now(), until=self._lease_end())
-        self._store.give(rows, leased_until)
-        self._empties = 0 if rows else self._empties + 1
-        wait = 0.0 if len(rows) == limit else min(self._poll, FIRST_POLL * 2.0 ** min(self._empties, 16))
+        found, more = self._lessee.claim()
+        self._empties = 0 if found else self._empties + 1
+        wait = 0.0 if more else min(self._poll, FIRST_POLL * 2.0 ** min(self._empties, 16))
         self._claim_at = time.monotonic() + wait
-        if rows:
+        if found:
             self._worker.wake()
-
-    def _renew(self) -> None:
-        leased_until = time.monotonic() + self._lease
-        for batch in _batches(self._store.rows):
-            self._table.renew(batch, owner=self.owner, until=self._lease_end())
-        self._store.renew(leased_until)
-        self._renew_at = time.monotonic() + self._lease / 3
-
-    def _lease_end(self) -> int:
-        return _now() + int(self._lease * 1000)
 
     def _note_trouble(self, error: Exception) -> None:
         self._ledger.last_error = type(error).__name__
@@ -194,15 +182,18 @@ class OutboxDeliverer:
         self._worker.stop(time.monotonic() + self.settings.shutdown_timeout)
         rest = [*unsent, *self._store.rows]
         try:
-            self._write()
-            for batch in _batches(rest):
-                self._table.release(batch, owner=self.owner)
+            self._lessee.write()
+            self._lessee.release(rest)
         except Exception as error:  # the lease ends by itself
             self._note_trouble(error)
         return len(rest) + self._store.unwritten
 
     def stats(self) -> Stats:
-        """Return what became of the events that this deliverer claimed. For any thread; does not block."""
+        """Return what became of the events that this deliverer claimed. For any thread; does not block.
+
+        `oldest_pending_age` is that of the whole table, whoever claimed its oldest row, as it was seconds ago.
+        """
+        oldest = self._oldest
         ledger, pending = self._ledger, self._store.pending
         return Stats(
             queued=ledger.delivered + ledger.rejected + sum(ledger.dropped.values()) + pending,
@@ -214,22 +205,7 @@ class OutboxDeliverer:
             dropped=dict(ledger.dropped),
             pending=pending,
             spool_bytes=0,
-            oldest_pending_age=None,
+            oldest_pending_age=None if oldest is None else max(0.0, (self._lessee.wall() - oldest) / 1000),
             last_error=ledger.last_error,
             state=self._worker.state,
         )
-
-
-def _now() -> int:
-    return time.time_ns() // 1_000_000
-
-
-def _batches(rows: Sequence[int]) -> Iterator[list[int]]:
-    rows = list(rows)
-    for start in range(0, len(rows), BATCH):
-        yield rows[start : start + BATCH]
-
-
-def _forget(items: deque[T], count: int) -> None:
-    for _ in range(count):
-        items.popleft()

@@ -8,10 +8,12 @@ if event is not None:
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from sqlalchemy import (
+    DDL,
     BigInteger,
     Column,
     ColumnElement,
@@ -28,6 +30,7 @@ from sqlalchemy import (
     and_,
     case,
     delete,
+    event,
     func,
     insert,
     literal_column,
@@ -38,7 +41,9 @@ from sqlalchemy.orm import Session
 
 from dd_pa.capture.attributes import MAX_BYTES
 from dd_pa.capture.event import Event
+from dd_pa.outbox.columns import STORAGE, chunks, columns
 from dd_pa.outbox.table import Counts, Row
+from dd_pa.outbox.water import LowWater
 
 if TYPE_CHECKING:
     from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession, async_scoped_session
@@ -52,13 +57,22 @@ AnyAsyncSession: TypeAlias = "AsyncConnection | AsyncSession | async_scoped_sess
 _WAITING: ColumnElement[str] = literal_column("'waiting'")
 """Written out, so that a planner that sees no values finds the partial index."""
 
+_REJECTED: ColumnElement[str] = literal_column("'rejected'")
+
 _MYSQL = ("mysql", "mariadb")
+
+_PARTIAL: Any = ("postgresql", "sqlite")
+"""Databases that can index some of the rows."""
+
+_ROWS = 200
+"""Rows of one insert; older ones allow 999 values in a statement."""
 
 
 def outbox_table(metadata: MetaData, name: str = "dd_pa_outbox", *, schema: str | None = None) -> Table:
     """Add the outbox's table to your metadata, for `create_all()` or Alembic's `--autogenerate`; returns it.
 
-    It has the columns of Django's, so that deliverers of both can serve one table.
+    It has the columns of Django's, so that deliverers of both can serve one table. `create_all()` gives it the storage
+    parameters `dd_pa.outbox.STORAGE` on PostgreSQL; Alembic does not see these.
     """
     number = BigInteger().with_variant(Integer(), "sqlite")  # only its INTEGER counts by itself
     table = Table(
@@ -77,41 +91,57 @@ def outbox_table(metadata: MetaData, name: str = "dd_pa_outbox", *, schema: str 
         Column("reason", String(100), nullable=False, server_default=""),
         Column("detail", String(400), nullable=False, server_default=""),
         schema=schema,
+        sqlite_autoincrement=True,  # else it gives ids again, and a deliverer that was slow would delete another row
     )
-    waiting = table.c.state == _WAITING
-    Index(f"{name}_waiting", table.c.state, table.c.id, postgresql_where=waiting, sqlite_where=waiting)
+    _index(table, f"{name}_waiting", _WAITING)
+    # Where an index cannot be of some rows only, the first is of all.
+    _index(table, f"{name}_rejected", _REJECTED).ddl_if(dialect=_PARTIAL)
+    tune: Any = DDL(  # type: ignore[no-untyped-call]
+        f"ALTER TABLE %(fullname)s SET ({STORAGE})"
+    )
+    event.listen(table, "after_create", tune.execute_if(dialect="postgresql"))
     return table
 
 
-def add(session: AnySession, event: Event, table: Table) -> None:
-    """Insert an event in the transaction of a connection or session: one statement, at once, with no flush.
+def _index(table: Table, name: str, state: ColumnElement[str]) -> Index:
+    rows = table.c.state == state
+    return Index(name, table.c.state, table.c.id, postgresql_where=rows, sqlite_where=rows)
+
+
+def add(session: AnySession, events: Event | Sequence[Event], table: Table) -> None:
+    """Insert events in the transaction of a connection or session: at once, with no flush, one statement for many.
 
     Raises what the database raises. For async ones there is `aadd`.
     """
-    session.execute(_insertion(event, table))
+    for insertion in _insertions(events, table):
+        session.execute(insertion)
 
 
-def store(session: Session, event: Event, table: Table) -> None:
-    """Insert an event in the transaction of a session, or in one of its own where the session has begun none."""
+def store(session: Session, events: Sequence[Event], table: Table) -> None:
+    """Insert events in the transaction of a session, or in one of its own where the session has begun none."""
     if session.in_transaction():
-        add(session, event, table)
+        add(session, events, table)
         return
     bind = session.get_bind(clause=table)
     if isinstance(bind, Connection):  # its transaction is somebody else's business
-        add(bind, event, table)
+        add(bind, events, table)
         return
     with bind.begin() as connection:
-        add(connection, event, table)
+        add(connection, events, table)
 
 
-async def aadd(session: AnyAsyncSession, event: Event, table: Table) -> None:
+async def aadd(session: AnyAsyncSession, events: Event | Sequence[Event], table: Table) -> None:
     """Do what `add` does, for an async connection or session."""
-    await session.execute(_insertion(event, table))
+    for insertion in _insertions(events, table):
+        await session.execute(insertion)
 
 
-def _insertion(event: Event, table: Table) -> Insert:
-    values = {"event_id": event.id, "name": event.name, "occurred_at": event.occurred_at, "body": event.body}
-    return insert(table).values(values).inline()
+def _insertions(events: Event | Sequence[Event], table: Table) -> Iterator[Insert]:
+    if isinstance(events, Event):
+        yield insert(table).values(columns(events)).inline()
+        return
+    for chunk in chunks(events, _ROWS):
+        yield insert(table).values([columns(event) for event in chunk]).inline()
 
 
 class SqlAlchemyTable:
@@ -121,29 +151,36 @@ class SqlAlchemyTable:
     side. Elsewhere a claim is an update that only the first of them wins.
     """
 
-    def __init__(self, engine: Engine, table: Table) -> None:
-        # What MySQL repeats for a reader, it locks against writers: inserts would wait for claims.
-        is_mysql = engine.dialect.name in _MYSQL
-        self._engine = engine.execution_options(isolation_level="READ COMMITTED") if is_mysql else engine
+    def __init__(self, engine: Engine, table: Table, *, clock: Callable[[], float] = time.monotonic) -> None:
+        # Where others read repeatably or serializably, a deliverer that did too would fail them, or lock them out.
+        pinned = engine.dialect.name in ("postgresql", *_MYSQL)
+        self._engine = engine.execution_options(isolation_level="READ COMMITTED") if pinned else engine
         self._table = table
+        self._water = LowWater(clock)
         self._skips_locked: bool | None = None
 
+    def add(self, events: Sequence[Event]) -> None:
+        with self._engine.begin() as connection:
+            add(connection, events, self._table)
+
     def claim(self, limit: int, *, owner: str, now: int, until: int) -> list[Row]:
+        began, above = self._water.clock(), self._water.above()
         c = self._table.c
         lease = update(self._table).values(claimed_by=owner, claimed_until=until, claims=c.claims + 1)
-        free = and_(c.state == _WAITING, c.claimed_until <= now)
+        free = and_(c.state == _WAITING, c.claimed_until <= now, c.id > above)
         oldest = select(c.id, c.body).where(free).order_by(c.id).limit(limit)
         with self._engine.begin() as connection:
             if self._can_skip(connection):
-                found = _rows(connection, oldest.with_for_update(skip_locked=True))
-                if found:
-                    connection.execute(lease.where(c.id.in_([row.id for row in found])))
-                return found
-            ids = list(connection.scalars(oldest.with_only_columns(c.id)))
-            if not ids or not connection.execute(lease.where(free, c.id.in_(ids))).rowcount:
-                return []
-            ours = and_(c.id.in_(ids), c.claimed_by == owner, c.claimed_until == until)
-            return _rows(connection, select(c.id, c.body).where(ours).order_by(c.id))
+                rows = _rows(connection, oldest.with_for_update(skip_locked=True))
+                if rows:
+                    connection.execute(lease.where(c.id.in_([row.id for row in rows])))
+            else:
+                ids = list(connection.scalars(oldest.with_only_columns(c.id)))
+                won = bool(ids) and connection.execute(lease.where(free, c.id.in_(ids))).rowcount
+                ours = and_(c.id.in_(ids), c.claimed_by == owner, c.claimed_until == until)
+                rows = _rows(connection, select(c.id, c.body).where(ours).order_by(c.id)) if won else []
+        self._water.note(rows, above=above, more=len(rows) == limit, began=began)
+        return rows
 
     def _can_skip(self, connection: Connection) -> bool:
         if self._skips_locked is None:
@@ -157,15 +194,18 @@ class SqlAlchemyTable:
             )
         return self._skips_locked
 
-    def renew(self, ids: Sequence[int], *, owner: str, until: int) -> None:
+    def renew(self, ids: Sequence[int], *, owner: str, until: int) -> list[int]:
         c = self._table.c
-        mine = and_(c.id.in_(ids), c.claimed_by == owner)
-        self._run(update(self._table).where(mine).values(claimed_until=until))
+        mine = and_(c.id.in_(ids), c.claimed_by == owner, c.state == _WAITING)
+        with self._engine.begin() as connection:
+            connection.execute(update(self._table).where(mine).values(claimed_until=until))
+            return list(connection.scalars(select(c.id).where(mine).order_by(c.id)))
 
     def release(self, ids: Sequence[int], *, owner: str) -> None:
         c = self._table.c
         mine = and_(c.id.in_(ids), c.claimed_by == owner)
         self._run(update(self._table).where(mine).values(claimed_by="", claimed_until=0))
+        self._water.lower(min(ids, default=1) - 1)
 
     def settle(self, ids: Sequence[int]) -> None:
         self._run(delete(self._table).where(self._table.c.id.in_(ids)))
@@ -174,18 +214,30 @@ class SqlAlchemyTable:
         kept = {"state": "rejected", "reason": reason, "detail": detail, "rejected_at": now}
         self._run(update(self._table).where(self._table.c.id.in_(ids)).values(claimed_by="", claimed_until=0, **kept))
 
-    def prune(self, before: int) -> int:
-        """Delete the dead letters that were rejected before a time, in epoch milliseconds; return how many."""
+    def prune(self, before: int, *, batch: int = 1000) -> int:
         c = self._table.c
-        return self._run(delete(self._table).where(c.state == "rejected", c.rejected_at < before))
+        old, deleted, last = and_(c.state == _REJECTED, c.rejected_at < before), 0, 0
+        while ids := self._ids(select(c.id).where(old, c.id > last).order_by(c.id).limit(batch)):
+            deleted += self._run(delete(self._table).where(old, c.id.in_(ids)))
+            last = ids[-1]
+        return deleted
+
+    def _ids(self, query: Select[int]) -> list[int]:
+        with self._engine.connect() as connection:
+            return list(connection.scalars(query))
 
     def counts(self, now: int) -> Counts:
         c = self._table.c
-        waits, rejected = c.state == _WAITING, c.state == "rejected"
+        waits, rejected = c.state == _WAITING, c.state == _REJECTED
         conditions = (and_(waits, c.claimed_until <= now), and_(waits, c.claimed_until > now), rejected)
         numbers = [func.count(case((condition, c.id))) for condition in conditions]
         with self._engine.connect() as connection:
             return Counts._make(connection.execute(select(*numbers)).one())
+
+    def oldest(self) -> int | None:
+        c = self._table.c
+        found = self._ids(select(c.occurred_at).where(c.state == _WAITING).order_by(c.id).limit(1))
+        return found[0] if found else None
 
     def _run(self, statement: Any) -> int:
         with self._engine.begin() as connection:

@@ -3,10 +3,11 @@ from __future__ import annotations
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, field
 
 from dd_pa.capture.event import Event
+from dd_pa.outbox.columns import plain
 from dd_pa.outbox.table import Row
 from dd_pa.store.record import DamagedRecordError, event_of
 
@@ -17,7 +18,14 @@ class _Held:
     rows: list[int] = field(default_factory=list)
     """More than one if the event was stored twice; it is delivered once."""
 
+    lost: set[int] = field(default_factory=set)
+    """Rows among them that another deliverer holds by now."""
+
     leased_until: float = 0.0
+
+    @property
+    def own(self) -> list[int]:
+        return [row for row in self.rows if row not in self.lost]
 
 
 class OutboxStore:
@@ -59,7 +67,7 @@ class OutboxStore:
             try:
                 event = event_of(row.body, self._application_id)
             except DamagedRecordError as error:
-                self.rejected.append((row.id, "damaged", _plain(str(error), 400)))
+                self.rejected.append((row.id, "damaged", plain(str(error), 400)))
                 continue
             with self._lock:
                 self._hold(row.id, event, leased_until)
@@ -71,25 +79,32 @@ class OutboxStore:
             self._ready.append(held)
         if row not in held.rows:  # else its lease had run out here, and nobody else was there to claim it
             held.rows.append(row)
+        held.lost.discard(row)
         held.leased_until = leased_until
 
-    def renew(self, leased_until: float) -> None:
-        """Note that all rows are leased for longer."""
+    def renew(self, kept: Collection[int], lost: Collection[int], leased_until: float) -> None:
+        """Note which rows are leased for longer, and which are somebody else's by now.
+
+        What was handed out stays on its way: it cannot be called back, and goes twice at worst.
+        """
+        kept, lost = set(kept), set(lost)
         with self._lock:
             for held in self._held.values():
-                held.leased_until = leased_until
+                held.lost.update(row for row in held.rows if row in lost)
+                if not kept.isdisjoint(held.rows):
+                    held.leased_until = leased_until
 
     @property
     def rows(self) -> list[int]:
-        """Rows that are neither settled nor rejected."""
+        """Rows that are neither settled nor rejected, nor lost."""
         with self._lock:
-            return [row for held in self._held.values() for row in held.rows]
+            return [row for held in self._held.values() for row in held.own]
 
     def let_go(self) -> list[int]:
         """Hand out no more events, and return the rows of those that were not handed out."""
         with self._lock:
             self._closed = True
-            rows = [row for held in self._ready for row in held.rows]
+            rows = [row for held in self._ready for row in held.own]
             for held in self._ready:
                 del self._held[held.event.id]
             self._ready.clear()
@@ -106,7 +121,7 @@ class OutboxStore:
         with self._lock:
             while len(events) < limit and self._ready and self.unwritten < self._bound and not self._closed:
                 held = self._ready.popleft()
-                if held.leased_until <= self._clock():  # another deliverer may have it by now
+                if not held.own or held.leased_until <= self._clock():  # another deliverer may have it by now
                     del self._held[held.event.id]
                     continue
                 self._taken[held.event.id] = held
@@ -114,20 +129,20 @@ class OutboxStore:
         return events
 
     def settle(self, event: Event) -> None:
-        """Have the rows of a taken event deleted."""
-        self.settled.extend(self._finish(event))
+        """Have the rows of a taken event deleted, whoever holds them: it must not be sent again."""
+        self.settled.extend(self._finish(event).rows)
         self._on_settled()
 
     def reject(self, event: Event, reason: str, detail: str) -> None:
         """Have the rows of a taken event kept as dead letters."""
-        why = _plain(reason, 100), _plain(detail, 400)
-        self.rejected.extend((row, *why) for row in self._finish(event))
+        why = plain(reason, 100), plain(detail, 400)
+        self.rejected.extend((row, *why) for row in self._finish(event).own)
         self._on_settled()
 
-    def _finish(self, event: Event) -> list[int]:
+    def _finish(self, event: Event) -> _Held:
         with self._lock:
             del self._taken[event.id]
-            return self._held.pop(event.id).rows
+            return self._held.pop(event.id)
 
     def reclaim(self) -> None:
         """Hand out again, and first, what was taken and not settled."""
@@ -156,8 +171,3 @@ class OutboxStore:
     def pending(self) -> int:
         """Number of events that are not settled."""
         return len(self._held)
-
-
-def _plain(text: str, limit: int) -> str:
-    """Return what any database can keep: the intake's words may hold NULs, or letters that its character set lacks."""
-    return "".join(c if c.isprintable() else "?" for c in text.encode("ascii", "backslashreplace").decode())[:limit]

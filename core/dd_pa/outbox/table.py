@@ -3,6 +3,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple, Protocol
 
+from dd_pa.capture.event import Event
+
 
 class Row(NamedTuple):
     """A row that was claimed."""
@@ -28,19 +30,26 @@ class Counts(NamedTuple):
 class OutboxTable(Protocol):
     """Rows that wait in a database for deliverers of any number of processes and hosts.
 
-    For one thread. Every call may block, and may raise whatever the database raises; each is a transaction of its own.
-    Times are epoch milliseconds of the deliverer's clock: one that is wrong makes events go twice or late, never lost.
+    For one thread. Every call may block, and may raise whatever the database raises; each but `add` is a transaction of
+    its own, READ COMMITTED whatever the project's level is: where others read consistently, none of them shall fail
+    for a deliverer. Times are epoch milliseconds of the deliverer's clock: one that is wrong makes events go twice or
+    late, never lost.
     """
+
+    def add(self, events: Sequence[Event]) -> None:
+        """Insert events by as few statements as the database allows, in the transaction that is open here, if any."""
+        ...
 
     def claim(self, limit: int, *, owner: str, now: int, until: int) -> list[Row]:
         """Lease up to `limit` of the oldest waiting rows to `owner` until `until`; nobody else gets those before.
 
-        A row whose lease has run out waits again. Never blocks on rows that others claim at this moment.
+        A row whose lease has run out waits again. Never blocks on rows that others claim at this moment. Where there
+        is much to do, rows older than those that were claimed before are looked for now and then only (`LowWater`).
         """
         ...
 
-    def renew(self, ids: Sequence[int], *, owner: str, until: int) -> None:
-        """Lease rows that `owner` still holds for longer."""
+    def renew(self, ids: Sequence[int], *, owner: str, until: int) -> list[int]:
+        """Lease rows that `owner` still holds for longer, and return their ids; others may hold the rest by now."""
         ...
 
     def release(self, ids: Sequence[int], *, owner: str) -> None:
@@ -55,8 +64,16 @@ class OutboxTable(Protocol):
         """Keep rows as dead letters. `reason` has at most 100 characters, `detail` 400, all of them printable ASCII."""
         ...
 
+    def prune(self, before: int, *, batch: int = 1000) -> int:
+        """Delete the dead letters that were rejected before a time, by statements of `batch` rows; return how many."""
+        ...
+
     def counts(self, now: int) -> Counts:
         """Count the rows."""
+        ...
+
+    def oldest(self) -> int | None:
+        """Return when the event of the oldest row occurred that is no dead letter; None if there is no such row."""
         ...
 
     def reset(self) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
+from itertools import groupby
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 from sqlalchemy.event import listens_for
@@ -45,6 +47,30 @@ class Announcer:
         send(event_queued, self._emitter, event=event)
 
 
+class Together:
+    """Events of one flush, inserted into the outbox by few statements."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+        self._transaction = _innermost(session)
+        self._events: list[tuple[Emitter, Event]] = []
+
+    def takes(self, emitter: Emitter, event: Event) -> bool:
+        """Take an event, unless it belongs to a savepoint that was begun meanwhile."""
+        if _innermost(self._session) is not self._transaction:
+            return False
+        self._events.append((emitter, event))
+        return True
+
+    def keep(self) -> None:
+        """Insert what was taken; nearly always of one emitter."""
+        for emitter, group in groupby(self._events, key=itemgetter(0)):
+            found = [event for _, event in group]
+            store(self._session, found, emitter.outbox)
+            for event in found:
+                _note_stored(self._session, emitter, event)
+
+
 class Waiting:
     """What waits in one session. For the one thread or task that uses the session."""
 
@@ -54,6 +80,9 @@ class Waiting:
 
         self.expressions: dict[int, dict[str, Any]] = {}
         """What the flush sets to SQL, and has forgotten when a row is written: entries by `id()` of the instance."""
+
+        self.together: Together | None = None
+        """What goes into the outbox when all events of the flush that ends now are built."""
 
         self.events: dict[SessionTransaction, list[tuple[Submits, Event]]] = {}
         """By the innermost transaction or savepoint that was open when they were built."""
@@ -80,8 +109,7 @@ def submit_on_commit(session: AnySession, emitter: Emitter, event: Event) -> boo
     if emitter.outbox is not None:
         if plain is not own:
             raise TypeError("async code stores an event in the outbox by `await aadd(…)` of dd_pa.outbox.sqlalchemy")
-        store(plain, event, emitter.outbox)
-        _note_stored(plain, emitter, event, transaction)
+        _store(plain, emitter, event)
         return True
     if transaction is None:
         return emitter.submit(event)
@@ -91,7 +119,17 @@ def submit_on_commit(session: AnySession, emitter: Emitter, event: Event) -> boo
     return True
 
 
-def _note_stored(session: Session, emitter: Emitter, event: Event, transaction: SessionTransaction | None) -> None:
+def _store(session: Session, emitter: Emitter, event: Event) -> None:
+    waiting: Waiting | None = session.info.get(_KEY)
+    together = None if waiting is None else waiting.together
+    if together is not None and together.takes(emitter, event):
+        return
+    store(session, [event], emitter.outbox)
+    _note_stored(session, emitter, event)
+
+
+def _note_stored(session: Session, emitter: Emitter, event: Event) -> None:
+    transaction = _innermost(session)
     if trail.watching:
         trail.stored(event, None if transaction is None else partial(_is_waiting, session, event))
     if not event_queued.receivers:
@@ -125,11 +163,16 @@ def _after_flush(session: Session, flush_context: Any) -> None:
     if waiting is None:
         return
     due, waiting.after_flush = waiting.after_flush, []
-    for act in due:
-        act()
+    around, waiting.together = waiting.together, Together(session)  # a callable of an event may flush, too
+    try:
+        for act in due:
+            act()
+    finally:
+        together, waiting.together = waiting.together, around
+        together.keep()
 
 
-@listens_for(Session, "after_commit")
+@listens_for(Session, "after_commit", insert=True)  # first: what another raises here ends the list
 def _after_commit(session: Session) -> None:
     waiting: Waiting | None = session.info.get(_KEY)
     transaction = None if waiting is None else _innermost(session)

@@ -6,11 +6,8 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import connections
 
-from dd_pa_django.models import OutboxEvent
+from dd_pa_django.outbox.table import DjangoTable
 from dd_pa_django.outbox.writing import default_alias
-
-BATCH = 1000
-"""Rows of one statement, so that none locks the table for long."""
 
 
 class Command(BaseCommand):
@@ -27,8 +24,5 @@ class Command(BaseCommand):
         if days < 0:
             raise CommandError("--days must be 0 or more")
         before = int((time.time() - days * 86400) * 1000)
-        rejected = OutboxEvent._base_manager.using(alias).filter(state=OutboxEvent.State.REJECTED)
-        old, deleted = rejected.filter(rejected_at__lt=before).order_by("id"), 0
-        while ids := list(old.values_list("id", flat=True)[:BATCH]):
-            deleted += rejected.filter(id__in=ids).delete()[0]
+        deleted = DjangoTable(alias).prune(before)
         self.stdout.write(f"{deleted} rejected events deleted")

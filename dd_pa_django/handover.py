@@ -1,0 +1,179 @@
+"""Where built events go: at once to the emitter, there on commit, or into the outbox."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+
+from django.core.exceptions import SynchronousOnlyOperation
+from django.db import DEFAULT_DB_ALIAS, Error, connections
+from django.db.backends.base.base import BaseDatabaseWrapper
+
+from dd_pa import Emitter, Event, EventError, test_run, trail
+from dd_pa.signals import event_queued
+from dd_pa_django.commit import Announcement, Submission, call_on_commit, submit_on_commit, waits_in
+
+_together: ContextVar[Together | None] = ContextVar("dd_pa_django_together", default=None)
+
+
+def hand_over(emitter: Emitter, event: Event, *, on_commit: bool | None = None, using: str | None = None) -> bool:
+    """Let a built event go as `track` does: at once, with the open transaction, or into the outbox.
+
+    Returns False if it was dropped. With the outbox, raises what the database raises if the transaction is spoiled.
+    """
+    settings = emitter.settings
+    waits = settings.on_commit if on_commit is None else on_commit
+    if settings.strict and using is not None and using not in connections:
+        raise EventError("using", f"there is no database {using!r} in DATABASES")
+    transaction = open_transaction(using) if waits else None
+    if waits and settings.outbox and not test_run.is_capturing(emitter):
+        collected = _together.get()
+        if collected is not None and collected.takes(emitter, event, transaction):
+            return True
+        return _keep(emitter, [event], transaction, using)
+    return _let_go(emitter, [event], transaction)
+
+
+def _let_go(emitter: Emitter, events: Sequence[Event], transaction: BaseDatabaseWrapper | None) -> bool:
+    if transaction is None:
+        return False not in [emitter.submit(event) for event in events]
+    for event in events:
+        submit_on_commit(emitter, event, transaction)
+    return True
+
+
+def _keep(
+    emitter: Emitter, events: Sequence[Event], transaction: BaseDatabaseWrapper | None, using: str | None = None
+) -> bool:
+    """Store events in the outbox; those of a database without one go there when its transaction has committed."""
+    from dd_pa_django.outbox import writing  # noqa: PLC0415 - has a model, and is for those who use it
+
+    if transaction is not None and transaction.needs_rollback:  # nothing can be written, and nothing will be committed
+        return _let_go(emitter, events, transaction)
+    if transaction is not None and not writing.may_have_table(transaction.alias):
+        for event in events:
+            call_on_commit(LateStoring(emitter, event), transaction)
+        return True
+    connection = transaction or writing.connection_for(using)
+    return _is_stored(emitter, events, connection, transaction) or _let_go(emitter, events, transaction)
+
+
+def _is_stored(
+    emitter: Emitter, events: Sequence[Event], connection: BaseDatabaseWrapper, transaction: BaseDatabaseWrapper | None
+) -> bool:
+    from dd_pa_django.outbox import writing  # noqa: PLC0415
+
+    try:
+        writing.write(events, connection)
+    except SynchronousOnlyOperation as error:
+        if emitter.settings.strict:
+            raise EventError("", "cannot be stored in the outbox in async code: use await atrack(…)") from error
+        emitter.say("outbox async", "an event left without the outbox: use await atrack(…) in async code")
+        return False
+    except Error as error:
+        spoiled = transaction is not None and not isinstance(error, writing.MissingTableError)
+        if spoiled or emitter.settings.strict:
+            raise
+        # The database's own words may quote the event.
+        problem = error if isinstance(error, writing.MissingTableError) else type(error).__name__
+        emitter.say("outbox", "an event left without the outbox, which cannot be written: %s", problem)
+        return False
+    for event in events:
+        _note_stored(emitter, event, transaction)
+    return True
+
+
+def _note_stored(emitter: Emitter, event: Event, transaction: BaseDatabaseWrapper | None) -> None:
+    if trail.watching:
+        trail.stored(event, None if transaction is None else waits_in(transaction, event))
+    if not event_queued.receivers:
+        return
+    announce = Announcement(emitter, event)
+    if transaction is None:
+        announce()
+    else:
+        call_on_commit(announce, transaction)
+
+
+class LateStoring(Submission):
+    """Stores an event when the transaction of a database has committed in which routers allow no outbox.
+
+    It is a row of the outbox's own database then; not so in a transaction there, with which it has nothing to do.
+    """
+
+    __slots__ = ()
+
+    def act(self) -> None:
+        """Store it, or submit it if that fails: what it tells of is committed."""
+        from dd_pa_django.outbox import writing  # noqa: PLC0415
+
+        home = writing.connection_for(None)
+        try:
+            if not home.in_atomic_block and writing.may_have_table(home.alias):
+                writing.write([self.event], home)
+                _note_stored(self.emitter, self.event, None)
+                return
+        except Error as error:
+            self.emitter.say("outbox", "an event left without the outbox, which failed: %s", type(error).__name__)
+        super().act()
+
+
+class Together:
+    """Events of one piece of bulk work, inserted by few statements when it is done."""
+
+    def __init__(self, transaction: BaseDatabaseWrapper | None, using: str) -> None:
+        self._transaction = transaction
+        self._using = using
+        self._savepoints = _savepoints(transaction)
+        self._events: list[Event] = []
+        self._emitter: Emitter | None = None
+
+    def takes(self, emitter: Emitter, event: Event, transaction: BaseDatabaseWrapper | None) -> bool:
+        """Take an event, unless it belongs to another transaction, or to a savepoint within this one."""
+        if transaction is not self._transaction or _savepoints(transaction) != self._savepoints:
+            return False
+        self._emitter = emitter
+        self._events.append(event)
+        return True
+
+    def keep(self) -> None:
+        """Store what was taken."""
+        if self._emitter is not None:
+            _keep(self._emitter, self._events, self._transaction, self._using)
+
+
+def _savepoints(transaction: BaseDatabaseWrapper | None) -> list[str | None]:
+    return [] if transaction is None else list(transaction.savepoint_ids)
+
+
+@contextmanager
+def together(using: str) -> Iterator[None]:
+    """Store the events that are tracked in this block for `using` at its end. Without the outbox it changes nothing.
+
+    If the block raises inside of a transaction, they are gone: that must be rolled back then.
+    """
+    transaction = open_transaction(using)
+    collected = Together(transaction, using)
+    token = _together.set(collected)
+    is_good = False
+    try:
+        yield
+        is_good = True
+    finally:
+        _together.reset(token)
+        if is_good or transaction is None:
+            collected.keep()
+
+
+def open_transaction(using: str | None) -> BaseDatabaseWrapper | None:
+    """Return this thread's connection to `using` if it is inside `atomic()`; with None, that of any database that is.
+
+    Connects to no database.
+    """
+    alias = DEFAULT_DB_ALIAS if using is None else using
+    if alias in connections and connections[alias].in_atomic_block:
+        return connections[alias]
+    if using is not None or len(connections.settings) == 1:
+        return None  # looking a connection up costs as much as all the rest of track()
+    return next((item for item in connections.all(initialized_only=True) if item.in_atomic_block), None)
