@@ -5,12 +5,21 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, Unpack, overload
 
 from blinker import Signal
-from flask import Flask, current_app, got_request_exception, has_app_context, has_request_context, request_finished
+from flask import (
+    Flask,
+    current_app,
+    got_request_exception,
+    has_app_context,
+    has_request_context,
+    request_finished,
+    request_started,
+)
 
 from dd_pa import Emitter, Id, Settings, SettingsError
+from dd_pa.view_event import AttributesOfView, ViewCondition, ViewEvent
 from dd_pa_flask import browser, commands
 from dd_pa_flask.connected import AttributesOfSignal, Connection, IdOfSignal, SignalEvent
-from dd_pa_flask.declared import AttributesOf, Condition, DeclaredEvent, observed
+from dd_pa_flask.declared import OnReturn, observed
 from dd_pa_flask.state import AppState, close_when_collected
 
 if TYPE_CHECKING:
@@ -69,6 +78,7 @@ class ProductAnalytics:
         state = AppState(_settings(app))
         if state.emitter.settings.enabled and state.emitter.settings.auth_events:
             _connect_auth_events(app, state)
+        request_started.connect(state.begin, app)
         request_finished.connect(state.finish, app)
         got_request_exception.connect(state.fail, app)
         app.extensions[KEY] = state
@@ -111,26 +121,28 @@ class ProductAnalytics:
         return event.id if event is not None and submit_on_commit(on_commit, emitter, event) else None
 
     def tracked(
-        self, name: str, attributes: AttributesOf | None = None, *, when: Condition | None = None
+        self, name: str, attributes: AttributesOfView | None = None, *, when: ViewCondition | None = None
     ) -> Callable[[Callable[P, R]], Callable[P, R]]:
         """Decorate a view, sync or async, so that it fires an event each time the request ends in a success.
 
-        A success is a status from 200 to 399 on the final response, from a view that returned and was not refused by
-        Flask-Login; `when(request, response)` decides by other rules about views that returned. `attributes` is a
-        mapping or a callable of request and response. If a callable fails, the event is dropped and counted, or the
-        error raised in strict mode.
+        A success is a status from 200 to 399 on the final response, from a view that returned. A redirect that asks to
+        log in first is none, nor whatever Flask-Login answers to those whom it refuses. `when(request, response)`
+        decides instead of the status, as `form_accepted` does. `attributes` is a mapping or a callable of request and
+        response. If a callable fails, the event is dropped and counted, or the error raised in strict mode.
 
         Put it below `@app.route`, on a method of a `MethodView` or in a view class's `decorators`. Decorators that can
         still fail after the view, as one that commits a transaction, belong below it: what they raise above it, and
-        an error handler turns into a success, is not seen. Called outside of a request, the view just runs.
+        an error handler turns into a success, is not seen. A function that is called in a request context which Flask
+        does not dispatch, as Flask-SocketIO does, has succeeded when it returns; its callables get what it returned.
+        Called outside of a request, the view just runs.
         """
         if not isinstance(name, str):
             raise TypeError('tracked() needs the name of the event: @analytics.tracked("report.viewed")')
-        declared = DeclaredEvent(name=name, attributes=attributes, when=when)
-        return lambda view: observed(view, lambda: self._expect(declared))
+        event = ViewEvent(name=name, attributes=attributes, when=when)
+        return lambda view: observed(view, lambda: self._expect(event))
 
-    def _expect(self, declared: DeclaredEvent) -> Callable[[], None] | None:
-        return self._state().expect(declared) if has_request_context() else None
+    def _expect(self, event: ViewEvent) -> OnReturn | None:
+        return self._state().expect(event) if has_request_context() else None
 
     def connect(
         self,

@@ -14,9 +14,10 @@ from flask import Flask, Request, Response, after_this_request, current_app, has
 
 from dd_pa import Emitter, Identity, Settings
 from dd_pa.browser import is_personal, unknown_visitor
+from dd_pa.view_event import ViewEvent
 from dd_pa_flask.browser import keep_private
 from dd_pa_flask.context import request_context
-from dd_pa_flask.declared import AtEnd, DeclaredEvent
+from dd_pa_flask.declared import AtEnd, OnReturn, fire
 from dd_pa_flask.identity import RequestIdentity, uses_flask_login
 
 logger = logging.getLogger("dd_pa")
@@ -40,6 +41,7 @@ class AppState:
         self._refused: WeakSet[Request] = WeakSet()
         self._personal: WeakSet[Request] = WeakSet()
         self._streaming: WeakSet[Request] = WeakSet()
+        self._begun: WeakSet[Request] = WeakSet()
         self._answered: WeakSet[Request] = WeakSet()
 
     @classmethod
@@ -58,11 +60,22 @@ class AppState:
         is_answered = context.request in self._answered
         return RequestIdentity(context.app, context.request, self.emitter.settings, is_answered=is_answered)
 
-    def expect(self, declared: DeclaredEvent) -> Callable[[], None]:
-        """Return what a view calls when it has returned, so that `declared` is fired at the end of the request."""
+    def expect(self, event: ViewEvent) -> OnReturn:
+        """Return what is called with a view's answer, so that `event` is fired at the end of the request."""
         if uses_flask_login(current_app):
             import dd_pa_flask.login  # noqa: PLC0415, F401 - needs Flask-Login; listens for refusals from now on
-        return partial(self.at_end, declared.name, declared.fire)
+        return partial(self._returned, event)
+
+    def _returned(self, event: ViewEvent, answer: Any) -> None:
+        current = _request()
+        if current in self._begun:
+            self.at_end(event.name, partial(fire, event))
+        elif current not in self._refused:  # nobody will say when it ends
+            fire(event, self.emitter, current, answer)
+
+    def begin(self, app: Flask, **_: Any) -> None:
+        """Receive `request_started`: this request is dispatched by Flask, which will say when it has ended."""
+        self._begun.add(_request())
 
     def at_end(self, name: str, fire: AtEnd) -> None:
         """Call `fire`, which tracks event `name`, when the current request has ended, unless it fails or is refused."""
@@ -114,8 +127,8 @@ class AppState:
         expected = self._expected.pop(current, [])
         if current in self._refused:
             return
-        for _name, fire in expected:
-            fire(self.emitter, current, response)
+        for _name, act in expected:
+            act(self.emitter, current, response)
 
 
 def close_when_collected(app: Flask, emitter: Emitter) -> None:

@@ -77,12 +77,12 @@ def test_attributes_may_be_a_mapping(ada_client: Client, events: Events) -> None
     assert [event["kind"] for event in events()] == ["constant"]
 
 
-def test_template_response_fires_before_it_is_rendered(ada_client: Client, events: Events) -> None:
-    """Right after the view, once, and the page comes as ever."""
+def test_template_response_fires_when_it_is_rendered(ada_client: Client, events: Events) -> None:
+    """Once, and the page comes as ever."""
     response = ada_client.get("/report_template/")
 
     assert response.content == b"report"
-    assert [event["rendered"] for event in events()] == [False]
+    assert [event["rendered"] for event in events()] == [True]
 
 
 @pytest.mark.parametrize("path", ["report_broken_attributes", "report_broken_when"])
