@@ -215,6 +215,7 @@ def test_public_names() -> None:
         "TrackedQuerySet",
         "atrack",
         "find_emitter",
+        "form_accepted",
         "get_emitter",
         "track",
         "track_model",
