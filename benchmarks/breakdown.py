@@ -27,8 +27,8 @@ HTTP transport alone to the whole of dd-pa. What the transport costs is the limi
 def calls(directory: str) -> list[tuple[str, float, float]]:
     """Return part, median and p99 in microseconds; to be run in a fresh process."""
     from dd_pa import Emitter, Settings
-    from dd_pa.capture.attributes import is_plain
     from dd_pa.capture.linking import Linker
+    from dd_pa.capture.plain import GoodNames, plain
 
     common: dict[str, Any] = {"application_id": "bench", "api_key": "bench", "intake_url": "http://127.0.0.1:1"}
     who = {"usr": sdks.USER, "account": sdks.ACCOUNT, "session": sdks.SESSION}
@@ -37,13 +37,14 @@ def calls(directory: str) -> list[tuple[str, float, float]]:
     spool = Emitter(Settings(**common, spool_dir=directory, delivery="process"))
     event = memory.build(sdks.NAME, sdks.NESTED, **who)
     assert event is not None
+    names = GoodNames()
     linker = Linker(None, strict=False)
     alone = os.open(Path(directory, "alone"), os.O_CREAT | os.O_WRONLY | os.O_APPEND)
     line = event.body + b"\n"
     parts: dict[str, Callable[[], object]] = {
         "an empty call": lambda: None,
         "who: `Linker.link`": lambda: linker.link(**who, on_problem=print),
-        "check: `is_plain`": lambda: is_plain(sdks.NESTED),
+        "check: `plain`": lambda: plain(sdks.NESTED, names),
         "who, check, id and encoding: `Emitter.build`": lambda: memory.build(sdks.NAME, sdks.NESTED, **who),
         "keep in memory: `Emitter.submit`": lambda: memory.submit(event),
         "keep in the spool: `Emitter.submit`": lambda: spool.submit(event),

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from types import TracebackType
 from typing import Any, Self
 
-from dd_pa import forks, metrics, test_run, trail
+from dd_pa import forks, metrics, observers, test_run, trail
 from dd_pa.capture.attributes import shallow_copy
 from dd_pa.capture.event import Event, EventDraft, shown_name
 from dd_pa.capture.identity import Id, Identity, IdentityCallable
@@ -49,10 +49,11 @@ class Emitter:
         if settings.enabled:  # not again in a forked child: OpenSSL may have been forked with a lock taken
             warm_up(settings)
         self._pipelines = {forks.generation: self._make_pipeline()}
+        self._latest = self._pipeline
         metrics.observe_where_used(self)
 
     def _make_pipeline(self) -> Pipeline:
-        return Pipeline(self, self.settings, transport=self._transport, retry=self._retry)
+        return Pipeline(self, self.settings, transport=self._transport, retry=self._retry, closed=self._closed)
 
     @property
     def _pipeline(self) -> Pipeline:
@@ -60,6 +61,7 @@ class Emitter:
         pipeline = self._pipelines.get(forks.generation)
         if pipeline is None:
             pipeline = self._pipelines.setdefault(forks.generation, self._make_pipeline())
+        self._latest = pipeline
         return pipeline
 
     def track(
@@ -77,11 +79,13 @@ class Emitter:
         before the call returns. Ids given here win over `identify()`, which wins over the request's login. Never
         blocks, never asks the network. In strict mode a bad event raises `EventError`.
         """
-        if trail.watching:
-            event = self._follow(self._linker.link, name, attributes, usr, account, session)
-        else:
+        event = None
+        try:
             event = self._build(self._linker.link, name, attributes, usr, account, session)
-        return event.id if event is not None and self.submit(event) else None
+            return event.id if event is not None and self._latest.submit(event) else None
+        except Exception as error:  # the one guard: nothing of ours ends the code that tracks
+            self._give_up(name, event, error)
+            return None
 
     def build(
         self,
@@ -96,8 +100,11 @@ class Emitter:
 
         Returns None if it is dropped. Raises `EventError` in strict mode, as `track()` does.
         """
-        build = self._follow if trail.watching else self._build
-        return build(self._linker.link, name, attributes, usr, account, session)
+        try:
+            return self._build(self._linker.link, name, attributes, usr, account, session)
+        except Exception as error:
+            self._give_up(name, None, error)
+            return None
 
     def build_for(
         self,
@@ -113,8 +120,11 @@ class Emitter:
         If somebody else acts, the event gets nothing of theirs; otherwise it is built as by `build()`. Whether there
         may be an event is asked of who acts in both cases.
         """
-        build = self._follow if trail.watching else self._build
-        return build(self._linker.link_owner, name, attributes, usr, account, session)
+        try:
+            return self._build(self._linker.link_owner, name, attributes, usr, account, session)
+        except Exception as error:
+            self._give_up(name, None, error)
+            return None
 
     def _build(
         self,
@@ -125,26 +135,43 @@ class Emitter:
         account: Id | None,
         session: Id | None,
     ) -> Event | None:
+        if observers.present:
+            return self._follow(link, name, attributes, usr, account, session)
+        return self._made(link, name, attributes, usr, account, session)
+
+    def _made(
+        self,
+        link: Link,
+        name: str,
+        attributes: Mapping[str, Any] | None,
+        usr: Id | None,
+        account: Id | None,
+        session: Id | None,
+    ) -> Event | None:
+        """Return the event, or None (counted) if there may be none or nobody to link it to; raise if it is bad."""
         if not self._enabled:
-            if test_run.watching:
-                test_run.disabled(self, name)
             return None
-        pipeline = self._pipeline
-        try:
-            identity = link(usr, account, session, pipeline.ledger.count_repaired)
-            if identity.consent is False:
-                pipeline.ledger.count_dropped("consent", None, name)
+        pipeline = self._latest
+        if pipeline.generation != forks.generation:
+            pipeline = self._pipeline
+        ledger = pipeline.ledger
+        identity = link(usr, account, session, ledger.count_repaired)
+        if identity.consent is False:
+            ledger.count_dropped("consent", None, name)
+            return None
+        if self._before_send is not None:
+            changed = self._changed(self._before_send, name, attributes, identity)
+            if changed is None:
+                ledger.count_dropped("before_send", None, name)
                 return None
-            if self._before_send is None:
-                return pipeline.build(name, attributes, identity)
-            return self._build_changed(self._before_send, name, attributes, identity)
-        except ConsentUnknownError as error:
-            self._say_consent_failed(error)
-            pipeline.ledger.count_dropped("consent", None, name)
+            name, attributes, identity = changed
+        if not (identity.usr or identity.account or identity.session):
+            ledger.count_dropped("unlinked", None, name)
             return None
-        except Exception as error:
-            self.drop_invalid(name, error)
-            return None
+        event, repairs = pipeline.builder.build(name, attributes, identity)
+        if repairs:
+            ledger.count_repaired(*repairs)
+        return event
 
     def _follow(
         self,
@@ -155,17 +182,29 @@ class Emitter:
         account: Id | None,
         session: Id | None,
     ) -> Event | None:
-        """Build an event for whom a debug panel looks, too."""
+        """Build an event that somebody looks at: a debug panel, or a test."""
         with trail.step(name) as step:
-            if step is None:
-                return self._build(link, name, attributes, usr, account, session)
+            if not self._enabled:
+                test_run.disabled(self, name)
+                return None
 
             def noted(usr: Id | None, account: Id | None, session: Id | None, on_problem: OnProblem) -> Identity:
                 found = link(usr, account, session, on_problem)
-                step.ids = self._linker.origins({"usr": usr, "account": account, "session": session}, found)
+                if step is not None:
+                    step.ids = self._linker.origins({"usr": usr, "account": account, "session": session}, found)
                 return found
 
-            step.event = event = self._build(noted, name, attributes, usr, account, session)
+            try:
+                event = self._made(noted, name, attributes, usr, account, session)
+            except Exception as error:
+                if self.settings.strict:
+                    trail.invalid(name, _shown(error), raises=True)
+                self._give_up(name, None, error)  # here, where the step is open
+                return None
+            if step is not None:
+                step.event = event
+            if event is not None:
+                test_run.built(self, event)
             return event
 
     def consent(self) -> bool | None:
@@ -209,8 +248,7 @@ class Emitter:
 
         For code that works out what an event says before it calls `track()`, such as a decorator's callables.
         """
-        # The text of any other error may quote a value, or be made by the very code that failed.
-        problem = str(error) if isinstance(error, EventError) else type(error).__name__
+        problem = _shown(error)
         if trail.watching:
             trail.invalid(name, problem, raises=self.settings.strict)
         if self.settings.strict:
@@ -219,20 +257,18 @@ class Emitter:
         ledger.say("invalid event", "event %s cannot be sent: %.200r", shown_name(name), problem)
         ledger.count_dropped("invalid", None, name)
 
-    def _build_changed(
+    def _changed(
         self,
         before_send: Callable[[EventDraft], object],
         name: str,
         attributes: Mapping[str, Any] | None,
         identity: Identity,
-    ) -> Event | None:
-        pipeline = self._pipeline
+    ) -> tuple[str, Mapping[str, Any], Identity] | None:
         draft = self._draft(before_send, name, attributes, identity)
         if draft is None:
-            pipeline.ledger.count_dropped("before_send", None, name)
             return None
-        identity = self._linker.checked(draft.usr, draft.account, draft.session, pipeline.ledger.count_repaired)
-        return pipeline.build(draft.name, draft.attributes, identity)
+        on_problem = self._pipeline.ledger.count_repaired
+        return draft.name, draft.attributes, self._linker.checked(draft.usr, draft.account, draft.session, on_problem)
 
     def _draft(
         self,
@@ -260,10 +296,25 @@ class Emitter:
 
     def submit(self, event: Event) -> bool:
         """Store a built event for delivery; return False if it was dropped because the buffer is full or closed."""
-        if self._closed:
-            self._pipeline.ledger.count_dropped("closed", event)
+        try:
+            return self._pipeline.submit(event)
+        except Exception as error:
+            self._give_up(event.name, event, error)
             return False
-        return self._pipeline.submit(event)
+
+    def _give_up(self, name: str, event: Event | None, error: Exception) -> None:
+        """Count an event that could not be built, or not be stored if it was; raise the reason in strict mode."""
+        if self.settings.strict:
+            raise error
+        ledger = self._pipeline.ledger
+        if event is not None:  # a mistake of ours, or the system's
+            ledger.say("failed", "an event could not be stored: %s", type(error).__name__)
+            ledger.count_dropped("failed", event)
+        elif isinstance(error, ConsentUnknownError):
+            self._say_consent_failed(error)
+            ledger.count_dropped("consent", None, name)
+        else:
+            self.drop_invalid(name, error)
 
     def say(self, about: str, message: str, *values: object) -> None:
         """Log a warning, at most once a minute about the same thing. Never put a key, an id or an attribute into it."""
@@ -298,3 +349,8 @@ class Emitter:
         self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
     ) -> None:
         self.close()
+
+
+def _shown(error: Exception) -> str:
+    """Return what may be logged: the text of any other error may quote a value, or be made by the code that failed."""
+    return str(error) if isinstance(error, EventError) else type(error).__name__

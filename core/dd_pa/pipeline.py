@@ -2,12 +2,10 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Callable
 
-from dd_pa import ending, forks, hosts, signals, test_run
+from dd_pa import ending, forks, hosts, observers, signals, test_run
 from dd_pa.capture.event import Event, EventBuilder
-from dd_pa.capture.identity import Identity
 from dd_pa.delivery.dispatcher import Dispatcher
 from dd_pa.delivery.gate import RetryPolicy
 from dd_pa.delivery.ledger import DropReason, Ledger
@@ -33,16 +31,20 @@ class Pipeline:
         transport: Transport | None,
         retry: RetryPolicy,
         for_all: bool = False,
+        closed: bool = False,
     ) -> None:
         self._sender, self._settings = sender, settings
         self._transport, self._retry = transport, retry
-        self._generation = forks.generation
-        self._closing = self._over = False
+        self.generation = forks.generation
+        """The process that this belongs to, as `forks` counts them."""
+
+        self._closing, self._over = closed, False
         displaced = {"overflow"} if settings.overflow == "drop_oldest" else set()
         self._dropped_later = {"expired", "shutdown", "damaged", *displaced}
         self.ledger = Ledger(sender)
-        self._builder = EventBuilder(settings)
+        self.builder = EventBuilder(settings)
         self._store = open_store(settings, on_dropped=self._dropped, say=self.ledger.say, for_all=for_all)
+        self._put = self._store.put
         self._delivers = for_all or settings.delivery == "thread"
         self._worker = Worker(
             self._store,
@@ -56,7 +58,10 @@ class Pipeline:
 
     def _started(self) -> None:
         ending.add(self)
-        hosts.look_around(self.ledger.say)
+        try:
+            hosts.look_around(self.ledger.say)
+        except Exception as error:  # another library that is half imported; the event is stored, and delivery runs
+            self.ledger.say("host", "this process may end without its last events: %s", type(error).__name__)
 
     @property
     def shutdown_timeout(self) -> float:
@@ -80,26 +85,15 @@ class Pipeline:
             on_settled=on_settled,
         )
 
-    def build(self, name: str, attributes: Mapping[str, Any] | None, identity: Identity) -> Event | None:
-        """Return the event, or None (counted) if there is nobody to link it to; raise `EventError` if it is bad."""
-        if not (identity.usr or identity.account or identity.session):
-            self.ledger.count_dropped("unlinked", None, name)
-            return None
-        event, repairs = self._builder.build(name, attributes, identity)
-        if repairs:
-            self.ledger.count_repaired(*repairs)
-        if test_run.watching:
-            test_run.built(self._sender, event)
-        return event
-
     def submit(self, event: Event) -> bool:
+        """Store an event; return False if it was dropped instead."""
         if self._closing:
             self.ledger.count_dropped("closed", event)
             return False
-        if test_run.watching and (kept := self._kept_in_test_run(event)) is not None:
+        if observers.present and (kept := self._kept_in_test_run(event)) is not None:
             return kept
-        stored = self._store.put(event)
-        if stored and signals.event_queued.receivers:
+        stored = self._put(event)
+        if stored and observers.present:
             signals.send(signals.event_queued, self._sender, event=event)
         if self._delivers or not self._store.durable:
             self._worker.wake()
@@ -109,6 +103,8 @@ class Pipeline:
 
     def _kept_in_test_run(self, event: Event) -> bool | None:
         """Return True if a test has captured the event, False if it was held back, None if it may go its way."""
+        if not test_run.watching:
+            return None
         if test_run.is_captured(self._sender, event):
             signals.send(signals.event_queued, self._sender, event=event)
             return True
@@ -131,7 +127,7 @@ class Pipeline:
 
     def close(self, timeout: float, deadline: float | None = None) -> None:
         """Deliver for at most `timeout` seconds (until `deadline`, if given), then drop, count and log the rest."""
-        if forks.generation != self._generation:  # a forked child has no business with its parent's events
+        if forks.generation != self.generation:  # a forked child has no business with its parent's events
             return
         self._closing = True
         self._worker.stop(time.monotonic() + timeout if deadline is None else deadline)

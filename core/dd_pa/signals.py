@@ -7,12 +7,11 @@ that raises is logged and otherwise ignored.
 
 from __future__ import annotations
 
-import logging
 from typing import Any
 
 from blinker import NamedSignal, Namespace
 
-logger = logging.getLogger("dd_pa")
+from dd_pa import log, observers
 
 _signals = Namespace()
 
@@ -31,6 +30,13 @@ delivery_paused = _signals.signal(
 delivery_resumed = _signals.signal("delivery-resumed", doc="Delivery goes on after a pause.")
 
 
+def _has_receivers(_signal: NamedSignal, **_: object) -> None:
+    observers.arrive("event_queued")
+
+
+event_queued.receiver_connected.connect(_has_receivers)  # only they are called by each event that is tracked
+
+
 def send(signal: NamedSignal, sender: object, **values: Any) -> None:
     """Send a signal that somebody listens to; a failing receiver is logged, by class only, and never raises here."""
     if not signal.receivers:
@@ -39,4 +45,4 @@ def send(signal: NamedSignal, sender: object, **values: Any) -> None:
         try:
             receiver(sender, **values)
         except Exception as error:  # a receiver must not stop the delivery or a request
-            logger.error("a receiver of %s failed: %s", signal.name, type(error).__name__)
+            log.error("a receiver of %s failed: %s", signal.name, type(error).__name__)

@@ -13,6 +13,8 @@ from collections.abc import Callable, Iterable
 from types import FrameType
 from typing import Any, Protocol
 
+from dd_pa import observers
+
 logger = logging.getLogger("dd_pa")
 
 VARIABLE = "DD_PA_TEST_RUN"
@@ -58,6 +60,7 @@ def begin(capture: Capture) -> None:
     """Let a capture take events. Whoever captures is a test, and so is the rest of the process."""
     global watching, _is_on  # noqa: PLW0603 - one process, one test run
     watching = True
+    observers.arrive("test run")
     _is_on = os.environ.get(VARIABLE) != "0"
     _captures.append(capture)
 
@@ -116,6 +119,8 @@ def is_on() -> bool:
         said = os.environ.get(VARIABLE)
         _is_on = said != "0" if said else _looks_like_tests()
         watching = _is_on or bool(_captures)
+        if not watching:
+            observers.leave("test run")
     return _is_on
 
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 from weakref import WeakValueDictionary
 
-from dd_pa import signals
+from dd_pa import observers, signals
 
 MAX_STEPS = 500
 """Most events that a trail keeps; the rest is only counted."""
@@ -106,6 +106,7 @@ def _listen() -> None:
     signals.event_queued.connect(_queued)
     signals.event_dropped.connect(_dropped)
     watching = True
+    observers.arrive("panel")
 
 
 @contextmanager

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import contextlib
 import datetime as dt
+import importlib
 import re
 import uuid
 from collections import OrderedDict
@@ -10,13 +11,17 @@ from decimal import Decimal
 from types import MappingProxyType
 from typing import Any
 
+import httpx
 import pytest
+import starlette.datastructures as starlette
+import werkzeug.datastructures as werkzeug
+from django.utils.datastructures import MultiValueDict
 from django.utils.functional import lazy
 from hypothesis import HealthCheck, example, given
 from hypothesis import settings as hypothesis_settings
 
 from dd_pa import EventError, Identity
-from dd_pa.capture.attributes import LONG, MAX_ATTRIBUTES, MAX_BYTES, MAX_DEPTH, RESERVED
+from dd_pa.capture.attributes import LONG, MAX_ATTRIBUTES, MAX_BYTES, MAX_DEPTH, RESERVED, shallow_copy
 from dd_pa.capture.event import EventBuilder
 from tests.core.attribute_values import (
     ANYTHING,
@@ -46,6 +51,7 @@ from tests.core.attribute_values import (
 )
 from tests.core.wire import STRUCTURE, depth, event, parsed, settings, size, without_ids
 
+pd: Any = importlib.import_module("pandas")  # has no types
 USR = Identity(usr="u-1")
 STRICT, LENIENT = EventBuilder(settings(strict=True)), EventBuilder(settings())
 MANY = hypothesis_settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -61,7 +67,7 @@ def sent(attributes: Any, builder: EventBuilder = STRICT) -> dict[str, Any]:
 
 def repaired(attributes: Any) -> tuple[dict[str, Any], list[str]]:
     """Return what lenient mode makes of attributes, and what it says about it."""
-    return sent(attributes, LENIENT), LENIENT.build("x.y", attributes, USR)[1]
+    return sent(attributes, LENIENT), list(LENIENT.build("x.y", attributes, USR)[1])
 
 
 @pytest.mark.parametrize(
@@ -126,6 +132,38 @@ def test_lazy_texts_are_evaluated_by_the_call() -> None:
 
     assert parsed(body)["label"] == "Ja"
     assert repaired({"label": label}) == ({}, ["label: could not be read: KeyError"])
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        pytest.param(lambda pairs: MultiValueDict(werkzeug.MultiDict(pairs).lists()), id="django"),
+        pytest.param(werkzeug.MultiDict, id="werkzeug"),
+        pytest.param(werkzeug.ImmutableMultiDict, id="werkzeug-immutable"),
+        pytest.param(lambda pairs: werkzeug.CombinedMultiDict([werkzeug.MultiDict(pairs)]), id="flask-values"),
+        pytest.param(starlette.QueryParams, id="starlette"),
+        pytest.param(httpx.QueryParams, id="httpx"),
+    ],
+)
+@pytest.mark.parametrize("builder", [pytest.param(STRICT, id="strict"), pytest.param(LENIENT, id="lenient")])
+def test_keys_with_several_values_keep_all(make: Any, builder: EventBuilder) -> None:
+    """A query or form as an attribute, and as the attributes; their `items()` would drop values in silence."""
+    values = make([("tag", "a"), ("q", "x"), ("tag", "b")])
+    wire = {"tag": ["a", "b"], "q": "x"}
+
+    assert sent(values, builder) == wire
+    assert sent({"query": [values]}, builder) == {"query": [wire]}
+    assert shallow_copy(values) == wire
+    assert sent({"query": make([])}, builder) == {"query": {}}
+
+
+@pytest.mark.parametrize("value", [pd.NaT, pd.Timedelta("NaT")], ids=["moment", "duration"])
+def test_no_moment_is_refused_as_nan_is(value: Any) -> None:
+    """It would be the text `NaT` among times, and no facet could be made of them."""
+    with pytest.raises(EventError, match=r"^at: is no moment \(NaT\)$"):
+        STRICT.build("x.y", {"at": value}, USR)
+
+    assert repaired({"at": value, "kept": pd.Timestamp("2026-01-01")})[0] == {"kept": "2026-01-01T00:00:00"}
 
 
 @pytest.mark.parametrize("value", [pytest.param(value, id=name) for name, value in REFUSED.items()])

@@ -1,8 +1,8 @@
 """Attributes as a caller gives them, made plain JSON values that are safe to encode.
 
-`is_plain` is the quick test that nearly every event passes; `AttributeCleaner` is the careful walk for the rest. In
-strict mode it raises at the first problem; otherwise it leaves the bad value out and remembers that it did. Both are
-bounded in what they look at and in what they let through, whatever aliases, endless iterators or long texts there are.
+`AttributeCleaner` defines what can be sent. In strict mode it raises at the first problem; otherwise it leaves the bad
+value out and remembers that it did. It is bounded in what it looks at and in what it lets through, whatever aliases,
+endless iterators or long texts there are. `plain` is the quick way to the same for attributes without a problem.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import math
 import uuid
 from collections.abc import Iterable, Mapping
 from decimal import Decimal
-from itertools import islice, repeat
+from itertools import islice
 from typing import Any
 
 from dd_pa.errors import EventError
@@ -52,44 +52,9 @@ MIN_INT, MAX_INT = -(2**63), 2**63 - 1
 MAX_DIGITS = 64
 
 LONG = 1000
-"""Longest text that passes as plain; with longer ones an event could be far over `MAX_BYTES` before that is noticed."""
+"""Longest text that need not be counted; with longer ones an event could be far over `MAX_BYTES` unnoticed."""
 
 _OMIT = object()
-_NO_KEYS = repeat("[]")
-
-
-def is_plain(attributes: dict[str, Any]) -> bool:
-    """Tell whether attributes can be encoded as they are: exact JSON types, within the limits, no reserved name."""
-    return (
-        _weigh(attributes, 1) <= MAX_ATTRIBUTES
-        and RESERVED.isdisjoint(attributes)
-        and "." not in "".join(attributes)  # a dotted name may begin with a reserved one
-    )
-
-
-def _weigh(container: dict[str, Any] | list[Any], depth: int) -> float:
-    """Return the number of attributes; infinite if one is not plain, or if there are too many to go on counting."""
-    weight: float = len(container)
-    if depth > MAX_DEPTH:
-        return math.inf
-    for key, value in container.items() if isinstance(container, dict) else zip(_NO_KEYS, container, strict=False):
-        kind = type(value)
-        if type(key) is not str or not 0 < len(key) <= LONG:
-            return math.inf
-        if (
-            (kind is str and len(value) <= LONG)
-            or (kind is int and MIN_INT <= value <= MAX_INT)
-            or (kind is float and value - value == 0)  # not so for infinity and NaN
-            or kind is bool
-            or value is None
-        ):
-            continue
-        if kind is dict or kind is list:
-            weight += _weigh(value, depth + 1)
-            if weight <= MAX_ATTRIBUTES:
-                continue
-        return math.inf
-    return weight
 
 
 def shallow_copy(attributes: object) -> dict[Any, Any]:
@@ -99,7 +64,7 @@ def shallow_copy(attributes: object) -> dict[Any, Any]:
     if not isinstance(attributes, Mapping):
         raise EventError("attributes", f"must be a mapping, not {type(attributes).__name__}")
     try:
-        return dict(islice(attributes.items(), MAX_ATTRIBUTES + 1))
+        return dict(islice(_members(attributes), MAX_ATTRIBUTES + 1))
     except EventError:
         raise
     except Exception as error:  # code of the caller's own
@@ -109,12 +74,14 @@ def shallow_copy(attributes: object) -> dict[Any, Any]:
 class AttributeCleaner:
     """One walk over the attributes of one event."""
 
-    def __init__(self, *, strict: bool) -> None:
+    def __init__(self, *, strict: bool, room: int = MAX_ATTRIBUTES) -> None:
         self.repairs: list[str] = []
         """What was left out or replaced, and why: `order.total: is not a finite number`."""
 
         self._strict = strict
-        self._room = MAX_ATTRIBUTES
+        self.room = room
+        """Attributes that may still come."""
+
         self._characters = MAX_BYTES
 
     def clean(self, attributes: object) -> dict[str, Any]:
@@ -125,7 +92,7 @@ class AttributeCleaner:
         """
         if not isinstance(attributes, Mapping):
             raise EventError("attributes", f"must be a mapping, not {type(attributes).__name__}")
-        clean = self._value(attributes, "", 0)
+        clean = self.value(attributes, "", 0)
         return {} if clean is _OMIT else dict(clean)
 
     def _problem(self, path: str, problem: str, cause: Exception | None = None) -> object:
@@ -135,7 +102,8 @@ class AttributeCleaner:
         self.repairs.append(str(error)[:200])
         return _OMIT
 
-    def _value(self, value: Any, path: str, depth: int) -> Any:
+    def value(self, value: Any, path: str, depth: int) -> Any:
+        """Return a plain copy of a value that lies in `depth` containers, or a mark that it is to be left out."""
         try:
             return self._any(value, path, depth)
         except EventError:
@@ -144,8 +112,10 @@ class AttributeCleaner:
             return self._problem(path, f"could not be read: {type(error).__name__}", error)
 
     def _any(self, value: Any, path: str, depth: int) -> Any:
+        if type(value) in _SCALARS:  # told first, since the questions below cost more than the answer
+            return self._scalar(value, path)
         if isinstance(value, enum.Enum):
-            return self._value(value.value, path, depth)
+            return self.value(value.value, path, depth)
         if isinstance(value, (dict, Mapping, list, tuple, set, frozenset)) or _is_dataclass(value):
             return self._container(value, path, depth + 1)
         return self._scalar(value, path)
@@ -161,14 +131,14 @@ class AttributeCleaner:
 
     def _mapping(self, values: Mapping[Any, Any], path: str, depth: int) -> dict[str, Any]:
         clean: dict[str, Any] = {}
-        for key, value in values.items():
+        for key, value in _members(values):
             if self._is_full(path):
                 break
             name = self._key(key, path)
             if name is None:
                 continue
             where = _joined(path, name)
-            item = self._value(value, where, depth) if name not in clean else self._problem(where, "is given twice")
+            item = self.value(value, where, depth) if name not in clean else self._problem(where, "is given twice")
             if item is not _OMIT:
                 clean[name] = item
         return clean
@@ -178,23 +148,23 @@ class AttributeCleaner:
         for index, value in enumerate(values):
             if self._is_full(path):
                 break
-            item = self._value(value, f"{path}[{index}]", depth)
+            item = self.value(value, f"{path}[{index}]", depth)
             if item is not _OMIT:
                 clean.append(item)
         return clean
 
     def _is_full(self, path: str) -> bool:
-        self._room -= 1
-        if self._room < 0:
+        self.room -= 1
+        if self.room < 0:
             self._problem(path, f"an event can have {MAX_ATTRIBUTES} attributes, lists and mappings counted")
-        return self._room < 0
+        return self.room < 0
 
     def _key(self, key: object, path: str) -> str | None:
         name = _key_text(key)
         if name is None:
             self._problem(path, f"has a key that is no text but {type(key).__name__}")
             return None
-        self._count(name)
+        self.count(name)
         if not name or not _encodable(name):
             self._problem(path, "has a key with half of a surrogate pair" if name else "has an empty key")
             return None
@@ -203,7 +173,8 @@ class AttributeCleaner:
             return None
         return name
 
-    def _count(self, text: str) -> None:
+    def count(self, text: str) -> None:
+        """Take a text's length off what an event can have; raise `EventError` if that is too much."""
         self._characters -= len(text)
         if self._characters < 0:
             raise EventError("", f"the event has more than {MAX_BYTES:,} bytes")
@@ -218,14 +189,15 @@ class AttributeCleaner:
         if isinstance(value, dt.timedelta):
             return self._number(value.total_seconds(), path)
         if isinstance(value, (dt.datetime, dt.date, dt.time)):
-            return self._text(value.isoformat(), path)
+            is_moment = value == value  # noqa: PLR0124 - not so for pandas' NaT, the NaN among moments
+            return self._text(value.isoformat(), path) if is_moment else self._problem(path, "is no moment (NaT)")
         if isinstance(value, uuid.UUID) or _is_lazy_text(value):
             return self._text(str(value), path)
         return self._problem(path, f"{type(value).__name__} cannot be sent; give a text, a number or a mapping")
 
     def _text(self, value: str, path: str) -> Any:
         text = str.__str__(value)
-        self._count(text)
+        self.count(text)
         if _encodable(text):
             return text
         self._problem(path, "has half of a surrogate pair, which is no text")
@@ -245,6 +217,29 @@ class AttributeCleaner:
         if len(exact.as_tuple().digits) > MAX_DIGITS or abs(exact.adjusted()) > MAX_DIGITS:
             return self._problem(path, f"has more than {MAX_DIGITS} digits; send a text")
         return exact
+
+
+def _members(values: Mapping[Any, Any]) -> Iterable[tuple[Any, Any]]:
+    """Return the members of a mapping. One that has several values of a key gives all of them, in a list.
+
+    Such are the queries and forms of Django and Werkzeug (`lists`), and of Starlette and httpx (`multi_items`); their
+    `items` would keep one value of each key, and in silence.
+    """
+    kind = type(values)
+    if kind is dict:
+        return values.items()
+    if callable(getattr(kind, "lists", None)):
+        return ((key, found[0] if len(found) == 1 else found) for key, found in values.lists())  # type: ignore[attr-defined]
+    if callable(getattr(kind, "multi_items", None)):
+        return _gathered(values.multi_items())  # type: ignore[attr-defined]
+    return values.items()
+
+
+def _gathered(pairs: Iterable[tuple[Any, Any]]) -> Iterable[tuple[Any, Any]]:
+    lists: dict[Any, list[Any]] = {}
+    for key, value in islice(pairs, MAX_ATTRIBUTES + 1):
+        lists.setdefault(key, []).append(value)
+    return ((key, found[0] if len(found) == 1 else found) for key, found in lists.items())
 
 
 def _joined(path: str, name: str) -> str:
@@ -283,6 +278,9 @@ def _is_lazy_text(value: object) -> bool:
     return not names.isdisjoint(_LAZY_TEXTS)
 
 
+_SCALARS = frozenset(
+    [str, int, float, bool, type(None), Decimal, dt.datetime, dt.date, dt.time, dt.timedelta, uuid.UUID]
+)
 _LAZY_TEXTS = frozenset(
     ("django.utils.functional.Promise", "flask_babel.speaklater.LazyString", "speaklater.LazyString")
 )

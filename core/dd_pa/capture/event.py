@@ -4,21 +4,25 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from sys import modules
 from typing import Any
 
 import msgspec
 
-from dd_pa.capture.attributes import MAX_BYTES, AttributeCleaner, is_plain
+from dd_pa.capture.attributes import MAX_BYTES, AttributeCleaner
 from dd_pa.capture.identity import Identity
+from dd_pa.capture.plain import GoodNames, plain
 from dd_pa.capture.trace import current_trace
 from dd_pa.errors import EventError
 from dd_pa.settings import Settings
 
 MAX_NAME = 512
 """Longest event name, in characters. Datadog names no limit; longer ones are a mistake."""
+
+MOST_FRAGMENTS = 2_000
+"""Names, and people, whose encoded fragments are remembered; all are forgotten when there are more."""
 
 
 class Event(msgspec.Struct, frozen=True, kw_only=True, gc=False):
@@ -57,85 +61,81 @@ class EventDraft:
     """`session.id`."""
 
 
-class _Named(msgspec.Struct, gc=False):
-    name: str
-
-
-class _Linked(msgspec.Struct, gc=False):
-    id: str
-
-
-class _Ours(msgspec.Struct, omit_defaults=True, gc=False):
-    event_id: str
-    occurred_at: int
-    trace_id: str | None = None
-    span_id: str | None = None
-
-
-class _Structure(msgspec.Struct, omit_defaults=True, gc=False):
-    """What differs from event to event, besides the attributes."""
-
-    event: _Named
-    dd_pa: _Ours
-    usr: _Linked | None = None
-    account: _Linked | None = None
-    session: _Linked | None = None
-
-
 class EventBuilder:
     """Builds the events of one application in one process. Safe to share between threads.
 
-    An event is joined from three encoded objects: what all events have in common, its structure and its attributes.
-    Those cannot clash with the structure, as they are checked against its names first.
+    An event is joined from encoded fragments. That of its name, with what all events have in common, and that of its
+    person are made once and remembered; its id, its time and its attributes are its own. Attributes cannot clash with
+    the rest, as they are checked against its names first.
     """
 
     def __init__(self, settings: Settings, *, clock: Callable[[], int] = time.time_ns) -> None:
         self._strict = settings.strict
         self._clock = clock
         self._has_trace_ids = settings.trace_ids
-        self._random = random.Random()  # noqa: S311 - ids need to differ, not to be unguessable
+        self._random_bits = random.Random().getrandbits  # noqa: S311 - ids need to differ, not to be unguessable
         self._encode = msgspec.json.Encoder(decimal_format="number").encode
         tags = {"service": settings.service, "env": settings.env, "version": settings.version}
         known = {name: value for name, value in tags.items() if value}
         self._common = self._encode({"type": "server", "application": {"id": settings.application_id}, **known})[:-1]
+        self._starts: dict[str, bytes] = {}
+        self._links: dict[Identity, bytes] = {}
+        self._names = GoodNames()
 
-    def build(self, name: str, attributes: Mapping[str, Any] | None, identity: Identity) -> tuple[Event, list[str]]:
+    def build(self, name: str, attributes: Mapping[str, Any] | None, identity: Identity) -> tuple[Event, Sequence[str]]:
         """Return the event and what had to be repaired; raise `EventError` for one that cannot be sent.
 
         In strict mode nothing is repaired. `identity` must hold at least one id.
         """
-        name = checked_name(name)
-        details, repairs = (b"{}", []) if attributes is None else self._details(attributes)
+        start = self._starts.get(name) if type(name) is str else None
+        if start is None:
+            name = checked_name(name)
+            start = self._start(name)
+        details, repairs = (b"{}", ()) if attributes is None else self._details(attributes)
         now = self._clock()
         # Random alone would repeat in processes forked without Python's knowledge (uWSGI); a system call costs more.
-        event_id, occurred_at = (self._random.getrandbits(128) ^ now).to_bytes(16).hex(), now // 1_000_000
-        ours = _Ours(event_id, occurred_at)
-        if self._has_trace_ids and ("ddtrace" in modules or "opentelemetry.trace" in modules):
-            ours.trace_id, ours.span_id = current_trace()
-        usr, account, session = identity.usr, identity.account, identity.session
-        structure = self._encode(
-            _Structure(
-                _Named(name),
-                ours,
-                _Linked(usr) if usr else None,
-                _Linked(account) if account else None,
-                _Linked(session) if session else None,
-            )
+        event_id, occurred_at = (self._random_bits(128) ^ now).to_bytes(16).hex(), now // 1_000_000
+        traced = self._has_trace_ids and ("ddtrace" in modules or "opentelemetry.trace" in modules)
+        body = b'%b%b","occurred_at":%d%b}%b%b' % (
+            start,
+            event_id.encode(),
+            occurred_at,
+            self._trace() if traced else b"",
+            self._links.get(identity) or self._link(identity),
+            b"," + details[1:] if len(details) > 2 else b"}",
         )
-        end = b"}" if details == b"{}" else b"," + details[1:]
-        body = b"".join((self._common, b",", structure[1:-1], end))
         if len(body) > MAX_BYTES:
             raise EventError("", f"the event has {len(body):,} bytes; the limit is {MAX_BYTES:,}")
         return Event(id=event_id, name=name, occurred_at=occurred_at, body=body), repairs
 
-    def _details(self, attributes: Mapping[str, Any]) -> tuple[bytes, list[str]]:
-        if type(attributes) is dict and is_plain(attributes):
+    def _start(self, name: str) -> bytes:
+        made = b'%b,"event":{"name":%b},"dd_pa":{"event_id":"' % (self._common, self._encode(name))
+        return _remember(self._starts, name, made)
+
+    def _link(self, identity: Identity) -> bytes:
+        members = (b"usr", identity.usr), (b"account", identity.account), (b"session", identity.session)
+        made = b"".join(b',"%b":{"id":%b}' % (member, self._encode(found)) for member, found in members if found)
+        return _remember(self._links, identity, made)
+
+    def _trace(self) -> bytes:
+        members = zip((b"trace_id", b"span_id"), current_trace(), strict=True)
+        return b"".join(b',"%b":%b' % (member, self._encode(found)) for member, found in members if found is not None)
+
+    def _details(self, attributes: Mapping[str, Any]) -> tuple[bytes, Sequence[str]]:
+        if type(attributes) is dict:
             try:
-                return self._encode(attributes), []
-            except UnicodeEncodeError:
-                pass  # half of a surrogate pair: the cleaner finds it and says where
+                return self._encode(plain(attributes, self._names)), ()
+            except Exception:  # noqa: S110 - whatever is wrong with them, the cleaner finds it again and says it
+                pass
         cleaner = AttributeCleaner(strict=self._strict)
         return self._encode(cleaner.clean(attributes)), cleaner.repairs
+
+
+def _remember(known: dict[Any, bytes], key: object, made: bytes) -> bytes:
+    if len(known) >= MOST_FRAGMENTS:
+        known.clear()
+    known[key] = made
+    return made
 
 
 def checked_name(name: str) -> str:

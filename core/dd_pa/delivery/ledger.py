@@ -2,23 +2,30 @@
 
 from __future__ import annotations
 
-import logging
 import threading
 import time
 from collections import Counter
 from collections.abc import Callable
 from typing import Literal
 
-from dd_pa import signals, trail
+from dd_pa import log, signals, trail
 from dd_pa.capture.event import Event, shown_name
-
-logger = logging.getLogger("dd_pa")
 
 LOG_INTERVAL = 60.0
 """Seconds between two log lines about the same thing."""
 
 DropReason = Literal[
-    "invalid", "consent", "unlinked", "before_send", "overflow", "expired", "shutdown", "closed", "damaged", "test_run"
+    "invalid",
+    "consent",
+    "unlinked",
+    "before_send",
+    "overflow",
+    "expired",
+    "shutdown",
+    "closed",
+    "damaged",
+    "failed",
+    "test_run",
 ]
 
 LostIdentityReason = Literal["forged", "expired", "session_over", "too_long", "no_secret"]
@@ -38,6 +45,7 @@ DROP_MEANING: dict[str, str] = {
     "overflow": "there was no room (BUFFER_SIZE, SPOOL_MAX_BYTES)",
     "expired": "it could not be delivered for MAX_AGE seconds",
     "damaged": "its record on disk was damaged; it is among the dead letters (dd-pa spool list)",
+    "failed": "it could not be stored, for a reason that should not exist; please report it",
     "closed": "it was tracked after close()",
 }
 
@@ -102,4 +110,4 @@ class Ledger:
             if now - self._said.get(about, float("-inf")) < LOG_INTERVAL:
                 return
             self._said[about] = now
-        logger.warning(message, *values)
+        log.warning(message, *values)
