@@ -8,7 +8,7 @@ PYTEST_ARGUMENTS = $(if $(FORBID_SKIPS),-p tests.forbid_skips)
 SOURCES = core/dd_pa dd_pa_django dd_pa_flask dd_pa_pytest
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test pytest matrix lint types vendor vendor-check bench clean
+.PHONY: help demo test pytest matrix lint types vendor vendor-check bench simulate clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' Makefile
@@ -45,6 +45,9 @@ vendor-check: ## Fail if that file is not what its lock file gives, or the page'
 bench: $(VENV)/installed ## All benchmarks, beside other libraries, into benchmarks/README.md (8 minutes; SMALL=1: only shown)
 	$(VENV)/bin/pip install --quiet --group bench
 	$(RUN) -m benchmarks $(if $(filter-out 0,$(SMALL)),--small)
+
+simulate: $(VENV)/installed ## Delivery under trouble of all kinds (SEEDS=0:1000; SEED=7 KINDS=kill,eio: one again)
+	$(RUN) -m tests.simulation $(if $(SEED),--seed $(SEED),--seeds $(or $(SEEDS),0:1000)) $(if $(KINDS),--kinds $(KINDS))
 
 clean: ## Remove what the above made
 	rm -rf .venv .nox .demo build dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis .coverage

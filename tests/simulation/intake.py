@@ -1,0 +1,129 @@
+from __future__ import annotations
+
+import asyncio
+import json
+import random
+from collections import defaultdict
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import httpx
+
+from tests.simulation.plan import Outage
+from tests.simulation.process import Process
+
+OLD_KEY, KEY = "0" * 32, "1" * 32
+
+
+class PanicError(BaseException):
+    """What a transport written in Rust raises when it fails."""
+
+
+@dataclass(eq=False, kw_only=True)
+class Intake:
+    """Takes events, or answers as the plan says."""
+
+    draws: random.Random
+    clock: Callable[[], float]
+    note: Callable[..., None]
+    timeout: float
+    outages: list[Outage] = field(default_factory=list)
+    latency: float = 0.05
+    flaky: float = 0.0
+    """Share of requests that fail with 500."""
+
+    lost: float = 0.0
+    """Share of requests whose connection goes away, with all that are in flight on it."""
+
+    lost_answer: float = 0.0
+    """Share of events that are taken, but whose answer is lost."""
+
+    revoked_from: float = float("inf")
+    """When the old key ends."""
+
+    arrivals: dict[str, list[tuple[float, Process]]] = field(default_factory=lambda: defaultdict(list))
+    unsure: set[str] = field(default_factory=set)
+    """Events that were taken without the sender's knowledge."""
+
+    attempts: dict[str, int] = field(default_factory=lambda: defaultdict(int))
+    in_flight: dict[Process, int] = field(default_factory=lambda: defaultdict(int))
+    most_in_flight: int = 0
+    cuts: int = 0
+    """How often all connections were cut."""
+
+    async def answer(self, request: httpx.Request, process: Process) -> httpx.Response:
+        body = json.loads(request.content)
+        event, name = str(body["dd_pa"]["event_id"]), str(body["event"]["name"])
+        self.attempts[event] += 1
+        self.in_flight[process] += 1
+        self.most_in_flight = max(self.most_in_flight, self.in_flight[process])
+        try:
+            wanted = self._wanted(name, request.headers["dd-api-key"])
+            response = await self._act(wanted, event, process, request)
+        finally:
+            self.in_flight[process] -= 1
+        return response
+
+    def _wanted(self, name: str, key: str) -> str:
+        now = self.clock()
+        if key == OLD_KEY and now >= self.revoked_from:
+            return "403"
+        for outage in self.outages:
+            if outage.begins <= now < outage.ends:
+                return outage.answer
+        if name.startswith("bad."):
+            return name.removeprefix("bad.")
+        if self.draws.random() < self.lost:
+            return "lost"
+        return "500" if self.draws.random() < self.flaky else "202"
+
+    async def _act(self, wanted: str, event: str, process: Process, request: httpx.Request) -> httpx.Response:
+        cuts = self.cuts
+        match wanted:
+            case "hang":
+                await asyncio.sleep(self.timeout)
+                raise httpx.ReadTimeout("")
+            case "refused":
+                raise httpx.ConnectError("refused")
+            case "panic":
+                raise PanicError
+            case "lost":
+                self.cuts += 1
+                self.note("intake", process, "cuts the connection")
+                raise httpx.WriteError("")
+            case "cut":
+                await asyncio.sleep(self.latency)
+                raise httpx.RemoteProtocolError("server disconnected")
+        await asyncio.sleep(self.latency * self.draws.uniform(0.5, 2))
+        if self.cuts > cuts:
+            raise httpx.WriteError("")
+        self.note("intake", process, f"answers {wanted} to {event[:6]}")
+        if wanted == "202":
+            return self._take(event, process)
+        return _refusal(wanted, request)
+
+    def _take(self, event: str, process: Process) -> httpx.Response:
+        self.arrivals[event].append((self.clock(), process))
+        if self.draws.random() < self.lost_answer:
+            self.unsure.add(event)
+            raise httpx.ReadError("")
+        return httpx.Response(202, content=b"{}")
+
+
+def _refusal(wanted: str, request: httpx.Request) -> httpx.Response:
+    status, _, wait = wanted.partition(" ")
+    headers: dict[str, str] = {"location": "http://elsewhere.example"} if status == "302" else {}
+    if wait:
+        headers["retry-after"] = "30"
+    words = {"errors": [{"detail": f"refused: {request.content.decode()}"}]}
+    return httpx.Response(int(status), headers=headers, content=json.dumps(words).encode())
+
+
+class Line(httpx.AsyncBaseTransport):
+    """A process's way to the intake."""
+
+    def __init__(self, intake: Intake, process: Process) -> None:
+        self._intake, self._process = intake, process
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        return await self._intake.answer(request, self._process)

@@ -1,0 +1,203 @@
+"""What must hold, whatever happened."""
+
+from __future__ import annotations
+
+import itertools
+
+from dd_pa.store.writer import default_segment_bytes
+from tests.simulation.books import Tracked
+from tests.simulation.plan import BAD, Plan
+from tests.simulation.shop import TIMEOUT, Shop
+
+HEAL = 180.0
+"""Seconds after the end of all trouble by which every good event has arrived."""
+
+SETTLED = 100.0
+"""Seconds after it from which a good event arrives within `SOON`."""
+
+SOON = 20.0
+QUIET = 60.0
+"""Seconds for which a system without work is watched."""
+
+HARMLESS = {*BAD, "storm", "alien", "other_version", "scripts", "orphans", "nfs", "big"}
+"""Trouble that does not excuse a good event for being late: each is about something else."""
+
+MAX_WORK = 1000
+"""File operations of a thread between two waits."""
+
+MAX_OPEN = 400
+"""Descriptors of a process."""
+
+MAY_OVERFLOW = {"tight", "enospc", "eio", "big", "descriptors", "memory", "letters_fail"}
+"""Trouble with which there may be no room for an event."""
+
+MAX_TRACK_WORK = 60
+"""File operations of one `track()`."""
+
+
+def check_lateness(shop: Shop) -> None:
+    """A good event arrives soon whatever the bad ones do."""
+    if shop.plan.kinds <= HARMLESS:
+        hangs = sum(event.name == "bad.hang" for event in shop.books.tracked.values())
+        bound = SOON + 3 * hangs * TIMEOUT / max(1, shop.plan.concurrency)
+        for event in _good(shop):
+            if event.at + bound < shop.time():
+                _check_late(shop, event, bound)
+
+
+def check_recovery(shop: Shop) -> None:
+    """After the end of all trouble, every good event arrives, and new ones at once."""
+    for event in _good(shop):
+        if shop.healed_at + SETTLED < event.at < shop.time() - SOON:
+            _check_late(shop, event, SOON)
+        elif event.at < shop.time() - HEAL / 2 and not _accounted(shop, event) and not _is_of_revoked(shop, event):
+            shop.violated(f"{_name(event)} has not arrived {HEAL:g} s after the trouble ended")
+
+
+def _check_late(shop: Shop, event: Tracked, bound: float) -> None:
+    if _accounted(shop, event) or _is_of_revoked(shop, event):
+        arrivals = shop.intake.arrivals.get(event.id)
+        if arrivals and arrivals[0][0] - event.at > bound:
+            shop.violated(f"{_name(event)} came {arrivals[0][0] - event.at:.0f} s late, more than {bound:.0f}")
+        return
+    shop.violated(f"{_name(event)} was not there after {bound:.0f} s")
+
+
+def _accounted(shop: Shop, event: Tracked) -> bool:
+    return shop.is_known(event) or bool(event.excused) or _is_unreadable(shop, event)
+
+
+def _is_of_revoked(shop: Shop, event: Tracked) -> bool:
+    """Tell whether the process that holds it has a key that is refused."""
+    return shop.plan.has("revoked")
+
+
+def _is_unreadable(shop: Shop, event: Tracked) -> bool:
+    return any(event.id.encode() in node.data for node in shop.faults.broken() if node.links)
+
+
+def _good(shop: Shop) -> list[Tracked]:
+    return [event for event in shop.books.tracked.values() if event.is_good]
+
+
+def _name(event: Tracked) -> str:
+    owner = event.process.name if event.process else "an orphan"
+    return f"{event.id[:6]} ({event.name} of {owner} at {event.at:.1f})"
+
+
+def check_account(shop: Shop) -> None:
+    """Every event arrived, was set aside or counted; and only a bad one was set aside."""
+    letters = b"".join(bytes(node.data) for path, node in shop.spool_files() if "/rejected/" in path)
+    others = b"".join(bytes(node.data) for path, node in shop.spool_files() if "/rejected/" not in path)
+    for event in shop.books.tracked.values():
+        if event.id in shop.intake.arrivals or event.excused:
+            continue
+        word = event.id.encode()
+        reason = shop.books.dropped.get(event.id)
+        aside = word in letters
+        if reason is None and not aside:
+            if _is_unreadable(shop, event) or (word in others and not event.is_good):
+                continue
+            shop.violated(f"{_name(event)} {'still waits on disk' if word in others else 'is gone'}")
+        elif event.is_good:
+            _check_good(shop, event, reason, aside)
+
+
+def _check_good(shop: Shop, event: Tracked, reason: str | None, aside: bool) -> None:
+    if problem := _why_not(shop, reason, aside):
+        shop.violated(f"{_name(event)} {problem}")
+
+
+def _why_not(shop: Shop, reason: str | None, aside: bool) -> str:
+    """Return why a good event may not have ended like this."""
+    match reason:
+        case "expired" if not aside:
+            return "was forgotten as expired, and not set aside"
+        case "expired" | None if not shop.plan.has("clock"):
+            return f"was set aside though nothing is wrong with it ({reason})"
+        case "overflow" if not shop.plan.kinds & MAY_OVERFLOW:
+            return "was dropped for want of room, of which there is enough"
+        case None | "expired" | "overflow" | "shutdown" | "damaged":
+            return ""
+    return f"was dropped: {reason}"
+
+
+def check_duplicates(shop: Shop) -> None:
+    """None arrived twice, but for the moment of a crash, a lost answer or a disk that kept no journal."""
+    if shop.plan.kinds & {"lost_answer"}:
+        return
+    for event, arrivals in shop.intake.arrivals.items():
+        for (at, process), _ in itertools.pairwise(arrivals):
+            crashed = process.died_at - at < 2.0
+            if not crashed and not shop.faults.struck and not shop.plan.kinds & {"enospc", "stall", "slow_disk"}:
+                shop.violated(f"{event[:6]} arrived again {arrivals[-1][0] - at:.1f} s after {process.name} brought it")
+
+
+def check_bounds(shop: Shop) -> None:
+    """What each may take of the machine."""
+    if shop.intake.most_in_flight > shop.plan.concurrency:
+        shop.violated(f"{shop.intake.most_in_flight} requests in flight, not {shop.plan.concurrency}")
+    if shop.books.most_track_calls > MAX_TRACK_WORK:
+        shop.violated(f"track() made {shop.books.most_track_calls} file operations")
+    for process in shop.processes:
+        if process.most_work > MAX_WORK:
+            shop.violated(f"{process.name} made {process.most_work} file operations without a pause")
+        if process.most_open > MAX_OPEN:
+            shop.violated(f"{process.name} had {process.most_open} files open")
+
+
+def check_neighbours(shop: Shop) -> None:
+    """What belongs to others is left alone."""
+    for node, content in shop.books.aliens:
+        if node.links == 0 or bytes(node.data) != content:
+            shop.violated(f"the alien file {node.origin} was touched")
+
+
+def check_drops(shop: Shop) -> None:
+    """Nothing is dropped for want of room while there is room."""
+    if shop.plan.kinds & {"enospc", "eio", "descriptors", "memory"}:
+        return
+    for at, size in shop.books.drop_sizes:
+        if size < shop.plan.max_bytes // 2:
+            shop.violated(
+                f"an event was dropped at {at:.1f} for want of room, with {size} of {shop.plan.max_bytes} bytes"
+            )
+
+
+def disk_bound(plan: Plan) -> int:
+    """Return the most bytes that a spool may have on disk, dead letters and all."""
+    segments = (plan.workers + 3) * max(default_segment_bytes(plan.max_bytes), 130_000 if plan.has("big") else 0)
+    return plan.max_bytes + segments + max(64 * 1024, plan.max_bytes // 16) + 64 * 1024
+
+
+def check_disk(shop: Shop) -> None:
+    """The spool keeps its bound."""
+    if shop.faults.struck or shop.plan.kinds & {"stall", "enospc", "slow_disk", "alien"}:
+        return
+    used = sum(len(node.data) for _, node in shop.spool_files())
+    if used > disk_bound(shop.plan):
+        shop.violated(f"the spool takes {used} bytes of {shop.plan.max_bytes}")
+
+
+def check_quiet(shop: Shop, calls: int, wakes: int, processes: int) -> None:
+    """A system without work makes none."""
+    waits = any(not shop.is_known(event) and event.id in shop.intake.attempts for event in shop.books.tracked.values())
+    if waits or shop.faults.faults:
+        return
+    per_process = calls / max(1, processes)
+    if per_process > QUIET * 60:
+        shop.violated(f"{per_process:.0f} file operations a minute by an idle process")
+    if wakes / max(1, processes) > QUIET * 2:
+        shop.violated(f"{wakes / processes:.0f} wakes a minute of an idle process")
+
+
+def check_scripts(shop: Shop) -> None:
+    """A short program delivers its own event before it ends."""
+    if shop.plan.kinds <= {"scripts", "alien", "orphans", "other_version", "nfs", "bad_400", "bad_404"}:
+        for event, ended in shop.books.ended_scripts:
+            arrivals = shop.intake.arrivals.get(event or "", [])
+            if not arrivals or arrivals[0][0] > ended:
+                shop.violated(f"a short program ended without having delivered its event {str(event)[:6]}")
+
+
+FINAL = (check_account, check_duplicates, check_bounds, check_neighbours, check_drops, check_scripts)

@@ -1,0 +1,369 @@
+"""Brings the plan's trouble about: each kind is one function that arranges what is to happen when."""
+
+from __future__ import annotations
+
+import errno
+import json
+import random
+import re
+from collections.abc import Callable
+from zlib import crc32
+
+from tests.simulation.books import Tracked
+from tests.simulation.disk import Node
+from tests.simulation.faults import ALL, READING, WRITING, FileFault
+from tests.simulation.intake import OLD_KEY
+from tests.simulation.plan import Errand
+from tests.simulation.shop import START, URL, Place, Shop
+
+Arrange = Callable[[Shop, random.Random], None]
+HOUR = 3600.0
+
+
+def moments(shop: Shop, draws: random.Random, most: int) -> list[float]:
+    """Return some moments of the time of trouble."""
+    return sorted(START + draws.uniform(0, shop.plan.lasts) for _ in range(draws.randint(1, most)))
+
+
+def span(shop: Shop, draws: random.Random) -> tuple[float, float]:
+    """Return a beginning and an end within the time of trouble."""
+    begins = draws.uniform(0, shop.plan.lasts)
+    return START + begins, START + min(shop.plan.lasts, begins + draws.choice((1.0, 10.0, 60.0)))
+
+
+def flaky(shop: Shop, draws: random.Random) -> None:
+    shop.intake.flaky = draws.choice((0.05, 0.3))
+
+
+def lost(shop: Shop, draws: random.Random) -> None:
+    shop.intake.lost = draws.choice((0.01, 0.1))
+
+
+def lost_answer(shop: Shop, draws: random.Random) -> None:
+    shop.intake.lost_answer = draws.choice((0.02, 0.2))
+
+
+def revoked(shop: Shop, draws: random.Random) -> None:
+    """One worker goes on with a key that ends."""
+    place = draws.choice(shop.places)
+    place.settings["api_key"] = OLD_KEY
+    shop.intake.revoked_from = draws.uniform(0, shop.plan.lasts)
+
+
+def clock(shop: Shop, draws: random.Random) -> None:
+    """The wall clock is set; mostly forth and back."""
+
+    def stepping(step: float) -> Callable[[], None]:
+        def act() -> None:
+            shop.note("clock", f"steps by {step:+.0f} s")
+            shop.machine.wall += step
+
+        return act
+
+    for moment in moments(shop, draws, 4):
+        step = draws.choice((-1, 1)) * draws.choice((60.0, HOUR, 5 * HOUR, 30 * HOUR, 24 * 10 * HOUR))
+        shop.scheduler.at(moment, stepping(step))
+
+
+def eio(shop: Shop, draws: random.Random) -> None:
+    begins, ends = span(shop, draws)
+    calls = draws.choice((ALL, WRITING, READING))
+    chance = draws.choice((0.01, 0.2, 1.0))
+    shop.faults.faults.append(FileFault(calls=calls, error=errno.EIO, chance=chance, begins=begins, ends=ends))
+
+
+def enospc(shop: Shop, draws: random.Random) -> None:
+    """The disk is full for a while, but for a few bytes."""
+    begins, ends = span(shop, draws)
+
+    def fill() -> None:
+        shop.disk.capacity = shop.disk.used + draws.randrange(3000)
+        shop.note("disk", "is full")
+
+    def empty() -> None:
+        shop.disk.capacity = 1 << 40
+        shop.note("disk", "has room")
+
+    shop.scheduler.at(begins, fill)
+    shop.scheduler.at(ends, empty)
+
+
+def bad_file(shop: Shop, draws: random.Random) -> None:
+    """A file cannot be opened any more, or not read."""
+    for moment in moments(shop, draws, 3):
+        calls = frozenset({draws.choice(("open", "read"))})
+        error = draws.choice((errno.EIO, errno.EACCES))
+        shop.scheduler.at(moment, _spoiling(shop, draws, calls, error, 0))
+
+
+def bad_block(shop: Shop, draws: random.Random) -> None:
+    for moment in moments(shop, draws, 3):
+        shop.scheduler.at(moment, _spoiling(shop, draws, frozenset({"read"}), errno.EIO, draws.choice((1, 500, 5000))))
+
+
+def _spoiling(shop: Shop, draws: random.Random, calls: frozenset[str], error: int, beyond: int) -> Callable[[], None]:
+    def act() -> None:
+        nodes = [node for path, node in shop.spool_files() if path.endswith((".seg", ".ack"))]
+        if nodes:
+            node = draws.choice(nodes)
+            shop.faults.faults.append(FileFault(calls=calls, error=error, node=node, beyond=beyond))
+            shop.note("disk", f"{node.origin} fails with {errno.errorcode[error]} beyond {beyond} at {sorted(calls)}")
+
+    return act
+
+
+def letters_fail(shop: Shop, draws: random.Random) -> None:
+    """Only the dead letters cannot be written."""
+    begins, ends = span(shop, draws)
+    shop.faults.faults.append(
+        FileFault(
+            calls=draws.choice((WRITING, frozenset({"write"}), ALL)),
+            error=draws.choice((errno.ENOSPC, errno.EACCES, errno.EIO)),
+            name=re.compile("rejected"),
+            begins=begins,
+            ends=ends,
+        )
+    )
+
+
+def list_fail(shop: Shop, draws: random.Random) -> None:
+    begins, ends = span(shop, draws)
+    shop.faults.faults.append(
+        FileFault(calls=frozenset({"listdir"}), error=errno.EIO, chance=0.7, begins=begins, ends=ends)
+    )
+
+
+def descriptors(shop: Shop, draws: random.Random) -> None:
+    """There are no more descriptors."""
+    begins, ends = span(shop, draws)
+    calls = frozenset({"open", "create"})
+    shop.faults.faults.append(FileFault(calls=calls, error=errno.EMFILE, chance=0.8, begins=begins, ends=ends))
+
+
+def nfs(shop: Shop, draws: random.Random) -> None:
+    shop.disk.needs_writable_lock = True
+
+
+def kill(shop: Shop, draws: random.Random) -> None:
+    """Some process ends at once: at a moment, or within a call."""
+
+    def act() -> None:
+        if shop.healed or not shop.living:
+            return
+        process = draws.choice(shop.living)
+        if draws.random() < 0.5:
+            shop.killed(process)
+        else:
+            process.dies_after = draws.randrange(60)
+
+    for moment in moments(shop, draws, 8):
+        shop.scheduler.at(moment, act)
+
+
+def ends(shop: Shop, draws: random.Random) -> None:
+    """Workers are told to end, as at a deployment."""
+
+    def act() -> None:
+        draws.choice(shop.places).ends_in_order = True
+
+    for moment in moments(shop, draws, 4):
+        shop.scheduler.at(moment, act)
+
+
+def stall(shop: Shop, draws: random.Random) -> None:
+    """A process is stopped for a while."""
+
+    def act() -> None:
+        if shop.living and not shop.healed:
+            process = draws.choice(shop.living)
+            process.stalled_until = min(shop.scheduler.now + draws.choice((3.0, 30.0)), START + shop.plan.lasts)
+            shop.note("stall", process.name)
+
+    for moment in moments(shop, draws, 4):
+        shop.scheduler.at(moment, act)
+
+
+def alien(shop: Shop, draws: random.Random) -> None:
+    """Files of others are among ours."""
+
+    def act() -> None:
+        directory = destination(shop)
+        if directory is None:
+            return
+        content = draws.choice((b"", b"garbage", b'{"format":2,"application_id":"shop"}\n', b"\0" * 5000))
+        node = put_file(shop, directory, content, draws)
+        node.uid = draws.choice((node.uid, node.uid + 1))
+        if content:
+            shop.books.aliens.append((node, content))
+
+    for moment in moments(shop, draws, 5):
+        shop.scheduler.at(moment, act)
+
+
+def destination(shop: Shop) -> Node | None:
+    """Return the directory of the shop's events."""
+    spool = shop.disk.root.names["sim"].names.get("spool")
+    return next(iter(spool.names.values()), None) if spool is not None else None
+
+
+def put_file(shop: Shop, directory: Node, content: bytes, draws: random.Random) -> Node:
+    """Make a file that looks like a segment of a process that is gone."""
+    name = f"{int(shop.machine.wall_time() * 1000):013d}-{draws.randrange(9, 99)}-{draws.getrandbits(32):08x}.seg"
+    node = shop.disk.open(directory, name, 0o102 | 0o100, 0o600).node
+    node.data[:] = content
+    return node
+
+
+def segment_of(bodies: list[bytes]) -> bytes:
+    """Return a segment of the shop with these bodies."""
+    header = {"format": 1, "application_id": "shop", "intake": URL, "created": 0}
+    records = [b"\n%08x %b\n" % (crc32(body), body) for body in bodies]
+    return json.dumps(header, separators=(",", ":")).encode() + b"\n" + b"".join(records)
+
+
+def body_of(event: str, occurred_at: object, **more: object) -> bytes:
+    body = {
+        "type": "server",
+        "application": {"id": "shop"},
+        "event": {"name": "good"},
+        "dd_pa": {"event_id": event, "occurred_at": occurred_at},
+        "usr": {"id": "u-1"},
+        "note": "SECRET",
+    }
+    return json.dumps(body | more, separators=(",", ":")).encode()
+
+
+def inherited(shop: Shop, draws: random.Random, odd: list[bytes], count: int) -> None:
+    """Leave a segment with odd records and good events."""
+    directory = destination(shop)
+    if directory is None:
+        return
+    now = int(shop.machine.wall_time() * 1000)
+    ids = [f"{draws.getrandbits(128):032x}" for _ in range(count)]
+    bodies = [*odd, *(body_of(event, now) for event in ids)]
+    put_file(shop, directory, segment_of(bodies), draws)
+    for event in ids:
+        shop.books.tracked[event] = Tracked(id=event, name="good", at=shop.time(), process=None, size=0)
+    shop.note("orphan", f"with {len(odd)} odd records and {[event[:6] for event in ids][:5]}")
+
+
+def other_version(shop: Shop, draws: random.Random) -> None:
+    """Another version's process left records that this one would not write."""
+
+    def act() -> None:
+        now = int(shop.machine.wall_time() * 1000)
+        old = now - int(5 * HOUR * 1000)
+        kinds: list[tuple[object, dict[str, object]]] = [
+            (10**400, {}),
+            (-5, {}),
+            (old, {"session": "s-1"}),
+            (old, {"session": {"uuid": "s-1"}}),
+            (old, {"session": [1]}),
+            (old, {"session": None}),
+            (now, {"usr": None}),
+            (2**62, {}),
+        ]
+        chosen = draws.sample(kinds, draws.randint(1, 3))
+        odd = [body_of(f"odd{draws.getrandbits(100):029x}", moment, **more) for moment, more in chosen]
+        shop.books.odd_records += len(odd)
+        inherited(shop, draws, odd, draws.randint(0, 5))
+
+    for moment in moments(shop, draws, 3):
+        shop.scheduler.at(moment, act)
+
+
+def orphans(shop: Shop, draws: random.Random) -> None:
+    """Many small segments of processes that are gone."""
+
+    def act() -> None:
+        for _ in range(shop.plan.orphans):
+            inherited(shop, draws, [], 1)
+
+    shop.scheduler.at(moments(shop, draws, 1)[0], act)
+
+
+def slow_disk(shop: Shop, draws: random.Random) -> None:
+    shop.calls.cost = draws.choice((0.0003, 0.002))
+
+
+def scripts(shop: Shop, draws: random.Random) -> None:
+    """Short programs that track one event and end."""
+
+    def run(name: str) -> None:
+        process = shop.begin(name)
+
+        def live() -> None:
+            emitter = shop.emitter(process)
+            event = shop.track(process, emitter, Errand(at=0.0, name="good", size=10))
+            emitter.close()
+            shop.script_ended(process, event)
+
+        shop.scheduler.spawn(live, process, "main")
+
+    for number, moment in enumerate(moments(shop, draws, 6)):
+        shop.scheduler.at(moment, lambda number=number: run(f"script{number}"))  # type: ignore[misc]
+
+
+def deliverer(shop: Shop, draws: random.Random) -> None:
+    """A process of its own delivers; the workers only write."""
+    for place in shop.places:
+        if "spool_dir" not in place.settings:
+            place.settings["delivery"] = "process"
+    shop.places.append(Place(name="deliverer", errands=[], delivers_for_all=True))
+
+
+def memory(shop: Shop, draws: random.Random) -> None:
+    """One worker has no spool."""
+    place = shop.places[0]
+    place.name = "memory"
+    place.settings["spool_dir"] = None
+
+
+_ARRANGED: dict[str, Arrange] = {
+    arrange.__name__: arrange
+    for arrange in (
+        memory,
+        deliverer,
+        flaky,
+        lost,
+        lost_answer,
+        revoked,
+        clock,
+        eio,
+        enospc,
+        bad_file,
+        bad_block,
+        letters_fail,
+        list_fail,
+        descriptors,
+        nfs,
+        kill,
+        ends,
+        stall,
+        alien,
+        other_version,
+        orphans,
+        slow_disk,
+        scripts,
+    )
+}
+
+
+def arrange(shop: Shop) -> None:
+    """Arrange everything that the plan asks for."""
+    for kind, act in _ARRANGED.items():
+        if shop.plan.has(kind):
+            act(shop, shop.plan.draws(kind))
+
+
+def heal(shop: Shop) -> None:
+    """End all trouble that is not for ever."""
+    shop.healed, shop.healed_at = True, shop.time()
+    shop.note("heal", "all is well but for bad events and bad files")
+    shop.faults.heal(keep_bad_files=True)
+    shop.disk.capacity = 1 << 40
+    shop.calls.cost = 1e-5
+    shop.intake.flaky = shop.intake.lost = shop.intake.lost_answer = 0.0
+    shop.intake.outages = []
+    for process in shop.living:
+        process.dies_after = None
