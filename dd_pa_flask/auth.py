@@ -63,7 +63,8 @@ class AuthEvents:
             if usr is None and may_wait and has_request_context():  # the user is not saved yet
                 self._state.at_end(name, lambda *_: self._track(name, user, may_wait=False))
                 return
-            emitter.track(name, usr=usr)
+            track = self._state.track if may_wait else emitter.track  # at the end of the request nothing waits any more
+            track(name, usr=usr)
 
     def _usr(self, user: Any) -> str | None:
         identity = self._state.identity()

@@ -10,9 +10,9 @@ from typing import Any
 from blinker import Signal
 from flask import Flask, current_app, has_app_context
 
-from dd_pa import Emitter, Id
+from dd_pa import Id
 from dd_pa_flask.context import SessionUnseen
-from dd_pa_flask.state import EmitterFinder
+from dd_pa_flask.state import AppState, StateFinder
 
 AttributesOfSignal = Mapping[str, Any] | Callable[..., Mapping[str, Any] | None]
 """The attributes of an event, or a callable of the signal's sender and keywords."""
@@ -40,8 +40,9 @@ class SignalEvent:
     account: IdOfSignal | None
     """For which account, or a callable that knows; None leaves it to the request."""
 
-    def fire(self, emitter: Emitter, sender: Any, values: Mapping[str, Any]) -> None:
+    def fire(self, state: AppState, sender: Any, values: Mapping[str, Any]) -> None:
         """Track the event if it is wanted. In strict mode raises what a callable raises."""
+        emitter = state.emitter
         if not emitter.settings.enabled:
             return
         try:
@@ -54,7 +55,7 @@ class SignalEvent:
         except Exception as error:
             emitter.drop_invalid(self.name, error)
             return
-        emitter.track(self.name, attributes, usr=usr, account=account)
+        state.track(self.name, attributes, usr=usr, account=account)
 
 
 class Connection:
@@ -66,7 +67,7 @@ class Connection:
     def __init__(self, signal: Signal, event: SignalEvent, app: Flask | None = None) -> None:
         self._signal = signal
         self._event = event
-        self._find_emitter = EmitterFinder(f"the signal of {event.name[:200]!r} was sent")
+        self._find_state = StateFinder(f"the signal of {event.name[:200]!r} was sent")
         self._app = None if app is None else weakref.ref(app)
         signal.connect(self, weak=app is not None)
 
@@ -79,9 +80,9 @@ class Connection:
         app = _app_of(sender)
         if self._app is not None and self._app() is not app:
             return
-        emitter = self._find_emitter(app)
-        if emitter is not None:
-            self._event.fire(emitter, sender, values)
+        state = self._find_state(app)
+        if state is not None:
+            self._event.fire(state, sender, values)
 
 
 def _app_of(sender: Any) -> Flask | None:

@@ -48,9 +48,6 @@ class SessionUnseen:
 class SessionUnchanged(SessionUnseen):
     """A block in which the session can be read, and after which it is as it was before."""
 
-    was_changed = False
-    """The block had changed the session; known when it has ended."""
-
     def __enter__(self) -> SessionMixin:
         session = super().__enter__()
         self._modified, self._contents = session.modified, dict(session)
@@ -60,7 +57,6 @@ class SessionUnchanged(SessionUnseen):
         self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
     ) -> None:
         if dict(self._session) != self._contents:
-            self.was_changed = True
             self._session.clear()
             self._session.update(self._contents)
         if self._session.modified != self._modified:

@@ -75,7 +75,7 @@ class ProductAnalytics:
                 f"Product Analytics is set up on {app.name!r} already: call init_app() once for each app, "
                 "and import the ProductAnalytics instance that was used instead of making another."
             )
-        state = AppState(_settings(app))
+        state = AppState(app, _settings(app))
         if state.emitter.settings.enabled and state.emitter.settings.auth_events:
             _connect_auth_events(app, state)
         request_started.connect(state.begin, app)
@@ -99,7 +99,7 @@ class ProductAnalytics:
         usr: Id | None = None,
         account: Id | None = None,
         session: Id | None = None,
-        on_commit: AnySession | None = None,
+        on_commit: bool | AnySession | None = None,
     ) -> str | None:
         """Record that something happened; return the event's id, or None if it was not kept (the reason is counted).
 
@@ -107,18 +107,14 @@ class ProductAnalytics:
         loaded. Never blocks on the network and leaves the response's headers alone. In a streamed body the request is
         known under `stream_with_context`; a plain generator must take `analytics.emitter` and the ids beforehand.
 
-        With `on_commit`, a session of SQLAlchemy (`db.session`), the event is built now and leaves when the transaction
-        of that session commits; it vanishes with a rollback, to a savepoint too. Without a transaction it leaves now.
+        The event is built now. Beside Flask-SQLAlchemy it leaves when `db.session` commits and vanishes with a
+        rollback, to a savepoint too, as docs/sqlalchemy.md says case by case; with `DD_PA_ON_COMMIT = False`, at once.
+        `on_commit` decides for one event: False sends it at once; True, or another session of SQLAlchemy, lets it wait
+        for that session's commit and for nothing else.
 
         Raises `RuntimeError` outside of an app context, and `EventError` for a bad event in strict mode.
         """
-        emitter = self.emitter
-        if on_commit is None:
-            return emitter.track(name, attributes, usr=usr, account=account, session=session)
-        from dd_pa.sqlalchemy import submit_on_commit  # noqa: PLC0415 - needs SQLAlchemy
-
-        event = emitter.build(name, attributes, usr=usr, account=account, session=session)
-        return event.id if event is not None and submit_on_commit(on_commit, emitter, event) else None
+        return self._state().track(name, attributes, usr=usr, account=account, session=session, on_commit=on_commit)
 
     def tracked(
         self, name: str, attributes: AttributesOfView | None = None, *, when: ViewCondition | None = None

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from dd_pa.sqlalchemy import ModelEvents
-from dd_pa_flask.state import EmitterFinder
+from dd_pa_flask.state import StateFinder
 
-find_emitter = EmitterFinder("a row of a tracked model was written")
-model_events = ModelEvents(find_emitter)
+find_state = StateFinder("a row of a tracked model was written")
+model_events = ModelEvents(find_state.emitter)
 """Those of all apps: which one an event belongs to is known when a row changes."""

@@ -5,20 +5,24 @@ import contextlib
 import logging
 import threading
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary, WeakSet
 
 from flask import Flask, Request, Response, after_this_request, current_app, has_app_context, has_request_context
 
-from dd_pa import Emitter, Identity, Settings
+from dd_pa import Emitter, Id, Identity, Settings
 from dd_pa.browser import is_personal, unknown_visitor
 from dd_pa.view_event import ViewEvent
 from dd_pa_flask.browser import keep_private
+from dd_pa_flask.commit import CommitWatch
 from dd_pa_flask.context import request_context
 from dd_pa_flask.declared import AtEnd, OnReturn, fire
 from dd_pa_flask.identity import RequestIdentity, uses_flask_login
+
+if TYPE_CHECKING:
+    from dd_pa.sqlalchemy import AnySession
 
 logger = logging.getLogger("dd_pa")
 
@@ -26,12 +30,15 @@ logger = logging.getLogger("dd_pa")
 class AppState:
     """What Product Analytics keeps for one app, as `app.extensions["dd_pa"]`. Does not keep the app alive."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, app: Flask, settings: Settings) -> None:
         self.emitter = Emitter(settings, identity=_weakly(self))
         """The emitter of this app. Its thread must not keep alive what the app's own callables refer to."""
 
         self.outbox: tuple[Any, Any] | None = None
         """Where `flask dd-pa deliver` delivers from: Flask-SQLAlchemy's extension or an engine, and the table."""
+
+        self.commits = CommitWatch(app)
+        """When events leave that are tracked beside `db.session`."""
 
         self.connections: list[object] = []
         """What receives signals for this app only: these hold it weakly, and it ends with the app."""
@@ -49,6 +56,19 @@ class AppState:
         """Return the state of an app, or None if Product Analytics is not set up on it."""
         state = app.extensions.get("dd_pa")
         return state if isinstance(state, cls) else None
+
+    def track(
+        self,
+        name: str,
+        attributes: Mapping[str, Any] | None = None,
+        *,
+        on_commit: bool | AnySession | None = None,
+        **ids: Id | None,
+    ) -> str | None:
+        """Do what `ProductAnalytics.track` does, for this app."""
+        emitter = self.emitter
+        event = emitter.build(name, attributes, **ids)
+        return event.id if event is not None and self.commits.hand_over(emitter, event, on_commit) else None
 
     def identity(self) -> RequestIdentity | None:
         """Return the ids of the current request, unless there is none or it is another app's."""
@@ -121,6 +141,7 @@ class AppState:
         current = _request()
         if current in self._personal:
             keep_private(response)
+        self.commits.request_ends()
         if response.is_streamed:
             self._streaming.add(current)
         self._answered.add(current)
@@ -159,19 +180,23 @@ def _weakly(state: AppState) -> Callable[[], RequestIdentity | None]:
     return identity
 
 
-class EmitterFinder:
-    """Finds the emitter of the app whose event something is; says once if there is no app at all."""
+class StateFinder:
+    """Finds the state of the app whose event something is; says once if there is no app at all."""
 
     def __init__(self, about: str) -> None:
         self._about = about
         self._has_complained = False
 
-    def __call__(self, app: Flask | None = None) -> Emitter | None:
-        """Return the emitter of `app`, else of the current one, or None."""
+    def __call__(self, app: Flask | None = None) -> AppState | None:
+        """Return the state of `app`, else of the current one, or None."""
         if app is None and not has_app_context():
             self._complain()
             return None
-        state = AppState.of(app or current_app)
+        return AppState.of(app or current_app)
+
+    def emitter(self) -> Emitter | None:
+        """Return the emitter of the current app, or None."""
+        state = self()
         return None if state is None else state.emitter
 
     def _complain(self) -> None:

@@ -112,7 +112,8 @@ class Settings:
     """The `c` value of the session cookie to prefer among several: `"0"` host-only, `"2"` for `.example.com`."""
 
     on_commit: bool = True
-    """Django: an event tracked inside a transaction leaves when it commits, and vanishes when it is rolled back."""
+    """An event tracked in a transaction of Django or of Flask-SQLAlchemy's `db.session` leaves when that commits, and
+    vanishes when it is rolled back."""
 
     auth_events: bool = False
     """True: sign-ins, sign-outs, failed sign-ins and sign-ups of the framework are tracked as events."""

@@ -66,6 +66,16 @@ def pages(app: Flask, analytics: ProductAnalytics) -> None:
         analytics.track("page.opened")
         return "ok"
 
+    @app.get("/events")
+    def events() -> str:
+        analytics.track("page.opened")
+        analytics.track("page.read")
+        return "ok"
+
+    @app.get("/user-and-events")
+    def user_and_events() -> str:
+        return str(flask_login.current_user.get_id()) + events()
+
     @app.get("/event-and-user")
     def event_and_user() -> str:
         analytics.track("page.opened")
@@ -137,11 +147,15 @@ def test_user_of_this_very_login_is_linked(
     [
         pytest.param("/silent", [], id="no-event"),
         pytest.param("/event", ["7"], id="event"),
-        pytest.param("/event-and-user", ["7"], id="event-then-view"),
+        pytest.param("/events", ["7"], id="events"),
+        pytest.param("/user-and-events", ["7"], id="view-then-events"),
+        pytest.param("/event-and-user", ["7", "7"], id="event-then-view"),
     ],
 )
-def test_user_is_loaded_at_most_once(client: FlaskClient, loads: list[str], path: str, expected: list[str]) -> None:
-    """A request without an event loads nobody; with one, event and view share the user."""
+def test_user_is_loaded_at_most_once_for_events(
+    client: FlaskClient, loads: list[str], path: str, expected: list[str]
+) -> None:
+    """A request without an event loads nobody; all events share one user, the view's if that has looked already."""
     client.get("/sign-in")
 
     client.get(path)

@@ -52,12 +52,12 @@ class Together:
 
     def __init__(self, session: Session) -> None:
         self._session = session
-        self._transaction = _innermost(session)
+        self._transaction = innermost(session)
         self._events: list[tuple[Emitter, Event]] = []
 
     def takes(self, emitter: Emitter, event: Event) -> bool:
         """Take an event, unless it belongs to a savepoint that was begun meanwhile."""
-        if _innermost(self._session) is not self._transaction:
+        if innermost(self._session) is not self._transaction:
             return False
         self._events.append((emitter, event))
         return True
@@ -105,7 +105,7 @@ def submit_on_commit(session: AnySession, emitter: Emitter, event: Event) -> boo
     """
     own: Any = session() if callable(session) else session
     plain: Session = getattr(own, "sync_session", own)
-    transaction = _innermost(plain)
+    transaction = innermost(plain)
     if emitter.outbox is not None:
         if plain is not own:
             raise TypeError("async code stores an event in the outbox by `await aadd(…)` of dd_pa.outbox.sqlalchemy")
@@ -129,7 +129,7 @@ def _store(session: Session, emitter: Emitter, event: Event) -> None:
 
 
 def _note_stored(session: Session, emitter: Emitter, event: Event) -> None:
-    transaction = _innermost(session)
+    transaction = innermost(session)
     if trail.watching:
         trail.stored(event, None if transaction is None else partial(_is_waiting, session, event))
     if not event_queued.receivers:
@@ -145,11 +145,11 @@ def _is_waiting(session: Session, event: Event) -> bool:
     return waiting is not None and any(item is event for found in list(waiting.events.values()) for _, item in found)
 
 
-def _innermost(session: Session) -> SessionTransaction | None:
+def innermost(session: Session) -> SessionTransaction | None:
     return session.get_nested_transaction() or session.get_transaction()
 
 
-def _around(transaction: SessionTransaction) -> SessionTransaction | None:
+def around(transaction: SessionTransaction) -> SessionTransaction | None:
     """Return the savepoint or transaction around a savepoint; what a flush begins for itself is neither."""
     outer = transaction.parent
     while outer is not None and not outer.nested and outer.parent is not None:
@@ -175,11 +175,11 @@ def _after_flush(session: Session, flush_context: Any) -> None:
 @listens_for(Session, "after_commit", insert=True)  # first: what another raises here ends the list
 def _after_commit(session: Session) -> None:
     waiting: Waiting | None = session.info.get(_KEY)
-    transaction = None if waiting is None else _innermost(session)
+    transaction = None if waiting is None else innermost(session)
     if waiting is None or transaction is None:
         return
     events = waiting.events.pop(transaction, [])
-    outer = _around(transaction)
+    outer = around(transaction)
     if outer is not None:
         waiting.events.setdefault(outer, []).extend(events)
         return

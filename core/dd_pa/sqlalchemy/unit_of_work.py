@@ -1,0 +1,278 @@
+"""Events that belong to what a session is going to commit, whether they are tracked before or after the rows change.
+
+A session begins its transaction by itself, with the first statement or object. So an event may come before it, and a
+transaction that only read ends without a commit. `submit_with_work` therefore asks what the transaction has done.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from functools import partial
+from itertools import groupby
+from operator import attrgetter
+from typing import NamedTuple
+
+from sqlalchemy import TextClause
+from sqlalchemy.event import contains, listen, listens_for
+from sqlalchemy.orm import ORMExecuteState, Session, SessionTransaction, scoped_session
+
+from dd_pa import trail
+from dd_pa.capture.event import Event
+from dd_pa.emitter import Emitter
+from dd_pa.outbox.sqlalchemy import add, store
+from dd_pa.signals import event_queued, send
+from dd_pa.sqlalchemy.waiting import around, innermost, submit_on_commit
+
+_READS = re.compile(r"\s*(?:select|with|values|table|show|explain|describe|pragma)\b", re.IGNORECASE)
+"""How SQL in text begins that is taken to only read."""
+
+_KEY = "dd_pa_work"
+"""Where a session keeps its unit of work: in its `info`, which ends with it."""
+
+
+class Entry(NamedTuple):
+    """An event that waits."""
+
+    emitter: Emitter
+    event: Event
+    needs_commit: bool
+    """It vanishes with any end but a commit; else only if something was written."""
+
+
+class UnitOfWork:
+    """What is known of a session's transactions, and what waits for them. For the one thread that uses the session."""
+
+    def __init__(self) -> None:
+        self.ahead: list[Entry] = []
+        """What waits for a transaction that has not begun."""
+
+        self.entries: dict[SessionTransaction, list[Entry]] = {}
+        """What waits, by the innermost transaction or savepoint that was open."""
+
+        self.stored: list[Entry] = []
+        """What is in the outbox, and said to be when the transaction has committed."""
+
+        self.written: set[SessionTransaction] = set()
+        """Open transactions and savepoints in which rows were changed or objects were added."""
+
+        self.begins_with_write = False
+        """A statement is about to begin a transaction and to write."""
+
+        self.has_ended = False
+        """The session has had a transaction that is over."""
+
+    def keep(self, entry: Entry, transaction: SessionTransaction | None) -> None:
+        """Let an event wait for a transaction, or for the next one."""
+        (self.ahead if transaction is None else self.entries.setdefault(transaction, [])).append(entry)
+
+    def holds(self, event: Event) -> bool:
+        """Tell whether an event still waits. May be asked in any thread."""
+        lists = [self.ahead, self.stored, *list(self.entries.values())]
+        return any(entry.event is event for entries in lists for entry in list(entries))
+
+    def end(self, transaction: SessionTransaction, *, has_work: bool) -> None:
+        """Let go of what waits for a transaction that ends without a commit."""
+        outer = around(transaction)
+        for entry in self.entries.pop(transaction, []):
+            if has_work or entry.needs_commit:
+                continue
+            if outer is None:
+                entry.emitter.submit(entry.event)
+            else:
+                self.keep(entry, outer)
+
+
+def submit_with_work(session: Session, emitter: Emitter, event: Event) -> bool:
+    """Submit a built event with the work of a session that `watch()` knows: on commit, and never if it is rolled back.
+
+    It leaves too when the transaction ends without a commit, but had nothing to write, as that of a page that only
+    reads. If the session has begun no transaction, it waits for the one that comes, or for `release()`. But once a
+    transaction is over, it leaves at once where nothing has been written since and no savepoint is open: it tells of
+    what is done. Returns False if it was dropped.
+    """
+    unit, transaction = _unit(session), innermost(session)
+    if unit.has_ended and not session.in_nested_transaction() and not _has_work(session, transaction):
+        return emitter.submit(event)
+    _keep(session, unit, Entry(emitter, event, needs_commit=False), transaction)
+    return True
+
+
+def submit_on_next_commit(session: Session, emitter: Emitter, event: Event) -> bool:
+    """Do what `submit_on_commit` does; but without a transaction, wait for the one that comes, or for `release()`."""
+    if innermost(session) is not None:
+        return submit_on_commit(session, emitter, event)
+    _keep(session, _unit(session), Entry(emitter, event, needs_commit=True), None)
+    return True
+
+
+def release(session: Session) -> None:
+    """Let go of what waits for a transaction that has not begun: there was nothing to wait for."""
+    unit = _unit(session)
+    due, unit.ahead = unit.ahead, []
+    for entry in due:
+        _submit_or_store(session, entry)
+
+
+def settle(session: Session) -> None:
+    """Let go of what waits though there is nothing to write: the application has done what it was going to do.
+
+    Objects that are changed by now and not flushed are remembered: the session forgets them when it is closed.
+    """
+    unit, transaction = _unit(session), innermost(session)
+    if transaction is not None and _has_work(session, transaction):
+        unit.written.add(transaction)
+    unit.ahead, due = _parted(unit.ahead)
+    while transaction is not None and transaction not in unit.written:
+        unit.entries[transaction], found = _parted(unit.entries.get(transaction, []))
+        due += found
+        transaction = around(transaction)
+    for entry in due:
+        entry.emitter.submit(entry.event)
+
+
+def watch(sessions: object) -> bool:
+    """Note what the sessions of a registry write from now on, for `submit_with_work`; False if it is no registry."""
+    if not isinstance(sessions, scoped_session):
+        return False
+    if contains(sessions, "after_flush", _note_flush):
+        return True
+    listen(sessions, "do_orm_execute", _note_statement)
+    listen(sessions, "transient_to_pending", _note_object)
+    listen(sessions, "after_flush", _note_flush)
+    listen(sessions, "after_transaction_end", _note_end)
+    return True
+
+
+def _note_statement(state: ORMExecuteState) -> None:
+    statement = state.statement
+    if statement.is_dml or (isinstance(statement, TextClause) and not _READS.match(statement.text)):
+        _note_written(state.session)
+
+
+def _note_object(session: Session, instance: object) -> None:
+    _note_written(session)
+
+
+def _note_flush(session: Session, context: object) -> None:
+    _note_written(session)
+
+
+def _note_written(session: Session) -> None:
+    unit, transaction = _unit(session), innermost(session)
+    if transaction is None:
+        unit.begins_with_write = True
+    else:
+        unit.written.add(transaction)
+
+
+def _note_end(session: Session, transaction: SessionTransaction) -> None:
+    if transaction.parent is None:
+        _unit(session).has_ended = True
+
+
+def _unit(session: Session) -> UnitOfWork:
+    found: UnitOfWork | None = session.info.get(_KEY)
+    if found is None:
+        found = session.info[_KEY] = UnitOfWork()
+    return found
+
+
+def _keep(session: Session, unit: UnitOfWork, entry: Entry, transaction: SessionTransaction | None) -> None:
+    unit.keep(entry, transaction)
+    if trail.watching:
+        trail.waits(entry.event, partial(unit.holds, entry.event))
+
+
+def _has_work(session: Session, transaction: SessionTransaction | None) -> bool:
+    if session.new or session.dirty or session.deleted:
+        return True
+    return transaction is not None and transaction in _unit(session).written
+
+
+def _parted(entries: Iterable[Entry]) -> tuple[list[Entry], list[Entry]]:
+    """Part what waits for a commit whatever happens from the rest."""
+    kept: list[Entry] = []
+    due: list[Entry] = []
+    for entry in entries:
+        (kept if entry.needs_commit else due).append(entry)
+    return kept, due
+
+
+def _submit_or_store(session: Session, entry: Entry) -> None:
+    emitter, event = entry.emitter, entry.event
+    if emitter.outbox is None or not entry.needs_commit:
+        emitter.submit(event)
+        return
+    try:
+        store(session, [event], emitter.outbox)
+    except Exception as error:  # at the end of a request there is nobody to raise it to, and the event must not be lost
+        emitter.say("outbox", "an event left without the outbox, which cannot be written: %s", type(error).__name__)
+        emitter.submit(event)
+        return
+    send(event_queued, emitter, event=event)
+
+
+@listens_for(Session, "after_transaction_create")
+def _after_create(session: Session, transaction: SessionTransaction) -> None:
+    unit: UnitOfWork | None = session.info.get(_KEY)
+    if unit is None or transaction.parent is not None:
+        return
+    if unit.ahead:
+        unit.entries[transaction], unit.ahead = unit.ahead, []
+    if unit.begins_with_write:
+        unit.written.add(transaction)
+        unit.begins_with_write = False
+
+
+@listens_for(Session, "before_commit")
+def _before_commit(session: Session) -> None:
+    """Put what waits for the outermost transaction into the outbox: as rows of that very transaction."""
+    unit: UnitOfWork | None = session.info.get(_KEY)
+    transaction = None if unit is None else innermost(session)
+    if unit is None or transaction is None or around(transaction) is not None:
+        return
+    due = [entry for entry in unit.entries.get(transaction, []) if entry.emitter.outbox is not None]
+    for emitter, group in groupby(due, key=attrgetter("emitter")):
+        add(session, [entry.event for entry in group], emitter.outbox)
+    if due:
+        unit.stored += due
+        unit.entries[transaction] = [entry for entry in unit.entries[transaction] if entry.emitter.outbox is None]
+
+
+@listens_for(Session, "after_commit")
+def _after_commit(session: Session) -> None:
+    unit: UnitOfWork | None = session.info.get(_KEY)
+    transaction = None if unit is None else innermost(session)
+    if unit is None or transaction is None:
+        return
+    entries, outer = unit.entries.pop(transaction, []), around(transaction)
+    if outer is not None:
+        unit.entries.setdefault(outer, []).extend(entries)
+        if transaction in unit.written:
+            unit.written.add(outer)
+        return
+    for entry in entries:
+        entry.emitter.submit(entry.event)
+    stored, unit.stored = unit.stored, []
+    for entry in stored:
+        send(event_queued, entry.emitter, event=entry.event)
+
+
+@listens_for(Session, "after_rollback")
+def _after_rollback(session: Session) -> None:
+    unit: UnitOfWork | None = session.info.get(_KEY)
+    transaction = None if unit is None else innermost(session)
+    if unit is not None and transaction is not None:
+        unit.end(transaction, has_work=_has_work(session, transaction))
+
+
+@listens_for(Session, "after_transaction_end")
+def _after_end(session: Session, transaction: SessionTransaction) -> None:
+    unit: UnitOfWork | None = session.info.get(_KEY)
+    if unit is None:
+        return
+    unit.end(transaction, has_work=transaction in unit.written)
+    unit.written.discard(transaction)
+    if transaction.parent is None:
+        unit.stored = []
