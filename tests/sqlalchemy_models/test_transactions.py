@@ -282,4 +282,4 @@ def test_memory_of_a_long_session_is_bounded(session: Session, emitter: Emitter)
         else:
             session.rollback()
 
-    assert [len(part) for part in vars(session.info["dd_pa"]).values()] == [0, 0, 0]
+    assert not any(vars(session.info["dd_pa"]).values())
