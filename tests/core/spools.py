@@ -13,7 +13,8 @@ from dd_pa.capture.identity import Identity
 from dd_pa.store.destination import Destination
 from dd_pa.store.directory import Files
 from dd_pa.store.memory import MemoryStore
-from dd_pa.store.spool import Spool, SpoolOptions
+from dd_pa.store.options import SpoolOptions
+from dd_pa.store.spool import Spool
 
 INTAKE = "https://intake.example.com"
 _builder = EventBuilder(Settings(application_id="shop", api_key="k", intake_url=INTAKE))
@@ -51,9 +52,10 @@ class Watched:
         )
 
     def put(self, *some: Event) -> list[Event]:
-        """Put events, each of which must be kept."""
+        """Put events, each of which must be kept; wait for the thread that keeps order meanwhile."""
         assert all(self.spool.put(event) for event in some)
-        return list(some)
+        with self.spool._turn:
+            return list(some)
 
     def tend(self) -> None:
         """Do what is due a second later."""
@@ -77,6 +79,7 @@ class Watched:
         self.spool._writer.close()
         self.spool._dead.close()
         self.spool._shelf.close(remove_delivered=False)
+        self.spool._duty.close()
 
     @property
     def files(self) -> list[str]:

@@ -8,8 +8,8 @@ from dd_pa.store.directory import Directory, Files
 from dd_pa.store.place import open_place, open_room, spool_path
 from dd_pa.store.record import Header
 
-REJECTED = "rejected"
-"""Directory of the dead letters in a destination's."""
+REJECTED, JANITOR = "rejected", "janitor"
+"""Directories in a destination's: of the dead letters, and of the one process that keeps order."""
 
 
 class Destination:
@@ -22,6 +22,7 @@ class Destination:
         self._files = files
         self._opening = threading.Lock()
         self._directory: Directory | None = None
+        self._janitor: Directory | None = None
 
     @property
     def name(self) -> str:
@@ -47,9 +48,17 @@ class Destination:
             if self._directory is None or self._directory.place.stat().st_nlink == 0:
                 path = spool_path(self._setting)
                 self._directory = Directory(open_room(open_place(path), self.name, path), self._files)
+                self._janitor = None
             return self._directory
 
     def rejected(self) -> Directory:
         """Return the directory of the dead letters, made if it is missing."""
         directory = self.directory()
         return Directory(open_room(directory.place, REJECTED, self.name), self._files)
+
+    def room_of_the_janitor(self) -> Directory:
+        """Return the directory of the janitor's files, made if it is missing; the same one until it is removed."""
+        directory, room = self.directory(), self._janitor
+        if room is None or room.place.stat().st_nlink == 0:
+            room = self._janitor = Directory(open_room(directory.place, JANITOR, self.name), self._files)
+        return room

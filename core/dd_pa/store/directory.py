@@ -100,7 +100,10 @@ class Directory:
 
     def open_to_lock(self, name: str, *, create: bool = False) -> Descriptor:
         """Open a file of ours so that it can be locked alone, for which NFS wants it open for writing."""
-        return self._checked(self._open(name, os.O_RDWR | (os.O_CREAT if create else 0)))
+        opened = self._checked(self._open(name, os.O_RDWR | (os.O_CREAT if create else 0)))
+        if create and stat.S_IMODE(opened.stat().st_mode) != 0o600:
+            os.fchmod(opened.fd, 0o600)
+        return opened
 
     def _open(self, name: str, flags: int) -> Descriptor:
         try:

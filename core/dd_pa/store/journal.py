@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import re
 from collections.abc import Callable
 
@@ -26,19 +25,22 @@ class Journal:
 
     def __init__(self, file: Descriptor, files: Files) -> None:
         self.file = file
-        self._write = files.write
+        self._files = files
+        self._unwritten = b""
 
     def settled(self) -> set[int]:
         """Read the offsets of all records that were settled so far."""
         text, at = b"", 0
-        while block := os.pread(self.file.fd, _BLOCK, at):
+        while block := self._files.pread(self.file.fd, _BLOCK, at):
             text, at = text + block, at + len(block)
         return {int(offset) for offset in _ENTRY.findall(text)}
 
     def settle(self, offset: int) -> None:
-        """Note a record as settled. What cannot be noted (disk full) is sent once more after a crash."""
+        """Note a record as settled. What cannot be noted now (disk full) is with the next one."""
+        self._unwritten += b"\n+%d;" % offset
         with contextlib.suppress(OSError):
-            self._write(self.file.fd, b"\n+%d;" % offset)
+            if self._files.write(self.file.fd, self._unwritten) == len(self._unwritten):
+                self._unwritten = b""
 
 
 OnDamaged = Callable[["Held", Line, str], None]
@@ -63,6 +65,9 @@ class Held:
         """By offset, when the events that were taken and not settled occurred."""
 
         self.removed = False
+        self.given_up = False
+        """Nothing more of it is handed out."""
+
         self._directory = directory
         self._settled_before = journal.settled()
 
@@ -106,7 +111,14 @@ class Held:
         if self.removed:
             return True
         first = next(iter(list(self.unsettled)), None)  # a copy, as another thread may ask
-        return self.reader.position >= size and (first is None or first >= size)
+        if first is not None and first < size:
+            return False
+        return self.reader.position >= size or self._ends_torn
+
+    @property
+    def _ends_torn(self) -> bool:
+        """What was not returned is a record that its writer could not finish."""
+        return self.reader.at_end and self.reader.look_for_writer()
 
     @property
     def pending(self) -> int:
@@ -141,7 +153,7 @@ def identify(directory: Directory, name: str, is_ours: Callable[[Header], bool])
         file = directory.open(name)
     except FileNotFoundError:
         return None
-    reader = SegmentReader(file)
+    reader = SegmentReader(file, directory.files)
     header = reader.header()
     if header is not None and is_ours(header):
         return reader

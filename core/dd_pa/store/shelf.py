@@ -1,32 +1,48 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
 
 from dd_pa.capture.event import Event
 from dd_pa.store.destination import Destination
-from dd_pa.store.directory import AlienFileError, Directory
-from dd_pa.store.journal import Held, OnDamaged, adopt, identify
-from dd_pa.store.litter import sweep
+from dd_pa.store.journal import Held, OnDamaged
+from dd_pa.store.orphans import PROBES, Orphans, Troubles
 
 MAX_ORPHANS = 16
-"""Segments of dead processes that are held at once; the others are left to neighbours meanwhile."""
+"""Segments of dead processes that are taken before there is need of them."""
+
+MOST_ORPHANS = 128
+"""Segments of dead processes that are held at once, each of them because an event of it is on its way."""
+
+DROPPED_AT_ONCE = 64
+"""Events that are counted as dropped before the delivery thread does something else."""
+
+
+class Found(NamedTuple):
+    """An event to deliver, and where it is written."""
+
+    held: Held
+    offset: int
+    event: Event
 
 
 class Shelf:
     """The segments that this process delivers: its own, and those it could adopt. For the delivery thread.
 
     Half of what it hands out comes from segments that are still written and half from the others, oldest first, so
-    that neither a backlog nor new events starve.
+    that neither a backlog nor new events starve. A segment that cannot be read waits; the others go on.
     """
 
-    def __init__(self, destination: Destination, *, on_damaged: OnDamaged, on_alien: Callable[[str], None]) -> None:
-        self._destination = destination
-        self._on_damaged, self._on_alien = on_damaged, on_alien
+    def __init__(
+        self, destination: Destination, orphans: Orphans, troubles: Troubles, *, on_damaged: OnDamaged
+    ) -> None:
+        self._destination, self._orphans, self._troubles = destination, orphans, troubles
+        self._on_damaged = on_damaged
         self._arrivals: deque[Held] = deque()
         self._written: list[Held] = []
         self._finished: list[Held] = []
-        self._aliens: set[str] = set()
+        self._returning: set[str] = set()
         self._fresh_first = False
         self._turn = 0
 
@@ -39,8 +55,20 @@ class Shelf:
         """Every segment held now; from any thread."""
         return [*self._finished, *self._written, *self._arrivals]
 
-    def next(self) -> tuple[Held, int, Event] | None:
-        """Return an event to deliver, its segment and offset, or None if there is none now."""
+    @property
+    def waiting(self) -> int:
+        """Number of segments with something to deliver now, and 1 if there may be others; from any thread."""
+        return bool(self._orphans) + sum(self._is_unread(held) for held in self.all)
+
+    def _is_unread(self, held: Held) -> bool:
+        return not held.reader.at_end and not held.given_up and not self._troubles.has(held.name)
+
+    def find(self, name: str) -> Held | None:
+        """Return the segment of that name, if it is held."""
+        return next((held for held in self.all if held.name == name), None)
+
+    def next(self) -> Found | None:
+        """Return an event to deliver, or None if there is none now. Raises `OSError` if the disk fails."""
         self._sort_in()
         self._fresh_first = not self._fresh_first
         if self._fresh_first:
@@ -52,114 +80,133 @@ class Shelf:
             self._written.append(self._arrivals[0])
             self._arrivals.popleft()
 
-    def _fresh(self) -> tuple[Held, int, Event] | None:
+    def _fresh(self) -> Found | None:
         for _ in range(len(self._written)):
             self._turn += 1
-            held = self._written[self._turn % len(self._written)]
-            found = held.next(self._destination.application_id, self._on_damaged)
+            found = self._read(self._written[self._turn % len(self._written)])
             if found is not None:
-                return held, *found
+                return found
         return None
 
-    def _backlog(self) -> tuple[Held, int, Event] | None:
+    def _backlog(self) -> Found | None:
         for held in self._finished:
-            if held.reader.at_end:
-                continue
-            found = held.next(self._destination.application_id, self._on_damaged)
-            if found is not None:
-                return held, *found
+            if self._is_unread(held) and (found := self._read(held)) is not None:
+                return found
+        for _ in range(PROBES):
+            orphan = self._adopt(MOST_ORPHANS)
+            if orphan is None:
+                return None
+            if (found := self._read(orphan)) is not None:
+                return found
+            self.settled(orphan)
         return None
 
-    def scan(self) -> None:
-        """Let go what is delivered, and adopt what nobody delivers. Raises `OSError`, `UnsafePlaceError`."""
-        self._sort_in()
-        self._sort_out()
-        directory = self._destination.directory()
-        held = {held.name for held in self.all}
-        for name in directory.names():
-            if name not in held and name not in self._aliens:
-                self._adopt(directory, name)
-        sweep(directory)
+    def _read(self, held: Held) -> Found | None:
+        if held.given_up or self._troubles.has(held.name):
+            return None
+        try:
+            found = held.next(self._destination.application_id, self._on_damaged)
+        except OSError as error:
+            if self._troubles.note(held.name, error) > 1:
+                held.reader.pass_over(error)
+            return None
+        return None if found is None else Found(held, *found)
 
-    def _sort_out(self) -> None:
-        """Move segments whose writer is gone behind the others, and remove those that are delivered."""
-        for held in [held for held in self._written if held.reader.look_for_writer()]:
+    def _adopt(self, most: int) -> Held | None:
+        if sum(held.count is None for held in self._finished) >= most:
+            return None
+        held = self._orphans.next()
+        if held is not None:
+            (self._finished if self._writer_is_gone(held) else self._written).append(held)
+        return held
+
+    def fill(self) -> Iterator[None]:
+        """Adopt a few orphans before there is need of them."""
+        while self._orphans:
+            yield
+            if self._adopt(MAX_ORPHANS) is None:
+                return
+
+    def _writer_is_gone(self, held: Held) -> bool:
+        try:
+            return held.reader.look_for_writer()
+        except OSError as error:
+            self._troubles.note(held.name, error)
+            return False
+
+    def sort_out(self) -> None:
+        """Move segments whose writer is gone behind the others, and let go what is delivered."""
+        self._sort_in()
+        for held in [held for held in self._written if self._writer_is_gone(held)]:
             self._finished.append(held)
             self._written.remove(held)
         self._finished.sort(key=lambda held: held.name)
-        for held in [held for held in self._finished if held.is_finished]:
+        for held in list(self._finished):
+            self.settled(held)
+
+    def settled(self, held: Held) -> None:
+        """Remove a segment, or let it go, if nothing of it is left to do."""
+        if held.unsettled:
+            return
+        if held.name in self._returning:
+            self._let_go(held)
+        elif held not in self._finished or held.given_up:
+            return
+        elif held.reader.unreadable and held.reader.at_end:
+            self._let_go(held)
+        elif held.is_finished:
+            self._remove(held)
+
+    def _remove(self, held: Held) -> None:
+        try:
             held.remove()
-            self._finished.remove(held)
-
-    def _adopt(self, directory: Directory, name: str) -> None:
-        try:
-            held = self.take_over(directory, name)
-        except AlienFileError:
-            self._aliens.add(name)
-            self._on_alien(name)
+        except OSError as error:
+            self._let_go(held)
+            self._troubles.note(held.name, error)
             return
-        if held is None:
-            return
-        if not held.reader.look_for_writer():
-            self._written.append(held)
-        elif sum(held.count is None for held in self._finished) < MAX_ORPHANS:
-            self._finished.append(held)
-        else:
-            held.release()
+        self._forget(held)
 
-    def take_over(self, directory: Directory, name: str) -> Held | None:
-        """Take a segment's reader lock if it is free; raise `AlienFileError` if it is no segment of ours."""
-        return adopt(directory, name, self._destination.is_ours)
+    def _let_go(self, held: Held) -> None:
+        self._forget(held)
+        held.release()
+        self._orphans.let_go(held.name)
 
-    def sizes(self, directory: Directory) -> dict[str, int]:
-        """Return the bytes of each file, without those that only look like segments of ours."""
-        sizes = directory.sizes()
-        known = {held.name for held in self.all}
-        return {name: size for name, size in sizes.items() if name in known or not self._is_alien(directory, name)}
+    def _forget(self, held: Held) -> None:
+        self._returning.discard(held.name)
+        for kind in (self._written, self._finished):
+            if held in kind:
+                kind.remove(held)
 
-    def _is_alien(self, directory: Directory, name: str) -> bool:
-        if not name.endswith(".seg"):
-            return False
-        try:
-            identify(directory, name, self._destination.is_ours)
-        except AlienFileError:
-            return True
-        return False
+    def hand_back(self) -> None:
+        """Let others have the segments that are not this process's own, each as soon as nothing of it is in flight."""
+        for held in [held for held in (*self._written, *self._finished) if held.count is None]:
+            held.given_up = True
+            self._returning.add(held.name)
+            self.settled(held)
+        self._orphans.forget()
 
-    def drop_oldest(
-        self, directory: Directory, names: list[str], on_event: Callable[[Held, Event], None]
-    ) -> str | None:
-        """Remove the oldest segment that nobody writes, calling `on_event` with each event that nobody took from it.
+    def drop(self, held: Held, on_event: Callable[[Held, Event | None], None]) -> Iterator[None]:
+        """Remove a segment, calling `on_event` with each event that nobody took from it, and None for the unreadable.
 
-        Return its name, or None if there is none.
+        Meanwhile nothing of it is handed out.
         """
-        held = self._oldest_idle(directory, names)
-        if held is None:
-            return None
-        while (found := held.next(self._destination.application_id, self._on_damaged)) is not None:
-            held.drop(found[0])
-            on_event(held, found[1])
-        held.remove()
-        return held.name
-
-    def _oldest_idle(self, directory: Directory, names: list[str]) -> Held | None:
-        ours = {held.name: held for held in self.all}
-        for name in names:
-            held = ours.get(name) or self._free(directory, name)
-            if held is not None and not held.removed and held.reader.look_for_writer():
-                return held
-        return None
-
-    def _free(self, directory: Directory, name: str) -> Held | None:
+        held.given_up = True
+        number = 0
         try:
-            return None if name in self._aliens else self.take_over(directory, name)
-        except AlienFileError:
-            return None
+            while (found := held.next(self._destination.application_id, self._on_damaged)) is not None:
+                held.drop(found[0])
+                on_event(held, found[1])
+                number += 1
+                if number % DROPPED_AT_ONCE == 0:
+                    yield
+        except OSError:
+            on_event(held, None)
+        self._remove(held)
 
     def close(self, *, remove_delivered: bool = True) -> None:
         """Release every lock, so that a neighbour can go on at once."""
         self._sort_in()
+        if remove_delivered:
+            self.sort_out()
         for held in self.all:
-            if remove_delivered and not held.removed and held.is_finished:
-                held.remove()
             held.release()

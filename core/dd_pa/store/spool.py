@@ -1,53 +1,38 @@
 from __future__ import annotations
 
 import contextlib
+import functools
+import threading
 import time
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
 from dd_pa.capture.event import Event
 from dd_pa.store.dead_letters import DeadLetters
 from dd_pa.store.destination import Destination
-from dd_pa.store.directory import BLOCK, Directory
+from dd_pa.store.directory import AlienFileError
+from dd_pa.store.duty import Duty, Notice
+from dd_pa.store.janitor import Janitor
 from dd_pa.store.journal import Held
 from dd_pa.store.memory import MemoryStore
+from dd_pa.store.options import SpoolOptions
+from dd_pa.store.orphans import Orphans, Troubles
 from dd_pa.store.place import UnsafePlaceError
 from dd_pa.store.record import Line
-from dd_pa.store.segment import Tally, ack_name
+from dd_pa.store.segment import Tally
 from dd_pa.store.shelf import Shelf
 from dd_pa.store.writer import Say, SpoolWriter, default_segment_bytes
 
-SCAN_EVERY = 1.0
-"""Seconds between two looks for segments that nobody delivers."""
+SCAN_EVERY, SOON = 1.0, 0.05
+"""Seconds between two looks, and before one that was cut short goes on."""
+
+MOST_UNBURIED = 1000
+"""Rejected events that are kept in memory while they cannot be set aside (disk full)."""
 
 OnDropped = Callable[[Literal["overflow", "damaged"], Event | None], None]
 """Told of each event that is given up, and why."""
 Mark = tuple[int, list[tuple[Held, int]], list[str]]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SpoolOptions:
-    """How a spool is used by this process."""
-
-    max_bytes: int
-    """Most bytes on disk, for all processes of the destination."""
-
-    sync: bool = False
-    """Wait for the disk at each event, so that a loss of power loses none."""
-
-    reads: bool = True
-    """False: another process delivers, this one only what waits in its memory while the disk fails."""
-
-    for_all: bool = False
-    """A flush waits for the events of other processes too."""
-
-    drop_newest: bool = False
-    """Refuse events when the spool is full, instead of removing the oldest segment."""
-
-    segment_bytes: int | None = None
-    """Size at which a new segment is begun; None: by `max_bytes`."""
 
 
 class Spool:
@@ -64,33 +49,55 @@ class Spool:
         *,
         on_dropped: OnDropped,
         say: Say,
+        can_deliver: Callable[[], bool] = lambda: True,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._destination, self._memory, self._options = destination, memory, options
-        self._on_dropped, self._say = on_dropped, say
+        self._on_dropped, self._say, self._can_deliver = on_dropped, say, can_deliver
         self._clock = clock
         self._scan_at = self._measure_at = 0.0
         self._full = False
         self._taken: dict[str, _Taken] = {}
         self._again: deque[Event] = deque()
+        self._unburied: deque[tuple[Event, str, str]] = deque()
         self._handed_over = Tally()
         self._foreign = 0
         self._dead = DeadLetters(destination, max_bytes=max(64 * 1024, options.max_bytes // 16))
-        self._shelf = Shelf(destination, on_damaged=self._damaged, on_alien=self._alien)
-        self._writer = SpoolWriter(
+        self._writer = self._make_writer(own_reader=options.reads)
+        self._late: SpoolWriter | None = None
+        troubles = Troubles(say=say, clock=clock)
+        orphans = Orphans(destination, troubles, on_alien=self._alien)
+        self._shelf = Shelf(destination, orphans, troubles, on_damaged=self._damaged)
+        self._duty = Duty(destination)
+        self._janitor = Janitor(
             destination,
-            segment_bytes=options.segment_bytes or default_segment_bytes(options.max_bytes),
-            sync=options.sync,
-            on_opened=self._opened if options.reads else None,
-            on_look=(lambda: None) if options.reads else self._keep_bound,
-            say=say,
+            self._duty,
+            self._shelf,
+            orphans,
+            options,
+            on_overflow=self._overflowed,
             clock=clock,
+        )
+        self._turn = threading.Lock()
+
+    def _make_writer(self, *, own_reader: bool) -> SpoolWriter:
+        return SpoolWriter(
+            self._destination,
+            segment_bytes=self._options.segment_bytes or default_segment_bytes(self._options.max_bytes),
+            sync=self._options.sync,
+            own_reader=own_reader,
+            on_opened=self._opened,
+            on_look=self._looked,
+            say=self._say,
+            clock=self._clock,
         )
 
     @property
     def patience(self) -> float | None:
-        """Look for orphans now and then, also when nothing happens here."""
-        return 2 * SCAN_EVERY if self._options.reads else None
+        """Look for orphans now and then, also when nothing happens here; soon, if a look was cut short."""
+        if not self._options.reads:
+            return None
+        return SOON if self._janitor.busy else 2 * SCAN_EVERY
 
     @property
     def durable(self) -> bool:
@@ -107,16 +114,62 @@ class Spool:
             self._handed_over.add()
         return True
 
+    def keep(self, event: Event) -> bool:
+        """Write an event that comes after `close()`, for whoever comes next; return whether that was possible."""
+        if self._late is None:
+            self._late = self._make_writer(own_reader=False)
+        if not self._late.put(event):
+            return False
+        self._handed_over.add()
+        return True
+
     def _is_still_full(self) -> bool:
         now = self._clock()
         if now >= self._measure_at:
             self._measure_at = now + SCAN_EVERY
-            self._keep_bound()
+            self._full = self._duty.read().full
+            if not self._options.reads:
+                self._take_a_turn()
         return self._full
 
-    def _opened(self, held: Held) -> None:
-        self._shelf.add(held)
-        self._scan_at = 0.0  # the spool grew by a segment: see at the next look whether it is full
+    def _opened(self, held: Held | None) -> None:
+        if held is not None:
+            self._shelf.add(held)
+            self._scan_at = 0.0  # the spool grew by a segment: see at the next look whether it is full
+            self._janitor.soon()
+        elif not self._writer.closed:
+            self._take_a_turn()
+
+    def _looked(self, name: str) -> None:
+        """Heed, on the thread of a `put()`, what the janitor tells processes that have no delivery thread."""
+        if not self._options.reads:
+            notice = self._duty.read()
+            self._full = notice.full
+            if name in notice.drop:
+                self._writer.retire()
+
+    def _take_a_turn(self) -> None:
+        """Where no process delivers, have a thread do the janitor's work once."""
+        if not self._turn.acquire(blocking=False):
+            return
+        try:
+            if self._duty.take():
+                threading.Thread(target=self._one_turn, name="dd-pa janitor", daemon=True).start()
+                return
+        except (OSError, RuntimeError, UnsafePlaceError, AlienFileError) as error:
+            self._say("spool scan", "the spool cannot be looked through: %s", error)
+            self._duty.resign()
+        self._turn.release()
+
+    def _one_turn(self) -> None:
+        try:
+            for _ in self._janitor.round():
+                pass
+        except (OSError, UnsafePlaceError, AlienFileError) as error:
+            self._say("spool scan", "the spool cannot be looked through: %s", error)
+        finally:
+            self._duty.resign()
+            self._turn.release()
 
     def take(self, limit: int) -> list[Event]:
         """Read up to `limit` events; those in memory first, as they would not survive."""
@@ -149,17 +202,47 @@ class Spool:
             return
         for held, offset in taken.places:
             held.settle(offset)
+            self._shelf.settled(held)
 
     def reject(self, event: Event, reason: str, detail: str) -> None:
-        """Write a taken event to the dead letters, and only then settle it."""
-        self._bury(lambda: self._dead.add(event, reason, detail))
-        self.settle(event)
+        """Write a taken event to the dead letters, and only then settle it; while that fails it stays where it is."""
+        if self._bury(functools.partial(self._dead.add, event, reason, detail)):
+            self.settle(event)
+        elif len(self._unburied) < MOST_UNBURIED:
+            self._unburied.append((event, reason, detail))
+        else:  # the next process that reads its segment sends it again
+            self._taken.pop(event.id, None)
 
-    def _bury(self, write: Callable[[], None]) -> None:
+    def _bury_again(self) -> None:
+        for _ in range(len(self._unburied)):
+            event, reason, detail = self._unburied[0]
+            if not self._bury(functools.partial(self._dead.add, event, reason, detail)):
+                return
+            self._unburied.popleft()
+            self.settle(event)
+
+    def _bury(self, write: Callable[[], None]) -> bool:
         try:
             write()
         except (OSError, UnsafePlaceError) as error:
             self._say("dead letters", "a rejected event could not be set aside (%s)", error)
+            return False
+        return True
+
+    def hand_back(self, event: Event) -> bool:
+        """Forget a taken event, and return True, if it is another process's and this one has made way for others.
+
+        Asked for events that are not in flight while nothing can be delivered.
+        """
+        taken = self._taken.get(event.id)
+        if taken is None or not self._duty.made_way or any(held.count is not None for held, _ in taken.places):
+            return False
+        del self._taken[event.id]
+        for held, offset in taken.places:
+            held.unsettled.pop(offset, None)
+            self._foreign -= 1
+            self._shelf.settled(held)
+        return True
 
     def _damaged(self, held: Held, line: Line, problem: str) -> None:
         self._foreign += held.count is None
@@ -172,21 +255,55 @@ class Spool:
     def reclaim(self) -> None:
         """Hand out again, and first, what was taken and not settled."""
         self._memory.reclaim()
+        self._unburied.clear()
         self._again = deque(taken.event for taken in self._taken.values())
 
     def tend(self) -> None:
-        """Adopt orphans, remove what is delivered and keep the bound, once a second."""
+        """Let go what is delivered each second, and do the janitor's work, if it is this process's, step by step."""
+        if not self._options.reads:
+            return
         now = self._clock()
-        if not self._options.reads or now < self._scan_at:
+        is_due = now >= self._scan_at
+        if is_due:
+            self._scan_at = now + SCAN_EVERY
+        elif not self._janitor.busy:
             return
-        self._scan_at = now + SCAN_EVERY
         try:
-            self._shelf.scan()
-        except (OSError, UnsafePlaceError) as error:
+            self._tend(now, is_due=is_due)
+        except (OSError, UnsafePlaceError, AlienFileError) as error:
             self._say("spool scan", "the spool cannot be looked through: %s", error)
-            return
-        self._keep_bound()
-        self._save_memory()
+
+    def _tend(self, now: float, *, is_due: bool) -> None:
+        if is_due:
+            self._shelf.sort_out()
+            self._bury_again()
+            self._save_memory()
+        if self._janitor.busy or self._has_duty(now):
+            is_due = self._janitor.tend() or is_due
+        if is_due:
+            self._heed(self._duty.read())
+
+    def _has_duty(self, now: float) -> bool:
+        had = self._duty.ours
+        has = self._duty.keep(healthy=self._can_deliver(), now=now)
+        if had and self._duty.made_way:
+            self._shelf.hand_back()
+        elif has and not had:
+            self._janitor.soon()
+        return has
+
+    def _heed(self, notice: Notice) -> None:
+        """Drop segments of this process that the janitor, of which only their holder can do it, asked for."""
+        self._full = notice.full
+        for name in notice.drop:
+            held = self._shelf.find(name)
+            if held is None or held.given_up:
+                continue
+            if not held.reader.look_for_writer():
+                self._writer.retire()  # it is being written, by us
+            elif not self._duty.ours:
+                for _ in self._shelf.drop(held, self._overflowed):
+                    pass
 
     def _save_memory(self) -> None:
         """Write what waits in memory since the disk failed, now that it works again."""
@@ -198,31 +315,9 @@ class Spool:
             else:
                 self._again.append(event)
 
-    def _keep_bound(self) -> None:
-        with contextlib.suppress(OSError, UnsafePlaceError):
-            directory = self._destination.directory()
-            sizes = directory.sizes()
-            if sum(sizes.values()) > self._options.max_bytes:
-                sizes = self._shelf.sizes(directory)
-            excess = sum(sizes.values()) - self._options.max_bytes
-            if self._options.drop_newest:
-                self._full = excess > 0
-            elif excess > 0:
-                self._drop_oldest(directory, sizes, excess)
-
-    def _drop_oldest(self, directory: Directory, sizes: dict[str, int], excess: int) -> None:
-        names = directory.names()
-        while excess > 0 and names:
-            name = self._shelf.drop_oldest(directory, names, self._overflowed)
-            if name is None:
-                self._writer.retire()  # all that is left is being written, perhaps by us
-                return
-            excess -= sizes.get(name, BLOCK) + sizes.get(ack_name(name), 0)
-            names = names[names.index(name) + 1 :]
-
-    def _overflowed(self, held: Held, event: Event) -> None:
+    def _overflowed(self, held: Held, event: Event | None) -> None:
         self._foreign += held.count is None
-        self._on_dropped("overflow", event)
+        self._on_dropped("overflow" if event else "damaged", event)
 
     def mark(self) -> Mark:
         """Return how far the segments of this process are written, and what is in flight."""
@@ -239,7 +334,7 @@ class Spool:
 
     @property
     def waiting(self) -> int:
-        return self._memory.waiting + len(self._again) + sum(not held.reader.at_end for held in self._shelf.all)
+        return self._memory.waiting + len(self._again) + self._shelf.waiting
 
     @property
     def pending(self) -> int:
@@ -251,12 +346,9 @@ class Spool:
 
     @property
     def bytes(self) -> int:
-        """Bytes of the events of this destination on disk, whoever wrote them; 0 before this process used the disk."""
-        directory = self._destination.opened
-        try:
-            return sum(directory.sizes().values()) if directory is not None else 0
-        except OSError:
-            return 0
+        """Bytes of this destination on disk at the janitor's last look, whoever wrote them; at least this process's."""
+        own = sum(held.reader.size for held in self._shelf.all if held.count is not None and not held.removed)
+        return max(own, self._duty.read().bytes)
 
     def oldest(self) -> int | None:
         known = (self._memory.oldest(), *(held.oldest for held in self._shelf.all))
@@ -273,6 +365,7 @@ class Spool:
         self._dead.close()
         with contextlib.suppress(OSError):
             self._shelf.close()
+        self._duty.close()
 
 
 class _Taken(NamedTuple):

@@ -38,14 +38,15 @@ class SpoolWriter:
         *,
         segment_bytes: int,
         sync: bool,
-        on_opened: Callable[[Held], None] | None,
-        on_look: Callable[[], None],
+        own_reader: bool,
+        on_opened: Callable[[Held | None], object],
+        on_look: Callable[[str], object],
         say: Say,
         clock: Callable[[], float],
     ) -> None:
         self._destination = destination
         self._segment_bytes = segment_bytes
-        self._sync = sync
+        self._sync, self._own_reader = sync, own_reader
         self._on_opened, self._on_look = on_opened, on_look
         self._say, self._clock = say, clock
         self._opening = threading.Lock()
@@ -91,7 +92,7 @@ class SpoolWriter:
         if segment is None:
             return self._first()
         segment.check_at = self._clock() + LOOK_EVERY
-        self._on_look()
+        self._on_look(segment.name)
         if not segment.is_linked:
             self._say("spool gone", "the spool was removed; it is made again")
             self.rotate(segment)
@@ -139,7 +140,7 @@ class SpoolWriter:
             directory = self._destination.directory()
             _keep_reserve(directory)
             made = SegmentFiles(directory, self._destination.application_id, self._destination.intake)
-            segment = made.publish(own_reader=self._on_opened is not None, sync=self._sync)
+            segment = made.publish(own_reader=self._own_reader, sync=self._sync)
             self._hand_over(directory, segment, made)
         except UnsafePlaceError as error:
             self._give_up(RETRY_PLACE)
@@ -154,7 +155,8 @@ class SpoolWriter:
         return segment
 
     def _hand_over(self, directory: Directory, segment: Segment, made: SegmentFiles) -> None:
-        if self._on_opened is None or made.ack is None or made.reading is None:
+        if made.ack is None or made.reading is None:
+            self._on_opened(None)
             return
         reader, journal = SegmentReader(made.reading, directory.files), Journal(made.ack, directory.files)
         self._on_opened(Held(directory, segment.name, reader, journal, segment.count))

@@ -1,0 +1,26 @@
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SpoolOptions:
+    """How a spool is used by this process."""
+
+    max_bytes: int
+    """Most bytes on disk, for all processes of the destination."""
+
+    sync: bool = False
+    """Wait for the disk at each event, so that a loss of power loses none."""
+
+    reads: bool = True
+    """False: another process delivers, this one only what waits in its memory while the disk fails."""
+
+    for_all: bool = False
+    """A flush waits for the events of other processes too."""
+
+    drop_newest: bool = False
+    """Refuse events when the spool is full, instead of removing the oldest segment."""
+
+    segment_bytes: int | None = None
+    """Size at which a new segment is begun; None: by `max_bytes`."""

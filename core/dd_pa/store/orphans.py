@@ -1,0 +1,159 @@
+"""The segments of other processes, as the janitor finds them: by age, those that nobody delivers first of all."""
+
+from __future__ import annotations
+
+import errno
+import heapq
+from collections.abc import Callable, Container, Iterator
+
+from dd_pa.store.destination import Destination
+from dd_pa.store.directory import AlienFileError, Directory
+from dd_pa.store.journal import Held, adopt, identify
+from dd_pa.store.segment import ack_name
+
+PROBES = 16
+"""Segments that are tried at most before the delivery thread does something else."""
+
+FIRST_WAIT, LONGEST_WAIT = 2.0, 300.0
+"""Seconds for which a file that fails is left alone."""
+
+OF_THE_DISK = frozenset(
+    {errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.ENOLCK}
+)
+"""Errors that the next file would meet too; all others are taken for those of one file."""
+
+
+class Troubles:
+    """Files that could not be used. Each is left alone for a while that doubles; the others go on."""
+
+    def __init__(self, *, say: Callable[..., None], clock: Callable[[], float]) -> None:
+        self._say, self._clock = say, clock
+        self._known: dict[str, tuple[int, float]] = {}
+
+    def note(self, name: str, error: OSError) -> int:
+        """Note one more failure; return how many that makes. Raises the error again if it is not the file's alone."""
+        if error.errno in OF_THE_DISK:
+            raise error
+        tries = self._known.get(name, (0, 0.0))[0] + 1
+        self._known[name] = tries, self._clock() + min(LONGEST_WAIT, FIRST_WAIT * 2.0 ** min(tries - 1, 16))
+        self._say("spool file", "a file in the spool fails (%s), and is left alone for now: %r", error.strerror, name)
+        return tries
+
+    def has(self, name: str) -> bool:
+        """Tell whether a file is to be left alone now."""
+        return name in self._known and self._clock() < self._known[name][1]
+
+    def over(self, name: str) -> None:
+        """Forget the failures of a file that works."""
+        self._known.pop(name, None)
+
+    def keep_only(self, names: Container[str]) -> None:
+        """Forget files that are gone."""
+        for gone in [name for name in self._known if name not in names]:
+            del self._known[gone]
+
+
+class Orphans:
+    """What is known of each segment that this process does not hold. For the delivery thread."""
+
+    def __init__(self, destination: Destination, troubles: Troubles, *, on_alien: Callable[[str], None]) -> None:
+        self._destination, self._troubles, self._on_alien = destination, troubles, on_alien
+        self._untried: list[str] = []
+        self._neighbours: dict[str, None] = {}  # the longest not looked at first
+        self._seen: set[str] = set()
+        self._ours: set[str] = set()
+        self._aliens: set[str] = set()
+
+    def __bool__(self) -> bool:
+        return bool(self._untried)
+
+    def see(self, name: str) -> None:
+        """Note a segment that is there."""
+        if name not in self._seen:
+            self._seen.add(name)
+            heapq.heappush(self._untried, name)
+
+    def next(self) -> Held | None:
+        """Take the oldest that nobody has, of the next few. Raises `OSError` if no file could be used."""
+        for _ in range(min(PROBES, len(self._untried))):
+            held = self.take(self._untried[0])
+            heapq.heappop(self._untried)
+            if held is not None:
+                return held
+        return None
+
+    def take(self, name: str) -> Held | None:
+        """Take a segment's reader lock; return None if another process has it, or it cannot be used now."""
+        if name in self._aliens:
+            return None
+        held = None
+        if not self._troubles.has(name):
+            try:
+                held = adopt(self._destination.directory(), name, self._destination.is_ours)
+                self._ours.add(name)
+            except AlienFileError:
+                self._alien(name)
+                return None
+            except OSError as error:
+                self._troubles.note(name, error)
+        if held is None:
+            self.let_go(name)
+        return held
+
+    def let_go(self, name: str) -> None:
+        """Leave a segment alone until it is its turn to be looked at again."""
+        self._seen.add(name)
+        self._neighbours.pop(name, None)
+        self._neighbours[name] = None
+
+    def look_again(self, count: int) -> Iterator[None]:
+        """See which of the neighbours' segments are nobody's by now; the longest not looked at first."""
+        for _ in range(min(count, len(self._neighbours))):
+            name = next(iter(self._neighbours))
+            del self._neighbours[name]
+            if name not in self._seen:
+                continue
+            yield
+            if self._troubles.has(name) or self._is_held(self._destination.directory(), name):
+                self._neighbours[name] = None
+            else:
+                heapq.heappush(self._untried, name)
+
+    def _is_held(self, directory: Directory, name: str) -> bool:
+        try:
+            return not directory.open_to_lock(ack_name(name)).lock()  # let go at once: nobody keeps the descriptor
+        except FileNotFoundError:
+            return False
+        except AlienFileError:
+            return True
+        except OSError as error:
+            self._troubles.note(name, error)
+            return True
+
+    def is_alien(self, name: str) -> bool:
+        """Tell whether a file only looks like a segment of this destination; of one that fails it is not known."""
+        if name not in self._ours and name not in self._aliens and not self._troubles.has(name):
+            try:
+                identify(self._destination.directory(), name, self._destination.is_ours)
+                self._ours.add(name)
+            except AlienFileError:
+                self._alien(name)
+            except OSError as error:
+                self._troubles.note(name, error)
+        return name in self._aliens
+
+    def _alien(self, name: str) -> None:
+        self._aliens.add(name)
+        self._on_alien(name)
+
+    def keep_only(self, names: dict[str, int]) -> None:
+        """Forget segments that are gone."""
+        for known in (self._seen, self._ours, self._aliens):
+            known.intersection_update(names)
+        self._troubles.keep_only(names)
+
+    def forget(self) -> None:
+        """Leave all of them to another janitor."""
+        self._untried.clear()
+        self._neighbours.clear()
+        self._seen.clear()
