@@ -133,11 +133,12 @@ class OutboxStore:
         self.settled.extend(self._finish(event).rows)
         self._on_settled()
 
-    def reject(self, event: Event, reason: str, detail: str) -> None:
+    def reject(self, event: Event, reason: str, detail: str) -> bool:
         """Have the rows of a taken event kept as dead letters."""
         why = plain(reason, 100), plain(detail, 400)
         self.rejected.extend((row, *why) for row in self._finish(event).own)
         self._on_settled()
+        return True
 
     def _finish(self, event: Event) -> _Held:
         with self._lock:

@@ -62,9 +62,10 @@ class MemoryStore:
         """Forget a taken event: it was delivered, rejected or dropped."""
         self._taken.pop(event.id, None)
 
-    def reject(self, event: Event, reason: str, detail: str) -> None:
+    def reject(self, event: Event, reason: str, detail: str) -> bool:
         """Forget a taken event that the intake refused."""
         self.settle(event)
+        return True
 
     def tend(self) -> None:
         """Nothing is due here."""

@@ -26,8 +26,11 @@ class Source(Protocol):
         """Forget a taken event: it was delivered or dropped."""
         ...
 
-    def reject(self, event: Event, reason: str, detail: str) -> None:
-        """Settle a taken event that will never be delivered; a durable store sets it aside first."""
+    def reject(self, event: Event, reason: str, detail: str) -> bool:
+        """Settle a taken event that will never be delivered; a durable store sets it aside first.
+
+        Returns False if that cannot be done now: the event stays as it is, and the caller comes back with it.
+        """
         ...
 
     def reclaim(self) -> None:

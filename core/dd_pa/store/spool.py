@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import contextlib
-import functools
 import threading
 import time
 from collections import deque
@@ -26,9 +25,6 @@ from dd_pa.store.writer import Say, SpoolWriter, default_segment_bytes
 
 SCAN_EVERY, SOON = 1.0, 0.05
 """Seconds between two looks, and before one that was cut short goes on."""
-
-MOST_UNBURIED = 1000
-"""Rejected events that are kept in memory while they cannot be set aside (disk full)."""
 
 OnDropped = Callable[[Literal["overflow", "damaged"], Event | None], None]
 """Told of each event that is given up, and why."""
@@ -59,7 +55,6 @@ class Spool:
         self._full = False
         self._taken: dict[str, _Taken] = {}
         self._again: deque[Event] = deque()
-        self._unburied: deque[tuple[Event, str, str]] = deque()
         self._handed_over = Tally()
         self._foreign = 0
         self._dead = DeadLetters(destination, max_bytes=max(64 * 1024, options.max_bytes // 16))
@@ -204,22 +199,12 @@ class Spool:
             held.settle(offset)
             self._shelf.settled(held)
 
-    def reject(self, event: Event, reason: str, detail: str) -> None:
-        """Write a taken event to the dead letters, and only then settle it; while that fails it stays where it is."""
-        if self._bury(functools.partial(self._dead.add, event, reason, detail)):
-            self.settle(event)
-        elif len(self._unburied) < MOST_UNBURIED:
-            self._unburied.append((event, reason, detail))
-        else:  # the next process that reads its segment sends it again
-            self._taken.pop(event.id, None)
-
-    def _bury_again(self) -> None:
-        for _ in range(len(self._unburied)):
-            event, reason, detail = self._unburied[0]
-            if not self._bury(functools.partial(self._dead.add, event, reason, detail)):
-                return
-            self._unburied.popleft()
-            self.settle(event)
+    def reject(self, event: Event, reason: str, detail: str) -> bool:
+        """Write a taken event to the dead letters, and only then settle it; False if it cannot be written now."""
+        if not self._bury(lambda: self._dead.add(event, reason, detail)):
+            return False
+        self.settle(event)
+        return True
 
     def _bury(self, write: Callable[[], None]) -> bool:
         try:
@@ -255,7 +240,6 @@ class Spool:
     def reclaim(self) -> None:
         """Hand out again, and first, what was taken and not settled."""
         self._memory.reclaim()
-        self._unburied.clear()
         self._again = deque(taken.event for taken in self._taken.values())
 
     def tend(self) -> None:
@@ -276,7 +260,6 @@ class Spool:
     def _tend(self, now: float, *, is_due: bool) -> None:
         if is_due:
             self._shelf.sort_out()
-            self._bury_again()
             self._save_memory()
         if self._janitor.busy or self._has_duty(now):
             is_due = self._janitor.tend() or is_due
