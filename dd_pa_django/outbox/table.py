@@ -100,7 +100,7 @@ class DjangoTable:
 
     def _delete(self, rows: QuerySet[OutboxEvent]) -> int:
         """Delete without signals, for which receivers of all models would have each row read first."""
-        return int(rows._raw_delete(self._using))
+        return int(rows._raw_delete(self._using) or 0)
 
     def reject(self, ids: Sequence[int], *, reason: str, detail: str, now: int) -> None:
         kept = {"state": State.REJECTED, "reason": reason, "detail": detail, "rejected_at": now}

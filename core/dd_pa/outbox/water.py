@@ -10,7 +10,7 @@ from dd_pa.outbox.table import Row
 LAG = 1.0
 """Seconds for which ids that were claimed may still be overtaken by lower ones: of transactions that commit later."""
 
-RECHECK = 5.0
+RECHECK = 30.0
 """Seconds after which everything is looked at again, while there is much to do."""
 
 SHARE = 20
