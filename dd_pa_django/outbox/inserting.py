@@ -10,8 +10,11 @@ from dd_pa.outbox import ROWS, chunks, columns
 from dd_pa_django.models import OutboxEvent
 
 _COLUMNS = ("event_id", "name", "occurred_at", "body")
-_INSERT = f"INSERT INTO {OutboxEvent._meta.db_table} ({', '.join(_COLUMNS)}) VALUES "  # noqa: S608
+_INTO = f"INSERT INTO {OutboxEvent._meta.db_table} ({', '.join(_COLUMNS)})"
 _ROW = "(%s, %s, %s, %s)"
+
+_UNNESTED = "SELECT * FROM UNNEST(%s::varchar[], %s::varchar[], %s::bigint[], %s::bytea[])"
+"""For PostgreSQL: one statement for any number of rows, which takes no time to parse."""
 
 
 def insert(events: Sequence[Event], connection: BaseDatabaseWrapper) -> None:
@@ -20,8 +23,9 @@ def insert(events: Sequence[Event], connection: BaseDatabaseWrapper) -> None:
     Without the ORM, which sends `post_save` to receivers of all models.
     """
     for chunk in chunks(events, _most_rows(connection)):
+        statement, values = _statement(chunk, connection)
         with connection.cursor() as cursor:
-            cursor.execute(_INSERT + ", ".join([_ROW] * len(chunk)), [*_values(chunk, connection)])
+            cursor.execute(statement, values)
 
 
 def _most_rows(connection: BaseDatabaseWrapper) -> int:
@@ -31,9 +35,11 @@ def _most_rows(connection: BaseDatabaseWrapper) -> int:
     return ROWS if most is None else max(1, most // len(_COLUMNS))
 
 
-def _values(events: Sequence[Event], connection: BaseDatabaseWrapper) -> list[Any]:
-    body: Any = OutboxEvent._meta.get_field("body")
+def _statement(events: Sequence[Event], connection: BaseDatabaseWrapper) -> tuple[str, list[Any]]:
     rows = [columns(event) for event in events]
+    if connection.vendor == "postgresql" and len(rows) > 1:
+        return f"{_INTO} {_UNNESTED}", [[row[name] for row in rows] for name in _COLUMNS]
+    body: Any = OutboxEvent._meta.get_field("body")
     for row in rows:
         row["body"] = body.get_db_prep_value(row["body"], connection)
-    return [row[name] for row in rows for name in _COLUMNS]
+    return f"{_INTO} VALUES {', '.join([_ROW] * len(rows))}", [row[name] for row in rows for name in _COLUMNS]

@@ -5,13 +5,14 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, TypeAlias
 
-from django.db import DatabaseError, connections, transaction
+from django.db import DatabaseError, Error, connections, transaction
 from django.db.models import Count, F, Q, QuerySet
 
 from dd_pa import Event
 from dd_pa.outbox import Counts, LowWater, Row
 from dd_pa_django.models import OutboxEvent
 from dd_pa_django.outbox.inserting import insert
+from dd_pa_django.outbox.writing import TABLE, aliases
 
 State = OutboxEvent.State
 
@@ -132,3 +133,16 @@ class DjangoTable:
             connections[self._using].close()
         except DatabaseError:  # it could not even be closed; the next query opens another all the same
             del connections[self._using]
+
+
+def tables() -> dict[str, DjangoTable]:
+    """Return the outboxes by their databases: that of the routers first, and all others that are there."""
+    first, *others = aliases()
+    return {alias: DjangoTable(alias) for alias in (first, *filter(_is_there, others))}
+
+
+def _is_there(alias: str) -> bool:
+    try:
+        return TABLE in connections[alias].introspection.table_names()
+    except Error:  # whoever uses it learns why
+        return True

@@ -39,6 +39,12 @@ def may_have_table(alias: str) -> bool:
     return bool(router.allow_migrate_model(alias, OutboxEvent))
 
 
+def aliases() -> list[str]:
+    """Return the databases that may have an outbox, that of the routers first."""
+    first = default_alias()
+    return [first, *(alias for alias in connections if alias != first and may_have_table(alias))]
+
+
 def write(events: Sequence[Event], connection: BaseDatabaseWrapper) -> None:
     """Insert the events' rows, in the transaction that is open, if any: one query for one of them.
 

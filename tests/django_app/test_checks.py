@@ -2,18 +2,22 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from io import StringIO
 from pathlib import Path
 
 import pytest
 from django.core.checks import run_checks
 from django.core.management import CommandError, call_command
+from django.db import connections
 from django.test import override_settings
 
 from dd_pa.emulator import Emulator
 from dd_pa_django import track
 from dd_pa_django.checks import check_deployment, check_user_key
 from dd_pa_django.middleware import ProductAnalyticsMiddleware
+from dd_pa_django.models import OutboxEvent
 from tests.django_app.conftest import Configure
 
 ROOT = Path(__file__).parents[2]
@@ -139,6 +143,62 @@ def test_doctor_fails_where_events_do_not_arrive(configure: Configure) -> None:
         run("dd_pa_doctor")
 
 
+@pytest.fixture
+def _of_outbox(configure: Configure, emulator: Emulator) -> None:
+    configure(OUTBOX=True, SPOOL_DIR=None)
+
+
+@pytest.mark.usefixtures("_of_outbox")
+def test_doctor_looks_into_each_outbox() -> None:
+    """One that is delivered from is fine; what was rejected is worth a look."""
+    track("order.placed", usr="u-1", using="other")
+    OutboxEvent.objects.create(event_id="1", name="a", occurred_at=1, body=b"{}", state="rejected", rejected_at=1)
+    output = run("dd_pa_doctor")
+
+    assert "database 'default': 0 wait, 0 on their way" in output
+    assert "database 'other': 1 wait, 0 on their way" in output
+    assert "1 rejected events in the outbox, database 'default'" in output
+
+
+@pytest.mark.usefixtures("_of_outbox")
+@pytest.mark.parametrize("claimed_until", [0, 2**50], ids=["nobody takes it", "somebody holds it"])
+def test_doctor_fails_on_a_stuck_row(claimed_until: int, capsys: pytest.CaptureFixture[str]) -> None:
+    """Whoever may have claimed it."""
+    OutboxEvent.objects.create(event_id="1", name="a", occurred_at=1, body=b"{}", claimed_until=claimed_until)
+    with pytest.raises(CommandError, match="keeps events from arriving"):
+        call_command("dd_pa_doctor")
+
+    said = capsys.readouterr().out
+    assert re.search(r"✗ outbox +database 'default': an event waits since [\d,]+ min", said)
+    assert "manage.py dd_pa_deliver runs" in said
+
+
+@pytest.mark.usefixtures("_of_outbox")
+@pytest.mark.parametrize(("alias", "fails"), [("default", True), ("other", False)])
+def test_doctor_tells_of_a_missing_table(alias: str, fails: bool, capsys: pytest.CaptureFixture[str]) -> None:
+    """Without that of the routers' database nothing is stored; any other is missed by its own transactions only."""
+    with without_outbox(alias):
+        try:
+            call_command("dd_pa_doctor")
+            failed = False
+        except CommandError:
+            failed = True
+
+    assert failed is fails
+    assert f"database '{alias}': there is no table" in capsys.readouterr().out
+
+
+@contextmanager
+def without_outbox(alias: str) -> Iterator[None]:
+    with connections[alias].schema_editor() as editor:
+        editor.delete_model(OutboxEvent)
+    try:
+        yield
+    finally:
+        with connections[alias].schema_editor() as editor:
+            editor.create_model(OutboxEvent)
+
+
 def test_send(emulator: Emulator) -> None:
     output = run("dd_pa_send", "plan.upgraded", '{"plan": "pro"}', "--usr", "u-1")
 
@@ -171,6 +231,6 @@ def test_stats(configure: Configure, tmp_path: Path) -> None:
     track("order.placed", usr="u-1")
     assert json.loads(run("dd_pa_stats", "--json")) == {
         "spool": False,
-        "outbox": {"waiting": 1, "claimed": 0, "rejected": 0},
+        "outbox": {"waiting": 1, "claimed": 0, "rejected": 0, "oldest_pending_age": pytest.approx(0, abs=30)},
     }
     assert "outbox: 1 wait" in run("dd_pa_stats")

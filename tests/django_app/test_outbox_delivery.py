@@ -7,6 +7,7 @@ from io import StringIO
 
 import pytest
 from django.core.management import CommandError, call_command
+from django.db import connections
 
 from dd_pa.emulator import Emulator
 from dd_pa.outbox import Counts, OutboxDeliverer
@@ -157,3 +158,47 @@ def test_rows_of_a_living_deliverer_are_left_alone(emulator: Emulator) -> None:
     deliver()
 
     assert (before, names(emulator)) == ([], ["order.placed"])
+
+
+def test_all_databases_are_delivered_from(emulator: Emulator) -> None:
+    """At once, each by a deliverer of its own; the default is the routers' database alone."""
+    track("order.placed", usr="u-1")
+    track("order.paid", usr="u-1", using="other")
+    deliver()
+    before = names(emulator)
+    said = deliver(all_databases=True)
+
+    assert before == ["order.placed"]
+    assert sorted(names(emulator)) == ["order.paid", "order.placed"]
+    assert "dd-pa delivers from the outbox other to" in said
+    assert not OutboxEvent.objects.using("other").exists()
+
+
+def test_a_database_that_fails_keeps_no_other(emulator: Emulator) -> None:
+    """It is told of, and the command fails in the end."""
+    track("order.placed", usr="u-1")
+    said = StringIO()
+    with connections["other"].cursor() as cursor:
+        cursor.execute("ALTER TABLE dd_pa_outbox RENAME COLUMN claims TO claim")
+        track("order.paid", usr="u-1", using="other")
+        try:
+            with pytest.raises(CommandError, match="events are left"):
+                call_command("dd_pa_deliver", once=True, all_databases=True, stderr=said)
+        finally:
+            cursor.execute("ALTER TABLE dd_pa_outbox RENAME COLUMN claim TO claims")
+
+    assert names(emulator) == ["order.placed"]
+    assert "other: the outbox cannot be used" in said.getvalue()
+
+
+def test_stats_know_the_age_of_the_oldest_row(emulator: Emulator) -> None:
+    """Whoever holds it."""
+    OutboxEvent.objects.create(event_id="1", name="a", occurred_at=now() - HOUR, body=b"{}", claimed_until=now() + HOUR)
+    deliverer = OutboxDeliverer(get_emitter().settings, DjangoTable("default"))
+    before = deliverer.stats().oldest_pending_age
+    deliverer.run(once=True)
+    age = deliverer.stats().oldest_pending_age
+
+    assert before is None
+    assert age is not None
+    assert 3600 <= age < 3700

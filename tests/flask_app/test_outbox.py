@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -155,3 +156,25 @@ def test_an_engine_will_do(make_app: MakeApp, tmp_path: Path) -> None:
 def test_app_without_an_outbox_is_told(make_app: MakeApp, command: str) -> None:
     """With the call that it lacks."""
     assert run(make_app(), command) == (1, "Error: the app has no outbox: call analytics.use_outbox(app, db, table)\n")
+
+
+def test_doctor_and_stats_look_into_it(app: Flask, emulator: Emulator) -> None:
+    """A row that nobody takes, and a table that is not there, keep events from arriving."""
+    good = run(app, "doctor")
+    with app.app_context():
+        declared.track("report.viewed", usr="u-1", on_commit=db.session)
+    stats = json.loads(run(app, "stats", "--json")[1])["outbox"]
+    with app.app_context(), db.engine.begin() as connection:
+        connection.execute(update(outbox).values(occurred_at=1))
+    stuck = run(app, "doctor")
+    with app.app_context():
+        outbox.drop(db.engine)
+    missing = run(app, "doctor")
+
+    assert (good[0], stuck[0], missing[0]) == (0, 1, 1)
+    assert "outbox         table dd_pa_outbox: 0 wait, 0 on their way" in good[1]
+    assert stats.pop("oldest_pending_age") < 60
+    assert stats == {"waiting": 1, "claimed": 0, "rejected": 0}
+    assert "an event waits since" in stuck[1]
+    assert "there is no table" in missing[1]
+    assert "flask db upgrade" in missing[1]

@@ -13,6 +13,7 @@ import pytest
 
 from dd_pa import Event
 from dd_pa.outbox import Counts, OutboxTable
+from dd_pa.outbox.water import RECHECK
 from tests.outbox.processes import wait_until
 from tests.outbox.tables import SERVERS, Outbox, outbox
 
@@ -240,7 +241,7 @@ def test_late_commits_and_dead_deliverers_are_found(made: Outbox) -> None:
     second = claim(table, "one", 2)
     made.table().renew(late, owner="dead", until=now() - 1)
     third = claim(table, "one", 2)
-    clock.now += 3
+    clock.now += RECHECK
     fourth = claim(table, "one", 2)
 
     assert [*late, *first, *second, *third] == list(ids[:8])

@@ -8,6 +8,7 @@ from __future__ import annotations
 from dd_pa.doctor.examination import examine
 from dd_pa.doctor.finding import Finding, failed, report
 from dd_pa.doctor.numbers import as_json, as_lines, as_numbers
+from dd_pa.doctor.outbox import examine_outbox, outbox_lines, outbox_numbers
 from dd_pa.doctor.sending import TEST_EVENT, NotSentError, send_now
 from dd_pa.doctor.spool import spool_place, waiting
 
@@ -19,7 +20,10 @@ __all__ = [
     "as_lines",
     "as_numbers",
     "examine",
+    "examine_outbox",
     "failed",
+    "outbox_lines",
+    "outbox_numbers",
     "report",
     "send_now",
     "spool_place",

@@ -47,7 +47,7 @@ class OutboxDeliverer:
 
     The thread that calls `run()` talks to the database, a second one to the intake: neither waits for the other.
     `lease`: seconds after which the rows of a dead deliverer wait again. `poll`: most seconds between two looks at an
-    empty table. `sender` is that of the signals.
+    empty table. `sender` is that of the signals. `name` tells it from others of one process.
     """
 
     def __init__(
@@ -60,8 +60,10 @@ class OutboxDeliverer:
         retry: RetryPolicy | None = None,
         lease: float = 60.0,
         poll: float = 1.0,
+        name: str = "",
     ) -> None:
         self.settings = settings
+        self.name = name
         self.owner = f"{socket.gethostname()[:40]}-{os.getpid()}-{os.urandom(4).hex()}"
         """Who holds the rows that this deliverer claims."""
 
@@ -98,13 +100,14 @@ class OutboxDeliverer:
             on_settled=on_settled,
         )
 
-    def run(self, *, once: bool = False) -> bool:
+    def run(self, *, once: bool = False, patient: bool = False) -> bool:
         """Deliver until `stop()`; with `once`, until no row waits. Returns False if something that was claimed is left.
 
-        Blocks. A database that fails later is tried again, except with `once`; one that fails at once raises its error.
-        With `once`, gives up when the intake refuses the key, or takes nothing for half a minute.
+        Blocks. A database that fails later is tried again, except with `once`; one that fails at once raises its error,
+        unless `patient`. With `once`, gives up when the intake refuses the key, or takes nothing for half a minute.
         """
-        self._table.oldest()
+        if not patient:
+            self._table.oldest()
         try:
             while not self._stopped and not (once and (self._is_done() or self._gives_up())):
                 self._turn(once=once)

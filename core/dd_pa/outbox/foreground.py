@@ -3,27 +3,61 @@
 from __future__ import annotations
 
 import signal
+import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from types import FrameType
 
 from dd_pa.outbox.deliverer import OutboxDeliverer
 
 
-def deliver_in_foreground(deliverer: OutboxDeliverer, *, once: bool, say: Callable[[str], object]) -> bool:
-    """Run a deliverer on the main thread until SIGTERM or Ctrl-C; with `once`, until no row waits.
+def deliver_in_foreground(
+    *deliverers: OutboxDeliverer, once: bool, say: Callable[[str], object], at_end: Callable[[], object] = lambda: None
+) -> bool:
+    """Run deliverers until SIGTERM or Ctrl-C; with `once`, until no row waits. One alone runs on the main thread.
 
-    Returns False if something was left for others. The signals' handlers are put back at the end.
+    Several run on threads of their own, each of which calls `at_end`: one whose database cannot be used says so, and
+    does not keep the others. Returns False if something was left for others, or could not be looked at. The signals'
+    handlers are put back at the end.
     """
-    started = time.monotonic()
-    say(f"dd-pa delivers from the outbox to {deliverer.settings.intake_url} as {deliverer.owner}")
+    with _stopped_by_signals(deliverers):
+        if len(deliverers) == 1:
+            return _deliver(deliverers[0], once=once, say=say)
+        done: list[bool] = []
+
+        def run(deliverer: OutboxDeliverer) -> None:
+            done.append(_run_beside(deliverer, once, say, at_end))
+
+        threads = [threading.Thread(target=run, args=(deliverer,)) for deliverer in deliverers]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    return len(done) == len(deliverers) and all(done)
+
+
+def _run_beside(
+    deliverer: OutboxDeliverer, once: bool, say: Callable[[str], object], at_end: Callable[[], object]
+) -> bool:
     try:
-        with _stopped_by_signals(deliverer):
-            done = deliverer.run(once=once)
+        return _deliver(deliverer, once=once, say=say, patient=not once)
+    except Exception as error:
+        say(f"{deliverer.name}: the outbox cannot be used: {error}")
+        return False
     finally:
-        say(_summary(deliverer, time.monotonic() - started))
-    return done
+        at_end()
+
+
+def _deliver(deliverer: OutboxDeliverer, *, once: bool, say: Callable[[str], object], patient: bool = False) -> bool:
+    started = time.monotonic()
+    source = f"the outbox {deliverer.name}".strip()
+    say(f"dd-pa delivers from {source} to {deliverer.settings.intake_url} as {deliverer.owner}")
+    try:
+        return deliverer.run(once=once, patient=patient)
+    finally:
+        prefix = f"{deliverer.name}: " if deliverer.name else ""
+        say(f"{prefix}{_summary(deliverer, time.monotonic() - started)}")
 
 
 def _summary(deliverer: OutboxDeliverer, seconds: float) -> str:
@@ -35,9 +69,10 @@ def _summary(deliverer: OutboxDeliverer, seconds: float) -> str:
 
 
 @contextmanager
-def _stopped_by_signals(deliverer: OutboxDeliverer) -> Iterator[None]:
+def _stopped_by_signals(deliverers: Sequence[OutboxDeliverer]) -> Iterator[None]:
     def stop(number: int, frame: FrameType | None) -> None:
-        deliverer.stop()
+        for deliverer in deliverers:
+            deliverer.stop()
 
     before = {number: signal.signal(number, stop) for number in (signal.SIGTERM, signal.SIGINT)}
     try:

@@ -12,12 +12,12 @@ _MYSQL = 1146
 _ORACLE = 942
 
 
-def is_missing_table(error: BaseException, table: str) -> bool:
-    """Tell whether an error, of a driver or of a library around it, says that `table` does not exist.
+def is_missing_table(error: BaseException, table: str = "") -> bool:
+    """Tell whether an error, of a driver or of a library around it, says that `table` (any if empty) does not exist.
 
     Not so for another table, as that of a trigger.
     """
-    return any(_says_missing(found) and _names(found, table) for found in _chain(error))
+    return any(_says_missing(found) and (not table or _names(found, table)) for found in _chain(error))
 
 
 def _chain(error: BaseException) -> Iterator[BaseException]:

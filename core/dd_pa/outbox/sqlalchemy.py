@@ -20,7 +20,6 @@ from sqlalchemy import (
     Connection,
     Engine,
     Index,
-    Insert,
     Integer,
     LargeBinary,
     MetaData,
@@ -64,9 +63,6 @@ _MYSQL = ("mysql", "mariadb")
 _PARTIAL: Any = ("postgresql", "sqlite")
 """Databases that can index some of the rows."""
 
-_ROWS = 200
-"""Rows of one insert; older ones allow 999 values in a statement."""
-
 
 def outbox_table(metadata: MetaData, name: str = "dd_pa_outbox", *, schema: str | None = None) -> Table:
     """Add the outbox's table to your metadata, for `create_all()` or Alembic's `--autogenerate`; returns it.
@@ -109,12 +105,12 @@ def _index(table: Table, name: str, state: ColumnElement[str]) -> Index:
 
 
 def add(session: AnySession, events: Event | Sequence[Event], table: Table) -> None:
-    """Insert events in the transaction of a connection or session: at once, with no flush, one statement for many.
+    """Insert events in the transaction of a connection or session: at once, with no flush, many by one `executemany`.
 
     Raises what the database raises. For async ones there is `aadd`.
     """
-    for insertion in _insertions(events, table):
-        session.execute(insertion)
+    for rows in _rows_of(events):
+        session.execute(insert(table).inline(), rows)
 
 
 def store(session: Session, events: Sequence[Event], table: Table) -> None:
@@ -132,16 +128,13 @@ def store(session: Session, events: Sequence[Event], table: Table) -> None:
 
 async def aadd(session: AnyAsyncSession, events: Event | Sequence[Event], table: Table) -> None:
     """Do what `add` does, for an async connection or session."""
-    for insertion in _insertions(events, table):
-        await session.execute(insertion)
+    for rows in _rows_of(events):
+        await session.execute(insert(table).inline(), rows)
 
 
-def _insertions(events: Event | Sequence[Event], table: Table) -> Iterator[Insert]:
-    if isinstance(events, Event):
-        yield insert(table).values(columns(events)).inline()
-        return
-    for chunk in chunks(events, _ROWS):
-        yield insert(table).values([columns(event) for event in chunk]).inline()
+def _rows_of(events: Event | Sequence[Event]) -> Iterator[list[dict[str, Any]]]:
+    for chunk in chunks([events] if isinstance(events, Event) else events):
+        yield [columns(event) for event in chunk]
 
 
 class SqlAlchemyTable:

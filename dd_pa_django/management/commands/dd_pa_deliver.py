@@ -7,7 +7,7 @@ from django.db import Error, connections
 
 from dd_pa.outbox import OutboxDeliverer, deliver_in_foreground
 from dd_pa_django import get_emitter
-from dd_pa_django.outbox.table import DjangoTable
+from dd_pa_django.outbox.table import DjangoTable, tables
 from dd_pa_django.outbox.writing import default_alias
 
 
@@ -19,7 +19,13 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--once", action="store_true", help="End when no event waits, or with status 1.")
-        parser.add_argument("--database", help="Alias of the database; by default the one that routers name.")
+        where = parser.add_mutually_exclusive_group()
+        where.add_argument("--database", help="Alias of the database; by default the one that routers name.")
+        where.add_argument(
+            "--all-databases",
+            action="store_true",
+            help="Deliver from all databases that your routers let have the outbox, and that have its table.",
+        )
         parser.add_argument(
             "--lease",
             type=float,
@@ -28,18 +34,40 @@ class Command(BaseCommand):
         )
         parser.add_argument("--poll", type=float, default=1.0, help="Most seconds between two looks (1).")
 
-    def handle(self, *, once: bool, database: str | None, lease: float, poll: float, **options: Any) -> None:
-        emitter, alias = get_emitter(), database or default_alias()
+    def handle(
+        self,
+        *,
+        once: bool,
+        database: str | None,
+        all_databases: bool,
+        lease: float,
+        poll: float,
+        **options: Any,
+    ) -> None:
+        emitter = get_emitter()
         if not emitter.settings.enabled:
             raise CommandError("DD_PA['ENABLED'] is False: nothing can be delivered")
-        if alias not in connections:
-            raise CommandError(f"there is no database {alias!r} in DATABASES")
         if lease < 1 or poll <= 0:
             raise CommandError("--lease must be 1 or more, and --poll more than 0")
-        deliverer = OutboxDeliverer(emitter.settings, DjangoTable(alias), sender=emitter, lease=lease, poll=poll)
+        found = self._tables(database, all_databases=all_databases)
+        named = len(found) > 1
+        deliverers = [
+            OutboxDeliverer(
+                emitter.settings, table, sender=emitter, lease=lease, poll=poll, name=alias if named else ""
+            )
+            for alias, table in found.items()
+        ]
         try:
-            done = deliver_in_foreground(deliverer, once=once, say=self.stderr.write)
+            done = deliver_in_foreground(*deliverers, once=once, say=self.stderr.write, at_end=connections.close_all)
         except Error as error:
-            raise CommandError(f"the outbox of the database {alias!r} cannot be used: {error}") from error
+            raise CommandError(f"the outbox of the database {next(iter(found))!r} cannot be used: {error}") from error
         if once and not done:
             raise CommandError("events are left in the outbox")
+
+    def _tables(self, database: str | None, *, all_databases: bool) -> dict[str, DjangoTable]:
+        if all_databases:
+            return tables()
+        alias = database or default_alias()
+        if alias not in connections:
+            raise CommandError(f"there is no database {alias!r} in DATABASES")
+        return {alias: DjangoTable(alias)}

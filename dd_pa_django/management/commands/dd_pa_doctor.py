@@ -1,25 +1,30 @@
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 from django.core import checks
 from django.core.management.base import BaseCommand, CommandError
+from django.db import DEFAULT_DB_ALIAS
 
-from dd_pa.doctor import Finding, examine, failed, report
+from dd_pa import Settings
+from dd_pa.doctor import Finding, examine, examine_outbox, failed, report
 from dd_pa_django.configuration import load_settings
 
 
 class Command(BaseCommand):
     help = (
-        "Examine the settings, the system checks of dd-pa, the intake, the key, the clock and the spool. Sends no "
-        "event. Ends with 1 if something keeps events from arriving."
+        "Examine the settings, the system checks of dd-pa, the intake, the key, the clock, the spool and the outbox. "
+        "Sends no event. Ends with 1 if something keeps events from arriving."
     )
     requires_system_checks = ()
 
     def handle(self, *args: Any, **options: Any) -> None:
         findings = self._print(_from_checks())
         if not failed(findings):  # wrong settings say all there is to say
-            findings += self._print(examine(load_settings()))
+            settings = load_settings()
+            findings += self._print(examine(settings))
+            findings += self._print(_of_outbox(settings))
         if failed(findings):
             raise CommandError("something keeps events from arriving")
 
@@ -29,6 +34,23 @@ class Command(BaseCommand):
             self.stdout.write(report(finding))
             printed.append(finding)
         return printed
+
+
+def _of_outbox(settings: Settings) -> Iterator[Finding]:
+    if not (settings.enabled and settings.outbox):
+        return
+    from dd_pa_django.outbox.table import DjangoTable  # noqa: PLC0415 - needs the models
+    from dd_pa_django.outbox.writing import aliases, default_alias  # noqa: PLC0415
+
+    for alias in aliases():
+        option = "" if alias == DEFAULT_DB_ALIAS else f" --database {alias}"
+        yield from examine_outbox(
+            DjangoTable(alias),
+            where=f"database {alias!r}",
+            how_to_make=f"run manage.py migrate{option}, or let your routers keep the app dd_pa out of it",
+            how_to_deliver=f"manage.py dd_pa_deliver{option}",
+            needed=alias == default_alias(),
+        )
 
 
 def _from_checks() -> list[Finding]:

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import json
-import time
 from argparse import ArgumentParser
 from typing import Any
 
@@ -9,7 +8,7 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import DatabaseError
 
 from dd_pa import ProductAnalyticsError, Settings
-from dd_pa.doctor import as_lines, as_numbers, waiting
+from dd_pa.doctor import as_lines, as_numbers, outbox_lines, outbox_numbers, waiting
 from dd_pa_django.configuration import load_settings
 
 
@@ -33,13 +32,13 @@ class Command(BaseCommand):
             return
         self.stdout.write("\n".join(as_lines(found)))
         if outbox is not None:
-            self.stdout.write("outbox: {waiting} wait, {claimed} on their way, {rejected} rejected".format(**outbox))
+            self.stdout.write("\n".join(outbox_lines(outbox)))
 
 
-def _outbox(settings: Settings) -> dict[str, int] | None:
+def _outbox(settings: Settings) -> dict[str, float | None] | None:
+    """Return the numbers of all databases with an outbox, added up."""
     if not settings.outbox:
         return None
-    from dd_pa_django.outbox.table import DjangoTable  # noqa: PLC0415 - needs the models
-    from dd_pa_django.outbox.writing import default_alias  # noqa: PLC0415
+    from dd_pa_django.outbox.table import tables  # noqa: PLC0415 - needs the models
 
-    return DjangoTable(default_alias()).counts(int(time.time() * 1000))._asdict()
+    return outbox_numbers(list(tables().values()))
