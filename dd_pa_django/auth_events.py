@@ -12,8 +12,7 @@ from django.apps import apps
 from django.contrib.auth.signals import user_logged_in, user_logged_out, user_login_failed
 from django.http import HttpRequest
 
-from dd_pa import Emitter, bound_identity
-from dd_pa_django.alone import track_alone
+from dd_pa import Emitter, Identity, bound_identity
 from dd_pa_django.emitter import slot
 from dd_pa_django.identity import RequestIdentity, serving
 from dd_pa_django.tracking import track
@@ -56,7 +55,7 @@ def _sign_in_failed(*, request: Any = None, **kwargs: Any) -> None:
         except Exception as error:
             emitter.drop_invalid("user.sign_in_failed", error)
             return
-        track_alone(emitter, "user.sign_in_failed", session=session)
+        track("user.sign_in_failed", identity=Identity(session=session))
 
 
 def _track(name: str, request: Any, user: Any) -> None:

@@ -16,7 +16,7 @@ from django.utils.safestring import SafeString
 from dd_pa import Emitter, EventError, Identity
 from dd_pa.browser import ELEMENT_ID, is_personal, page_setup, sdk_url, unknown_visitor
 from dd_pa_django.emitter import slot
-from dd_pa_django.identity import current_request
+from dd_pa_django.identity import served_request
 
 logger = logging.getLogger("dd_pa")
 _say_once = functools.cache(logger.error)
@@ -36,7 +36,7 @@ def rum_scripts(*, nonce: object = None) -> SafeString | str:
         return ""
     if emitter.settings.client_token is None:
         return _lacks_token(emitter)
-    request = current_request.get()
+    request = served_request()
     identity = _identity(emitter, request)
     if request is not None and is_personal(emitter.settings, identity):
         _mark_as_personal(request)

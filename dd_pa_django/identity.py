@@ -12,6 +12,7 @@ from django.core.handlers.asgi import ASGIRequest
 from django.http import HttpRequest
 
 from dd_pa import EventError, RumSession, Settings, request_consent, rum_session_from_environ, rum_session_from_scope
+from dd_pa.gateway import Steps, Work, is_request_known
 from dd_pa.trail import session_origin
 from dd_pa_django.fallback import fallback_session
 from dd_pa_django.login import current_user
@@ -25,19 +26,47 @@ current_request: ContextVar[HttpRequest | None] = ContextVar("dd_pa_django_reque
 def serving(request: HttpRequest | None) -> Iterator[None]:
     """Mark a block as work for a request.
 
-    Holds no `ContextVar` token: an abandoned coroutine is closed in another context, where a token cannot be used.
+    Holds no `ContextVar` token: an abandoned coroutine is closed in another context, where a token cannot be used, and
+    where nothing of this is to be changed.
     """
     previous = current_request.get()
     current_request.set(request)
     try:
         yield
     finally:
-        current_request.set(previous)
+        if current_request.get() is request:
+            current_request.set(previous)
+
+
+class Streamed:
+    """A request whose answer is streamed: served chunk by chunk, until its body is closed."""
+
+    __slots__ = ("_request", "_steps")
+
+    def __init__(self, request: HttpRequest, work: Work) -> None:
+        self._request = request
+        self._steps = Steps(work)
+
+    @contextmanager
+    def serving(self) -> Iterator[None]:
+        """Mark a block as work for the request."""
+        with serving(self._request), self._steps.step():
+            yield
+
+    def end(self) -> None:
+        """Let the request be over: what was started in it and lives on acts for nobody."""
+        self._steps.work.end()
+
+
+def served_request() -> HttpRequest | None:
+    """Return the request that this thread or task works for, if it has not been answered yet."""
+    request = current_request.get()
+    return request if request is not None and is_request_known() else None
 
 
 def request_identity(settings: Settings) -> RequestIdentity | None:
-    """Return the identity of the current request, with nothing looked up yet; None outside of a request."""
-    request = current_request.get()
+    """Return the identity of the current request, with nothing looked up yet; None where none is served."""
+    request = served_request()
     return None if request is None else RequestIdentity(request, settings)
 
 

@@ -7,15 +7,16 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from typing import cast
 
 from asgiref.sync import async_to_sync
-from django.http import HttpRequest, StreamingHttpResponse
+from django.http import StreamingHttpResponse
 
-from dd_pa_django.identity import serving
+from dd_pa_django.identity import Streamed
 
 
-def keep_request(request: HttpRequest, stream: StreamingHttpResponse) -> None:
+def keep_request(request: Streamed, stream: StreamingHttpResponse) -> None:
     """Let the body of a response be produced as work for its request."""
     if getattr(stream, "file_to_stream", None) is not None:
-        return  # the server may send the file itself, past any iterator
+        request.end()  # the server may send the file itself, past any iterator
+        return
     # An abandoned generator is closed through these, and may track in its `finally`.
     closers: list[Callable[[], object]] = stream._resource_closers  # type: ignore[attr-defined]  # not in the stubs
     closers[:] = [_as_work_for(request, close) for close in closers]
@@ -26,11 +27,12 @@ def keep_request(request: HttpRequest, stream: StreamingHttpResponse) -> None:
         stream.streaming_content = chunks
     else:
         stream.streaming_content = Chunks(request, iter(cast("Iterator[bytes]", stream.streaming_content)))
+    closers.append(request.end)
 
 
-def _as_work_for(request: HttpRequest, close: Callable[[], object]) -> Callable[[], None]:
+def _as_work_for(request: Streamed, close: Callable[[], object]) -> Callable[[], None]:
     def close_as_work() -> None:
-        with serving(request):
+        with request.serving():
             close()
 
     return close_as_work
@@ -39,7 +41,7 @@ def _as_work_for(request: HttpRequest, close: Callable[[], object]) -> Callable[
 class Chunks:
     """A sync body. Between two chunks nothing of its request is left in the thread."""
 
-    def __init__(self, request: HttpRequest, chunks: Iterator[bytes]) -> None:
+    def __init__(self, request: Streamed, chunks: Iterator[bytes]) -> None:
         self._request = request
         self._chunks = chunks
 
@@ -47,14 +49,14 @@ class Chunks:
         return self
 
     def __next__(self) -> bytes:
-        with serving(self._request):
+        with self._request.serving():
             return next(self._chunks)
 
 
 class AsyncChunks:
     """An async body. Between two chunks nothing of its request is left in the task."""
 
-    def __init__(self, request: HttpRequest, chunks: AsyncIterator[bytes], source: AsyncIterator[object]) -> None:
+    def __init__(self, request: Streamed, chunks: AsyncIterator[bytes], source: AsyncIterator[object]) -> None:
         self._request = request
         self._chunks = chunks
         self._source = source
@@ -65,7 +67,7 @@ class AsyncChunks:
 
     async def __anext__(self) -> bytes:
         self._is_open = False
-        with serving(self._request):
+        with self._request.serving():
             chunk = await anext(self._chunks)
         self._is_open = True
         return chunk
@@ -82,7 +84,7 @@ class AsyncChunks:
             async_to_sync(self._aclose)(aclose)
 
     async def _aclose(self, aclose: Callable[[], Awaitable[None]]) -> None:
-        with serving(self._request):
+        with self._request.serving():
             await aclose()
 
 

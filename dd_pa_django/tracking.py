@@ -6,10 +6,10 @@ from typing import Any
 
 from asgiref.sync import sync_to_async
 
-from dd_pa import Emitter, Id, bound_identity, identify
+from dd_pa import Emitter, Id, Identity, bound_identity, identify
 from dd_pa_django.emitter import slot
 from dd_pa_django.handover import hand_over
-from dd_pa_django.identity import current_request
+from dd_pa_django.identity import served_request
 from dd_pa_django.login import load_user
 
 
@@ -20,15 +20,17 @@ def track(
     usr: Id | None = None,
     account: Id | None = None,
     session: Id | None = None,
+    identity: Identity | None = None,
     on_commit: bool | None = None,
     using: str | None = None,
 ) -> str | None:
     """Record that something happened, by the user of the current request; return the event's id, or None if not kept.
 
-    Ids given here win over `identify()`, which wins over the request. The event is built now; inside `atomic()` it
-    leaves when the outermost block commits, and vanishes with a rollback, to a savepoint too. The transaction is that
-    of the database `using`, else of `default`, else of any other that is in one. `on_commit=False` sends it at once.
-    With autocommit switched off by hand there is no commit to wait for: it leaves at once. Inside `TestCase`, which
+    Ids given here win over `identify()`, which wins over the request; one that is left out is taken from there unless
+    `usr` is another user. `identity` is a whole person: nothing is taken from anywhere. The event is built now; inside
+    `atomic()` it leaves when the outermost block commits, and vanishes with a rollback, to a savepoint too. The
+    transaction is that of the database `using`, else of `default`, else of any other that is in one. `on_commit=False`
+    sends it at once. With autocommit switched off by hand there is no commit to wait for: it leaves at once. Inside `TestCase`, which
     never commits, `dd_pa.testing` sees the events all the same.
 
     Raises `EventError` for a bad event in strict mode only. In async code use `atrack`.
@@ -36,7 +38,7 @@ def track(
     emitter = slot.find()
     if emitter is None:
         return None
-    event = emitter.build(name, attributes, usr=usr, account=account, session=session)
+    event = emitter.build(name, attributes, usr=usr, account=account, session=session, identity=identity)
     if event is None:
         return None
     return event.id if hand_over(emitter, event, on_commit=on_commit, using=using) else None
@@ -49,6 +51,7 @@ async def atrack(
     usr: Id | None = None,
     account: Id | None = None,
     session: Id | None = None,
+    identity: Identity | None = None,
     on_commit: bool | None = None,
     using: str | None = None,
 ) -> str | None:
@@ -65,13 +68,20 @@ async def atrack(
         if usr is None:
             await load_current_user(emitter, strict=emitter.settings.strict)
         return await sync_to_async(track)(
-            name, attributes, usr=usr, account=account, session=session, on_commit=on_commit, using=using
+            name,
+            attributes,
+            usr=usr,
+            account=account,
+            session=session,
+            identity=identity,
+            on_commit=on_commit,
+            using=using,
         )
 
 
 async def load_current_user(emitter: Emitter, *, strict: bool) -> None:
     """Load the request's user where an event will need one; a failure is raised in strict mode only."""
-    request, bound = current_request.get(), bound_identity()
+    request, bound = served_request(), bound_identity()
     if request is None or emitter.settings.user_id is not None:
         return
     if bound is not None and (bound.usr is not None or bound.consent is False):

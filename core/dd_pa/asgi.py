@@ -7,7 +7,7 @@ from contextvars import ContextVar
 from typing import Any
 
 from dd_pa.capture.rum import RumSession, rum_session_from_scope
-from dd_pa.gateway import GatewayIdentity, Resolver
+from dd_pa.gateway import GatewayIdentity, Resolver, Work
 from dd_pa.settings import Settings
 
 Scope = MutableMapping[str, Any]
@@ -22,8 +22,9 @@ class ProductAnalyticsMiddleware:
     """Lets events know which request or websocket they belong to, in its background tasks and streamed body too.
 
     It remembers the scope and nothing else: no header is read before an event is tracked, none is changed. What other
-    middleware puts into the same scope later (`user`, `session`, `state`) is there when an event is tracked. Threads
-    that `anyio`, `asyncio.to_thread` or `sync_to_async` start know the request as well.
+    middleware puts into the same scope later (`user`, `session`, `state`) is there when an event is tracked. Tasks and
+    threads that are started in the request know it as well, until it has been answered: `dd_pa.jobs.bind` is for those
+    that outlive it.
     """
 
     def __init__(self, app: ASGIApp) -> None:
@@ -34,12 +35,14 @@ class ProductAnalyticsMiddleware:
             await self._app(scope, receive, send)
             return
         # No token: a call that is abandoned is closed in another context, where a token cannot be used.
-        before = _current.get()
+        before, work = _current.get(), Work()
         _current.set(scope)
         try:
             await self._app(scope, receive, send)
         finally:
-            _current.set(before)
+            if _current.get() is scope:
+                _current.set(before)
+            work.end()
 
 
 def request_identity(

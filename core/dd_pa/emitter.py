@@ -7,8 +7,8 @@ from typing import Any, Self
 from dd_pa import forks, metrics, observers, test_run, trail
 from dd_pa.capture.attributes import shallow_copy
 from dd_pa.capture.event import Event, EventDraft, shown_name
-from dd_pa.capture.identity import Id, Identity, IdentityCallable
-from dd_pa.capture.linking import DENIED, ConsentUnknownError, Link, Linker, OnProblem
+from dd_pa.capture.identity import DENIED, Id, Identity, IdentityCallable
+from dd_pa.capture.linking import ConsentUnknownError, Link, Linker, OnProblem
 from dd_pa.delivery.gate import RetryPolicy
 from dd_pa.delivery.ledger import LostIdentityReason
 from dd_pa.delivery.stats import Stats
@@ -36,8 +36,9 @@ class Emitter:
         retry: RetryPolicy | None = None,
     ) -> None:
         self.settings = settings
-        self._linker = Linker(identity, strict=settings.strict, asks_consent=settings.asks_consent)
-        self._lenient_linker = Linker(identity, strict=False, asks_consent=settings.asks_consent)
+        asks = {"asks_consent": settings.asks_consent, "needs_consent": settings.consent is not None}
+        self._linker = Linker(identity, strict=settings.strict, **asks)
+        self._lenient_linker = Linker(identity, strict=False, **asks)
         self._before_send = settings.before_send if callable(settings.before_send) else None
         self._transport = transport
         self._retry = retry or RetryPolicy()
@@ -72,16 +73,19 @@ class Emitter:
         usr: Id | None = None,
         account: Id | None = None,
         session: Id | None = None,
+        identity: Identity | None = None,
     ) -> str | None:
         """Record that something happened; return the event's id, or None if it was not kept (the reason is counted).
 
         `attributes` are JSON-like (also Decimal, datetime, UUID, Enum, dataclass, set, lazy text) and are copied
-        before the call returns. Ids given here win over `identify()`, which wins over the request's login. Never
-        blocks, never asks the network. In strict mode a bad event raises `EventError`.
+        before the call returns. Ids given here win over `identify()`, which wins over the request's login; an id that
+        is left out is taken from there unless `usr` is another user. `identity` is a whole person: nothing is taken
+        from anywhere. Never blocks, never asks the network. In strict mode a bad event raises `EventError`.
         """
         event = None
         try:
-            event = self._build(self._linker.link, name, attributes, usr, account, session)
+            link = self._linker.link if identity is None else self._linker.link_whole(identity)
+            event = self._build(link, name, attributes, usr, account, session)
             return event.id if event is not None and self._latest.submit(event) else None
         except Exception as error:  # the one guard: nothing of ours ends the code that tracks
             self._give_up(name, event, error)
@@ -95,33 +99,19 @@ class Emitter:
         usr: Id | None = None,
         account: Id | None = None,
         session: Id | None = None,
+        identity: Identity | None = None,
+        owner: bool = False,
     ) -> Event | None:
         """Check and encode an event with the identity of this moment, to be submitted now or later (on commit).
 
-        Returns None if it is dropped. Raises `EventError` in strict mode, as `track()` does.
+        `owner`: the ids are of the person whose a thing is, who need not be who acts. If he is, the event is his as
+        any other; else it gets nothing of who acts, not even an anonymous visitor's session. Returns None if it is
+        dropped. Raises `EventError` in strict mode, as `track()` does.
         """
+        linker = self._linker
         try:
-            return self._build(self._linker.link, name, attributes, usr, account, session)
-        except Exception as error:
-            self._give_up(name, None, error)
-            return None
-
-    def build_for(
-        self,
-        name: str,
-        attributes: Mapping[str, Any] | None = None,
-        *,
-        usr: Id | None = None,
-        account: Id | None = None,
-        session: Id | None = None,
-    ) -> Event | None:
-        """Build an event of the person with these ids, who need not be who acts now.
-
-        If somebody else acts, the event gets nothing of theirs; otherwise it is built as by `build()`. Whether there
-        may be an event is asked of who acts in both cases.
-        """
-        try:
-            return self._build(self._linker.link_owner, name, attributes, usr, account, session)
+            link = linker.link_owner if owner else linker.link if identity is None else linker.link_whole(identity)
+            return self._build(link, name, attributes, usr, account, session)
         except Exception as error:
             self._give_up(name, None, error)
             return None

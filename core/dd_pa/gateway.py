@@ -9,7 +9,10 @@ from typing import Any, cast
 
 from dd_pa.capture.consent import request_consent
 from dd_pa.capture.rum import RumSession
+from dd_pa.capture.work import Steps, Work, is_request_known
 from dd_pa.settings import Settings
+
+__all__ = ["GatewayIdentity", "RequestIdentity", "Resolver", "Steps", "Work", "is_request_known"]
 
 Resolver = Callable[[Any], Any]
 """Returns an id of a request, or None. What else it may return, the emitter checks."""
@@ -27,9 +30,9 @@ class GatewayIdentity:
     gpc: Callable[[Any], str | None]
 
     def __call__(self) -> RequestIdentity | None:
-        """Return the identity of the current request, with nothing looked up yet; None outside of a request."""
+        """Return the identity of the current request, with nothing looked up yet; None where none is served."""
         request = self.current.get()
-        return None if request is None else RequestIdentity(request, self)
+        return RequestIdentity(request, self) if request is not None and is_request_known() else None
 
 
 class RequestIdentity:

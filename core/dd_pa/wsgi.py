@@ -8,7 +8,7 @@ from contextvars import ContextVar
 from typing import Any
 
 from dd_pa.capture.rum import RumSession, rum_session_from_environ
-from dd_pa.gateway import GatewayIdentity, Resolver
+from dd_pa.gateway import GatewayIdentity, Resolver, Steps, Work
 from dd_pa.settings import Settings
 
 Environ = dict[str, Any]
@@ -30,22 +30,41 @@ class ProductAnalyticsMiddleware:
         self._app = app
 
     def __call__(self, environ: Environ, start_response: Callable[..., Any]) -> Iterable[bytes]:
-        with _serving(environ), _noting_files(environ) as is_servers_file:
-            body = self._app(environ, start_response)
+        request = _Request(environ)
+        try:
+            with request.serving(), _noting_files(environ) as is_servers_file:
+                body = self._app(environ, start_response)
+        except BaseException:
+            request.end()
+            raise
         # Of these no code runs while they are sent, and a server may look at what they are.
         if isinstance(body, (list, tuple)) or is_servers_file(body):
+            request.end()
             return body
-        return Body(environ, body)
+        return Body(request, body)
 
 
-@contextmanager
-def _serving(environ: Environ) -> Iterator[None]:
-    before = _current.get()
-    _current.set(environ)
-    try:
-        yield
-    finally:
-        _current.set(before)
+class _Request:
+    """A request, from its call to the end of its body."""
+
+    def __init__(self, environ: Environ) -> None:
+        self._environ = environ
+        self._work = Work()
+        self._work.pause()
+        self._steps = Steps(self._work)
+
+    @contextmanager
+    def serving(self) -> Iterator[None]:
+        before = _current.get()
+        _current.set(self._environ)
+        try:
+            with self._steps.step():
+                yield
+        finally:
+            _current.set(before)
+
+    def end(self) -> None:
+        self._work.end()
 
 
 @contextmanager
@@ -75,8 +94,8 @@ def _noting_files(environ: Environ) -> Iterator[Callable[[object], bool]]:
 class Body:
     """A body whose parts are made as work for its request."""
 
-    def __init__(self, environ: Environ, parts: Iterable[bytes]) -> None:
-        self._environ = environ
+    def __init__(self, request: _Request, parts: Iterable[bytes]) -> None:
+        self._request = request
         self._parts = parts
         self._iterator: Iterator[bytes] | None = None
 
@@ -84,7 +103,7 @@ class Body:
         return self
 
     def __next__(self) -> bytes:
-        with _serving(self._environ):
+        with self._request.serving():
             if self._iterator is None:
                 self._iterator = iter(self._parts)
             return next(self._iterator)
@@ -92,9 +111,12 @@ class Body:
     def close(self) -> None:
         """End the body, at its end or in its middle, as servers do."""
         close = getattr(self._parts, "close", None)
-        if close is not None:
-            with _serving(self._environ):
-                close()
+        try:
+            if close is not None:
+                with self._request.serving():
+                    close()
+        finally:
+            self._request.end()
 
 
 def request_identity(

@@ -9,13 +9,11 @@ from typing import Any
 
 from django.db.models import Model
 
-from dd_pa import Emitter, Id, bound_identity, identify
+from dd_pa import Emitter, identify
 from dd_pa.model_events import Change, Declaration, ask
-from dd_pa_django.alone import track_alone
 from dd_pa_django.emitter import slot
-from dd_pa_django.identity import request_identity
 from dd_pa_django.model_events.stored import is_expression, kept, read
-from dd_pa_django.tracking import track
+from dd_pa_django.handover import hand_over
 
 
 def active_emitter() -> Emitter | None:
@@ -41,16 +39,14 @@ def fire(
         if answers is None:
             return
         ids = dict(answers.ids)
-        is_others = ids["usr"] is not None and _is_somebody_else(emitter, ids["usr"])
     except Exception as error:
         emitter.drop_invalid(name, error)
         return
     consent = ids.pop("consent")
     with nullcontext() if consent is None else identify(consent=bool(consent)):
-        if is_others:
-            track_alone(emitter, name, answers.attributes, using=using, **ids)
-        else:
-            track(name, answers.attributes, using=using, **ids)
+        event = emitter.build(name, answers.attributes, owner=True, **ids)
+    if event is not None:
+        hand_over(emitter, event, using=using)
 
 
 def _values(instance: Model, using: str, names: Sequence[str]) -> Mapping[str, Any]:
@@ -61,13 +57,3 @@ def _values(instance: Model, using: str, names: Sequence[str]) -> Mapping[str, A
     unknown = [fields[name] for name, value in values.items() if is_expression(value)]
     found = read(type(instance), [instance.pk], unknown, using).get(instance.pk, {}) if unknown else {}
     return {name: found.get(fields[name].attname, kept(value)) for name, value in values.items()}
-
-
-def _is_somebody_else(emitter: Emitter, usr: Id) -> bool:
-    """Tell whether who acts, if that is known, is not this user: then session and account are not his either."""
-    bound = bound_identity()
-    acting = None if bound is None else bound.usr
-    if acting is None:
-        source = request_identity(emitter.settings)
-        acting = None if source is None else source.usr
-    return acting is not None and str(acting) != str(usr)

@@ -115,16 +115,18 @@ def test_no_id_fails_in_another_way(value: Any) -> None:
 
 
 def test_the_nearest_id_wins(make: Make) -> None:
-    """Explicit, then the innermost block, then the outer ones, then the identity callable; each id by itself."""
+    """Explicit, then the innermost block, then the outer ones, then the identity callable; of one user only."""
     emitter = make(identity=lambda: Source(usr="login", account="tenant", session="browser"))
 
     assert ids(emitter) == {"usr": "login", "account": "tenant", "session": "browser"}
     with identify(usr="outer", account="outer"):
         with identify(usr="inner") as inner:
-            assert inner == bound_identity() == Identity(usr="inner", account="outer")
-            assert ids(emitter, session="s") == {"usr": "inner", "account": "outer", "session": "s"}
-            assert ids(emitter, usr="explicit") == {"usr": "explicit", "account": "outer", "session": "browser"}
-        assert ids(emitter) == {"usr": "outer", "account": "outer", "session": "browser"}
+            assert inner == bound_identity() == Identity(usr="inner")
+            assert ids(emitter, session="s") == {"usr": "inner", "session": "s"}
+            assert ids(emitter, usr="explicit") == {"usr": "explicit"}
+        assert ids(emitter) == {"usr": "outer", "account": "outer"}
+        with identify(session="inner"):
+            assert ids(emitter) == {"usr": "outer", "account": "outer", "session": "inner"}
     assert bound_identity() is None
 
 
@@ -194,7 +196,8 @@ def test_a_generator_may_be_finished_elsewhere() -> None:
     ("explicit", "read"),
     [
         pytest.param({}, ["usr", "account", "session"], id="nothing"),
-        pytest.param({"usr": "u"}, ["account", "session"], id="usr"),
+        pytest.param({"usr": "u"}, ["session", "account"], id="usr"),
+        pytest.param({"usr": "u", "session": "s"}, ["account"], id="usr-and-session"),
         pytest.param({"usr": "u", "account": "a"}, ["session"], id="usr-and-account"),
     ],
 )

@@ -63,7 +63,7 @@ def names_ids(request: HttpRequest) -> HttpResponse:
         header = carrier.header("task", "1")
     with carrier.restored(header, "task", "1"), identify(account="other"):
         track("from.job")
-    track("user.swapped", usr="given")
+    track("user.swapped", usr="given", account="acme")
     return HttpResponse(PAGE)
 
 

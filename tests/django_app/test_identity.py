@@ -141,7 +141,7 @@ async def test_user_is_the_one_of_the_moment_in_async_code(ada: User, events: Ev
 
 
 def test_explicit_ids_win_over_the_block_over_the_login(ada_client: Client, events: Events) -> None:
-    """Arguments, then `identify()`, then the login."""
+    """Arguments, then `identify()`, then the login; nobody has the account of another."""
     ada_client.get("/names_ids/")
 
     assert events() == [
@@ -149,7 +149,6 @@ def test_explicit_ids_win_over_the_block_over_the_login(ada_client: Client, even
         {
             "event": {"name": "from.argument"},
             "usr": {"id": "given"},
-            "account": {"id": "acme"},
             "session": {"id": views.FALLBACK},
         },
         {"event": {"name": "from.argument.alone"}, "usr": {"id": "given"}},

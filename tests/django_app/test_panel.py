@@ -162,8 +162,8 @@ def test_where_ids_are_from(ada_client: Client, ada: User, shown: Shown, configu
     login, account = (str(ada.pk), "login (request.user)"), ("acme", "ACCOUNT_ID")
     assert {event["name"]: origins(event) for event in shown()["events"]} == {
         "from.request": {"usr.id": login, "account.id": account},
-        "from.argument": {"usr.id": ("given", "given to track()"), "account.id": account},
-        "from.block": {"usr.id": ("bound", "identify() block"), "account.id": account},
+        "from.argument": {"usr.id": ("given", "given to track()")},
+        "from.block": {"usr.id": ("bound", "identify() block")},
         "from.job": {"usr.id": ("queuer", "job header"), "account.id": ("other", "identify() block")},
         "user.swapped": {
             "usr.id": ("somebody", "BEFORE_SEND"),

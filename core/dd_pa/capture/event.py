@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 
 from dd_pa.capture.attributes import MAX_BYTES, AttributeCleaner
-from dd_pa.capture.identity import Identity
+from dd_pa.capture.identity import Identity, Traits
 from dd_pa.capture.plain import GoodNames, plain
 from dd_pa.capture.trace import current_trace
 from dd_pa.errors import EventError
@@ -59,6 +59,9 @@ class EventDraft:
 
     session: str | None = None
     """`session.id`."""
+
+
+_NO_TRAITS = Traits()
 
 
 class EventBuilder:
@@ -113,8 +116,17 @@ class EventBuilder:
         return _remember(self._starts, name, made)
 
     def _link(self, identity: Identity) -> bytes:
-        members = (b"usr", identity.usr), (b"account", identity.account), (b"session", identity.session)
-        made = b"".join(b',"%b":{"id":%b}' % (member, self._encode(found)) for member, found in members if found)
+        traits = identity.traits or _NO_TRAITS
+        members = (
+            (b"usr", identity.usr, traits.usr),
+            (b"account", identity.account, traits.account),
+            (b"session", identity.session, b""),
+        )
+        made = b"".join(
+            b',"%b":{"id":%b%b}' % (member, self._encode(found), b"," + known if known else b"")
+            for member, found, known in members
+            if found
+        )
         return _remember(self._links, identity, made)
 
     def _trace(self) -> bytes:

@@ -1,11 +1,9 @@
-"""Who acted: the three ids of an event, and the block that sets them for everything tracked inside it."""
+"""A person as one value, and when two statements can be about the same one."""
 
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from contextvars import ContextVar
+from collections.abc import Callable
 from typing import Protocol
 
 import msgspec
@@ -18,8 +16,18 @@ ID_LIMIT = 256
 Id = str | int | uuid.UUID
 
 
+class Traits(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """What is known about somebody besides the ids, encoded once: the members of JSON objects, without the braces."""
+
+    usr: bytes = b""
+    """Beside `usr.id`: `"plan":"pro","seats":3`."""
+
+    account: bytes = b""
+    """Beside `account.id`."""
+
+
 class Identity(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """The user, account and browser session that an event belongs to."""
+    """The user, account and browser session that an event belongs to: one person, and nobody else's ids."""
 
     usr: str | None = None
     """`usr.id`: the server's own id of the user."""
@@ -32,6 +40,15 @@ class Identity(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
     consent: bool | None = None
     """Whether this person agreed to events; None: nobody said. Not sent, but carried into jobs."""
+
+    traits: Traits | None = None
+    """What USER_ATTRIBUTES and ACCOUNT_ATTRIBUTES say, encoded. Not for applications to set."""
+
+
+NOBODY = Identity()
+
+DENIED = Identity(consent=False)
+"""Of somebody who does not want events: no id is known."""
 
 
 class IdentitySource(Protocol):
@@ -55,66 +72,34 @@ class IdentitySource(Protocol):
 
 IdentityCallable = Callable[[], IdentitySource | None]
 
-_bound: ContextVar[Identity | None] = ContextVar("dd_pa_identity", default=None)
 
+def within(outer: Identity, stated: Identity, *, inherits: bool = True) -> Identity:
+    """Return what a statement says inside of another one, which completes it unless it is about another user.
 
-_of_job: ContextVar[Identity | None] = ContextVar("dd_pa_job_identity", default=None)
-
-
-def bound_identity() -> Identity | None:
-    """Return what the innermost `identify()` block of this thread or task says, or None outside of one."""
-    return _bound.get()
-
-
-@contextmanager
-def identify(
-    *,
-    usr: Id | None = None,
-    account: Id | None = None,
-    session: Id | None = None,
-    consent: bool | None = None,
-    inherit: bool = True,
-) -> Iterator[Identity]:
-    """Link every event tracked in the block, in this thread or task, to these ids.
-
-    Inner blocks inherit what they leave out, with `inherit=False` the consent only. Explicit arguments of `track()` win
-    over the block; the block wins over the request's login. `consent=False` drops every event of the block, `True` lets
-    them pass without asking CONSENT.
-    Raises `EventError` for an id that is empty, too long or of another type.
+    A no is inherited all the same: it was said about what happens there.
     """
-    if consent is not None and not isinstance(consent, bool):
-        raise EventError("consent", f"must be True, False or None, not {type(consent).__name__}")
-    outer = _bound.get()
-    inherited = outer or Identity()
-    if not inherit:
-        inherited = Identity(consent=inherited.consent)
-    inner = Identity(
-        usr=inherited.usr if usr is None else as_id("usr", usr),
-        account=inherited.account if account is None else as_id("account", account),
-        session=inherited.session if session is None else as_id("session", session),
-        consent=inherited.consent if consent is None else consent,
+    if not inherits or not (stated.usr is None or outer.usr is None or stated.usr == outer.usr):
+        return msgspec.structs.replace(stated, consent=False) if _denies(outer, stated) else stated
+    return Identity(
+        usr=outer.usr if stated.usr is None else stated.usr,
+        account=outer.account if stated.account is None else stated.account,
+        session=outer.session if stated.session is None else stated.session,
+        consent=outer.consent if stated.consent is None else stated.consent,
     )
-    _bound.set(inner)
+
+
+def _denies(outer: Identity, stated: Identity) -> bool:
+    return outer.consent is False and stated.consent is None
+
+
+def is_same(usr: object, other: object) -> bool:
+    """Tell whether two ids are the same one on the wire. What is no id is nobody's."""
+    if type(usr) is str and type(other) is str:
+        return usr == other
     try:
-        yield inner
-    finally:
-        _bound.set(outer)
-
-
-def job_identity() -> Identity | None:
-    """Return what the job that runs in this thread or task was sent with, or None outside of one."""
-    return _of_job.get()
-
-
-def rebind_identity(identity: Identity | None, *, job: Identity | None) -> Identity | None:
-    """Put an identity in force as `identify()` would; return what was, to be put back in the same thread or task.
-
-    For a job whose beginning and end are two calls; `job` is what the one that goes on was sent with.
-    """
-    before = _bound.get()
-    _bound.set(identity)
-    _of_job.set(job)
-    return before
+        return as_id("usr", usr) == as_id("usr", other)
+    except EventError:
+        return False
 
 
 def as_id(path: str, value: object) -> str:

@@ -1,16 +1,19 @@
+"""Whom an event belongs to. What is said in code, by a block, by a job and by the request is put together only where it
+can be about one and the same person; docs/linking.md has the cases.
+"""
+
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
 from dd_pa import trail
-from dd_pa.capture.identity import Id, Identity, IdentityCallable, IdentitySource, as_id, bound_identity, job_identity
+from dd_pa.capture.identity import DENIED, Id, Identity, IdentityCallable, IdentitySource, as_id, is_same
+from dd_pa.capture.work import Work, current_work
 from dd_pa.errors import EventError
 
 OnProblem = Callable[[str], None]
 Link = Callable[[Id | None, Id | None, Id | None, OnProblem], Identity]
-
-DENIED = Identity(consent=False)
-"""Of somebody who does not want events: no id is known."""
+Ids = tuple[Id | None, Id | None, Id | None]
 
 
 class ConsentUnknownError(Exception):
@@ -18,66 +21,139 @@ class ConsentUnknownError(Exception):
 
 
 class Linker:
-    """Finds the ids of an event: explicit, then `identify()`, then what the identity callable says.
+    """Finds the person of an event: explicit ids, then `identify()`, then the job or the identity callable.
 
-    `asks_consent`: the callable is asked first whether there may be an event at all.
+    `asks_consent`: it is asked first whether there may be an event at all; `needs_consent`: no answer is a no.
     """
 
-    def __init__(self, identity: IdentityCallable | None, *, strict: bool, asks_consent: bool = False) -> None:
+    def __init__(
+        self,
+        identity: IdentityCallable | None,
+        *,
+        strict: bool,
+        asks_consent: bool = False,
+        needs_consent: bool = False,
+    ) -> None:
         self._identity = identity
         self._strict = strict
-        self._asks_consent = asks_consent and identity is not None
+        self._asks_consent = asks_consent
+        self._needs_consent = needs_consent
 
     def link(self, usr: Id | None, account: Id | None, session: Id | None, on_problem: OnProblem) -> Identity:
-        """Return the ids. A bad or failing one raises in strict mode; else it is left out and told to `on_problem`.
+        """Return the person. A bad or failing id raises in strict mode; else it is left out and told to `on_problem`.
 
         Without consent returns `DENIED`; raises `ConsentUnknownError` if asking failed (the failure in strict mode).
         """
-        bound = bound_identity()
-        if self._asks_consent and self.consent() is False:
+        work = current_work()
+        if (work is not None or self._asks_consent) and self._consent(work) is False:
             return DENIED
-        if bound is not None:
-            if bound.consent is False:
-                return DENIED
-            usr = bound.usr if usr is None else usr
-            account = bound.account if account is None else account
-            session = bound.session if session is None else session
-        if self._identity is not None and (usr is None or account is None or session is None):
+        ids = usr, account, session
+        if work is not None:
+            if work.identity is not None:
+                ids = _completed(ids, work.identity)
+            job = _job(work)
+            if job is not None and not work.is_whole:
+                ids = self._completed_by(job, ids, on_problem)
+        if self._identity is not None and _is_open(ids) and not (work is not None and work.is_whole):
             source = self._source(self._identity, on_problem)
-            usr = self._pull(source, "usr", on_problem) if usr is None else usr
-            account = self._pull(source, "account", on_problem) if account is None else account
-            session = self._pull(source, "session", on_problem) if session is None else session
-        return self.checked(usr, account, session, on_problem)
+            if source is not None:
+                ids = self._completed_by(source, ids, on_problem)
+        return self.checked(*ids, on_problem)
 
     def link_owner(self, usr: Id | None, account: Id | None, session: Id | None, on_problem: OnProblem) -> Identity:
-        """Return the ids as `link` does, but no others than these if they are of somebody else than who acts."""
-        acting = None if usr is None or self.consent() is False else self._acting_usr(on_problem)
-        if acting is None or str(acting) == str(usr):
+        """Return the person whose a thing is: with what is known of who acts only if that is this very user."""
+        work = current_work()
+        if self._consent(work) is False:
+            return DENIED
+        if usr is None or is_same(usr, self._acting_usr(work, on_problem)):
             return self.link(usr, account, session, on_problem)
+        bound = None if work is None else work.identity
+        if account is None and bound is not None and bound.usr is None:
+            account = bound.account  # not of who acts, but said of everything in the block
         return self.checked(usr, account, session, on_problem)
 
-    def _acting_usr(self, on_problem: OnProblem) -> Id | None:
-        bound = bound_identity()
-        if bound is not None and bound.usr is not None:
-            return bound.usr
-        source = None if self._identity is None else self._source(self._identity, on_problem)
-        return self._pull(source, "usr", on_problem)
+    def link_whole(self, identity: Identity) -> Link:
+        """Return what links an event to this person, and to nothing of who acts; but whether that agrees is asked."""
+
+        def link(usr: Id | None, account: Id | None, session: Id | None, on_problem: OnProblem) -> Identity:
+            if identity.consent is False or (identity.consent is None and self.consent() is False):
+                return DENIED
+            return self.checked(
+                identity.usr if usr is None else usr,
+                identity.account if account is None else account,
+                identity.session if session is None else session,
+                on_problem,
+            )
+
+        return link
 
     def consent(self) -> bool | None:
-        """Return what the block says, else what the identity callable says if it is to be asked, else None."""
-        bound = bound_identity()
-        if bound is not None and bound.consent is not None:
-            return bound.consent
+        """Return what the block or job says, else what the identity callable says if it is to be asked, else None.
+
+        Where one is to be asked and cannot be any more, because the request is over, that is a no.
+        """
+        return self._consent(current_work())
+
+    def _consent(self, work: Work | None) -> bool | None:
+        if work is not None:
+            said = _said(work)
+            if said is not None:
+                return said
+            if work.has_lapsed:
+                return False if self._asks_consent else None
         if not self._asks_consent or self._identity is None:
             return None
         try:
             source = self._identity()
-            said = None if source is None else source.consent
+            answer = None if source is None else source.consent
         except Exception as error:
             if self._strict:
                 raise
             raise ConsentUnknownError(type(error).__name__) from None
-        return None if said is None else said is True
+        if answer is None:
+            return False if source is not None and self._needs_consent else None
+        return answer is True
+
+    def _acting_usr(self, work: Work | None, on_problem: OnProblem) -> Id | None:
+        if work is not None:
+            job = _job(work)
+            for said in (work.identity, None if work.is_whole else job):
+                if said is not None and said.usr is not None:
+                    return said.usr
+            if work.is_whole:
+                return None
+        source = None if self._identity is None else self._source(self._identity, on_problem)
+        return self._pull(source, "usr", on_problem)
+
+    def _completed_by(self, source: IdentitySource, ids: Ids, on_problem: OnProblem) -> Ids:
+        """Complete ids by a job or request: of the same user all, of an anonymous one the session, else nothing."""
+        usr, account, session = ids
+        if usr is None:
+            usr = self._pull(source, "usr", on_problem)
+            account = self._pull(source, "account", on_problem) if account is None else account
+            return usr, account, self._pull(source, "session", on_problem) if session is None else session
+        its_session = self._pull(source, "session", on_problem) if session is None else None
+        its_account = None
+        if its_session is None:  # who it is may take a query, and need not be known if there is nothing to be had
+            its_account = self._pull(source, "account", on_problem) if account is None else None
+            if its_account is None:
+                return ids
+        acting, problems = self._found(source, on_problem)
+        if acting is None:
+            return usr, account, its_session if session is None and not problems else session
+        if not is_same(usr, acting):
+            return ids
+        if account is None:
+            account = self._pull(source, "account", on_problem) if its_account is None else its_account
+        return usr, account, its_session if session is None else session
+
+    def _found(self, source: IdentitySource, on_problem: OnProblem) -> tuple[Id | None, list[str]]:
+        """Return who acts, and why that could not be found out: then it may be anybody."""
+        problems: list[str] = []
+        acting = self._pull(source, "usr", problems.append)
+        for problem in problems:
+            on_problem(problem)
+        return acting, problems
 
     def checked(self, usr: Id | None, account: Id | None, session: Id | None, on_problem: OnProblem) -> Identity:
         """Return ids as the texts that go on the wire, with no look at who is logged in."""
@@ -95,7 +171,7 @@ class Linker:
             return self.checked(**kept, on_problem=on_problem)
 
     def origins(self, given: Mapping[str, Id | None], found: Identity) -> dict[str, tuple[str, str]]:
-        """Return each id that `link` has just found for these, with what it is from; for a debug panel.
+        """Return each id that was just found for these, with what it is from; for a debug panel.
 
         Asks no callable of the application again: the identity says by `origin(name, id)`, where it has one.
         """
@@ -105,8 +181,11 @@ class Linker:
     def _origin(self, name: str, found: str, given: Id | None) -> str:
         if given is not None:
             return trail.IN_CODE
-        if getattr(bound_identity(), name, None) is not None:
-            return trail.IN_JOB if getattr(job_identity(), name, None) == found else trail.IN_BLOCK
+        work = current_work()
+        if work is not None and getattr(work.identity, name, None) == found:
+            return trail.IN_BLOCK
+        if work is not None and getattr(_job(work), name, None) == found:
+            return trail.IN_JOB
         try:
             source: object = None if self._identity is None else self._identity()
             say = getattr(source, "origin", None)
@@ -134,3 +213,33 @@ class Linker:
             on_problem(f"{name}: could not be found out: {type(error).__name__}")
             return None
         return found
+
+
+def _job(work: Work) -> Identity | None:
+    """Return whom the job is for that work is part of, if it still runs."""
+    return None if work.base is None or work.base.is_over else work.base.job
+
+
+def _said(work: Work) -> bool | None:
+    """Return what the block, else the job around it, says about consent."""
+    if work.identity is not None and work.identity.consent is not None:
+        return work.identity.consent
+    job = _job(work)
+    return None if job is None else job.consent
+
+
+def _is_open(ids: Ids) -> bool:
+    usr, account, session = ids
+    return usr is None or account is None or session is None
+
+
+def _completed(ids: Ids, bound: Identity) -> Ids:
+    """Complete ids by those of a block, unless that is about another user."""
+    usr, account, session = ids
+    if usr is not None and bound.usr is not None and not is_same(usr, bound.usr):
+        return ids
+    return (
+        bound.usr if usr is None else usr,
+        bound.account if account is None else account,
+        bound.session if session is None else session,
+    )

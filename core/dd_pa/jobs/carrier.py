@@ -7,7 +7,8 @@ from contextvars import ContextVar
 
 import msgspec
 
-from dd_pa.capture.identity import Identity, rebind_identity
+from dd_pa.capture.identity import NOBODY, Identity
+from dd_pa.capture.work import Work
 from dd_pa.emitter import Emitter
 from dd_pa.jobs.header import MAX_HEADER, Carried, Seal
 
@@ -24,8 +25,8 @@ EmitterOrGetter = Emitter | Callable[[], Emitter | None]
 _restored: ContextVar[Carried | None] = ContextVar("dd_pa_carried", default=None)
 """What the job that runs here was sent with."""
 
-Before = tuple[Identity | None, Carried | None]
-"""What was in force before a job began."""
+Before = tuple[Work, Carried | None]
+"""A job that has begun, and what the one around it was sent with."""
 
 
 class IdentityCarrier:
@@ -51,7 +52,7 @@ class IdentityCarrier:
         if isinstance(present, str) and seal.read(present, task, job_id) is not None:
             return present
         identity = emitter.identity(lenient=True)
-        if identity == Identity():
+        if identity == NOBODY:
             return None
         if not seal:
             emitter.count_lost_identity("no_secret")
@@ -70,17 +71,17 @@ class IdentityCarrier:
         return header
 
     def begin(self, header: object, task: str, job_id: str) -> Before | None:
-        """Put the identity of a header in force, for the thread or task that runs the job; None if there is none.
+        """Put the person of a header in force, for the thread or task that runs the job.
 
-        What is returned goes to `end()`, in the same thread or task.
+        Without a header, or with one that cannot be believed, that is nobody, who has not agreed where an agreement is
+        asked for: never whoever was in force here before. What is returned goes to `end()`, also in another context.
         """
         emitter = self._find()
-        if emitter is None or not isinstance(header, str):
+        if emitter is None:
             return None
-        carried = self._read(emitter, header, task, job_id)
-        if carried is None:
-            return None
-        before = (rebind_identity(carried.identity, job=carried.identity), _restored.get())
+        carried = self._read(emitter, header, task, job_id) if isinstance(header, str) else None
+        unknown = Identity(consent=False if emitter.settings.asks_consent else None)
+        before = (Work(job=unknown if carried is None else carried.identity), _restored.get())
         _restored.set(carried)
         return before
 
@@ -99,10 +100,10 @@ class IdentityCarrier:
         return carried
 
     def end(self, before: Before | None) -> None:
-        """Put back what was in force before `begin()`."""
+        """Put back what was in force before `begin()`; threads and tasks that the job has started act for nobody."""
         if before is not None:
-            identity, outer = before
-            rebind_identity(identity, job=None if outer is None else outer.identity)
+            work, outer = before
+            work.end()
             _restored.set(outer)
 
     @contextmanager

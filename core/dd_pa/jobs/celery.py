@@ -60,9 +60,10 @@ def _is_left_alone(task: Any) -> bool:
 
 def _begin(task: Any, task_id: str, **_: Any) -> None:
     request, carrier = task.request, _carriers.get(task.app)
-    if carrier is None or request.is_eager or _is_left_alone(task):  # eager: the caller's identity is in force
+    if carrier is None or request.is_eager:  # eager: the caller's identity is in force
         return
-    setattr(request, _BEFORE, carrier.begin(_header_of(request), task.name, str(task_id)))
+    header = None if _is_left_alone(task) else _header_of(request)
+    setattr(request, _BEFORE, carrier.begin(header, task.name, str(task_id)))
 
 
 def _header_of(request: Any) -> object:

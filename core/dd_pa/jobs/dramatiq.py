@@ -44,9 +44,8 @@ class IdentityMiddleware(Middleware):
             message.options.pop(HEADER, None)
 
     def before_process_message(self, broker: Broker, message: Any) -> None:
-        if not _is_left_alone(broker, message):
-            header = message.options.get(HEADER)
-            _before.set(self._carrier.begin(header, message.actor_name, message.message_id))
+        header = None if _is_left_alone(broker, message) else message.options.get(HEADER)
+        _before.set(self._carrier.begin(header, message.actor_name, message.message_id))
 
     def after_process_message(
         self, broker: Broker, message: Any, *, result: object = None, exception: BaseException | None = None

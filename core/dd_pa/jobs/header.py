@@ -36,7 +36,13 @@ class Carried(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=
 
     @classmethod
     def of(cls, identity: Identity, read_at: int) -> Carried:
-        return cls(read_at=read_at, **msgspec.structs.asdict(identity))
+        return cls(
+            read_at=read_at,
+            usr=identity.usr,
+            account=identity.account,
+            session=identity.session,
+            consent=identity.consent,
+        )
 
     @property
     def identity(self) -> Identity:

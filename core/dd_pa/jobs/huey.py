@@ -58,10 +58,11 @@ def _name(task: Any) -> str:
 
 def _begin(huey: Huey, task: Any) -> None:
     header = task.kwargs.get(HEADER)
-    if header is None:
+    if header is None and huey.immediate:  # it runs in the request
         return
-    task.kwargs = {key: value for key, value in task.kwargs.items() if key != HEADER}
-    setattr(task, _TAKEN_OUT, header)
+    if header is not None:
+        task.kwargs = {key: value for key, value in task.kwargs.items() if key != HEADER}
+        setattr(task, _TAKEN_OUT, header)
     setattr(task, _BEFORE, _carriers[huey].begin(header, _name(task), task.id))
 
 

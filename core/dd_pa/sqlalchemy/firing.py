@@ -7,8 +7,9 @@ from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any
 
+from dd_pa.capture.block import identify
 from dd_pa.capture.event import Event
-from dd_pa.capture.identity import Identity, identify
+from dd_pa.capture.identity import Identity
 from dd_pa.emitter import Emitter
 from dd_pa.sqlalchemy.declaration import Declaration
 
@@ -29,7 +30,7 @@ class Prepared:
         ids = {key: value for key, value in self.ids.items() if key != "consent"}
         consent = self.ids.get("consent")
         with nullcontext() if consent is None else identify(consent=bool(consent)):
-            return emitter.build_for(self.name, attributes, **ids)
+            return emitter.build(self.name, attributes, owner=True, **ids)
 
 
 def prepare(emitter: Emitter, declaration: Declaration, name: str, instance: Any) -> Prepared | None:
