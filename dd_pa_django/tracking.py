@@ -30,8 +30,8 @@ def track(
     `usr` is another user. `identity` is a whole person: nothing is taken from anywhere. The event is built now; inside
     `atomic()` it leaves when the outermost block commits, and vanishes with a rollback, to a savepoint too. The
     transaction is that of the database `using`, else of `default`, else of any other that is in one. `on_commit=False`
-    sends it at once. With autocommit switched off by hand there is no commit to wait for: it leaves at once. Inside `TestCase`, which
-    never commits, `dd_pa.testing` sees the events all the same.
+    sends it at once. With autocommit switched off by hand there is no commit to wait for: it leaves at once. Inside
+    `TestCase`, which never commits, `dd_pa.testing` sees the events all the same.
 
     Raises `EventError` for a bad event in strict mode only. In async code use `atrack`.
     """

@@ -12,8 +12,8 @@ from django.db.models import Model
 from dd_pa import Emitter, identify
 from dd_pa.model_events import Change, Declaration, ask
 from dd_pa_django.emitter import slot
-from dd_pa_django.model_events.stored import is_expression, kept, read
 from dd_pa_django.handover import hand_over
+from dd_pa_django.model_events.stored import is_expression, kept, read
 
 
 def active_emitter() -> Emitter | None:

@@ -123,7 +123,7 @@ def test_callable_may_be_a_dotted_path(make_app: MakeApp, analytics: ProductAnal
 def test_explicit_wins_over_block_wins_over_request(
     make_app: MakeApp, analytics: ProductAnalytics, emulator: Emulator
 ) -> None:
-    """Each id comes from the nearest source, and sources that are not needed are not asked."""
+    """Each id comes from the nearest source that can be about the same user; none is asked that is not needed."""
     asked: list[str] = []
 
     def answer(name: str) -> Callable[[Request], str]:
@@ -138,19 +138,22 @@ def test_explicit_wins_over_block_wins_over_request(
     @app.get("/")
     def page() -> str:
         with identify(account="account-of-block", usr="usr-of-block"):
-            analytics.track("page.opened", usr="usr-of-call")
+            analytics.track("page.opened", session="session-of-call")
+            assert asked == []
+            analytics.track("refund.issued", usr="usr-of-call")
         return "ok"
 
     app.test_client().get("/")
 
-    assert asked == ["session"]
+    assert asked == ["session", "usr"]
     assert delivered(app, emulator) == [
         {
             "event": {"name": "page.opened"},
-            "usr": {"id": "usr-of-call"},
+            "usr": {"id": "usr-of-block"},
             "account": {"id": "account-of-block"},
-            "session": {"id": "session-of-request"},
-        }
+            "session": {"id": "session-of-call"},
+        },
+        {"event": {"name": "refund.issued"}, "usr": {"id": "usr-of-call"}},
     ]
 
 

@@ -52,7 +52,9 @@ class Work:
 
     def pause(self) -> None:
         """Put back what was in force before, where this is in force. It goes on with `Steps`."""
-        if _is_in(self, _current.get()):
+        innermost = _current.get()
+        # A block that is open inside of another one outlives it; inside of a request or job, nothing does.
+        if innermost is self or (self.identity is None and _is_in(self, innermost)):
             _current.set(self.outer)
 
 
