@@ -31,7 +31,7 @@ def calls(directory: str) -> list[tuple[str, float, float]]:
     from dd_pa.capture.plain import GoodNames, plain
 
     common: dict[str, Any] = {"application_id": "bench", "api_key": "bench", "intake_url": "http://127.0.0.1:1"}
-    who = {"usr": sdks.USER, "account": sdks.ACCOUNT, "session": sdks.SESSION}
+    who: dict[str, Any] = {"usr": sdks.USER, "account": sdks.ACCOUNT, "session": sdks.SESSION}
     memory = Emitter(Settings(**common, spool_dir=None, buffer_size=10 * CALLS))
     # No delivery beside it: only the writing is to be seen.
     spool = Emitter(Settings(**common, spool_dir=directory, delivery="process"))
@@ -79,7 +79,7 @@ def posts(url: str, ca_file: str, *, httpx: bool) -> list[tuple[str, float]]:
         spool_dir=None,
         transport="httpx" if httpx else "auto",
     )
-    who = {"usr": sdks.USER, "account": sdks.ACCOUNT, "session": sdks.SESSION}
+    who: dict[str, Any] = {"usr": sdks.USER, "account": sdks.ACCOUNT, "session": sdks.SESSION}
     event = Emitter(settings).build(sdks.NAME, sdks.NESTED, **who)
     assert event is not None
 

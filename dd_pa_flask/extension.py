@@ -15,7 +15,7 @@ from flask import (
     request_started,
 )
 
-from dd_pa import Emitter, Id, Settings, SettingsError
+from dd_pa import Emitter, Id, Identity, Settings, SettingsError
 from dd_pa.view_event import AttributesOfView, ViewCondition, ViewEvent
 from dd_pa_flask import browser, commands
 from dd_pa_flask.connected import AttributesOfSignal, Connection, IdOfSignal, SignalEvent
@@ -99,13 +99,15 @@ class ProductAnalytics:
         usr: Id | None = None,
         account: Id | None = None,
         session: Id | None = None,
+        identity: Identity | None = None,
         on_commit: bool | AnySession | None = None,
     ) -> str | None:
         """Record that something happened; return the event's id, or None if it was not kept (the reason is counted).
 
-        Ids that are left out come from `dd_pa.identify()`, then from the current request; only then is its user
-        loaded. Never blocks on the network and leaves the response's headers alone. In a streamed body the request is
-        known under `stream_with_context`; a plain generator must take `analytics.emitter` and the ids beforehand.
+        Ids that are left out come from `dd_pa.identify()`, then from the current request, unless `usr` is another user;
+        only then is its user loaded. `identity` is a whole person: nothing is taken from anywhere. Never blocks on the
+        network and leaves the response's headers alone. In a streamed body the request is known under
+        `stream_with_context`; a plain generator must take `analytics.emitter` and the ids beforehand.
 
         The event is built now. Beside Flask-SQLAlchemy it leaves when `db.session` commits and vanishes with a
         rollback, to a savepoint too, as docs/sqlalchemy.md says case by case; with `DD_PA_ON_COMMIT = False`, at once.
@@ -114,7 +116,8 @@ class ProductAnalytics:
 
         Raises `RuntimeError` outside of an app context, and `EventError` for a bad event in strict mode.
         """
-        return self._state().track(name, attributes, usr=usr, account=account, session=session, on_commit=on_commit)
+        ids = {"usr": usr, "account": account, "session": session, "identity": identity}
+        return self._state().track(name, attributes, on_commit=on_commit, **ids)
 
     def tracked(
         self, name: str, attributes: AttributesOfView | None = None, *, when: ViewCondition | None = None

@@ -12,7 +12,7 @@ from weakref import WeakKeyDictionary, WeakSet
 
 from flask import Flask, Request, Response, after_this_request, current_app, has_app_context, has_request_context
 
-from dd_pa import Emitter, Id, Identity, Settings
+from dd_pa import Emitter, Identity, Settings
 from dd_pa.browser import is_personal, unknown_visitor
 from dd_pa.view_event import ViewEvent
 from dd_pa_flask.browser import keep_private
@@ -63,7 +63,7 @@ class AppState:
         attributes: Mapping[str, Any] | None = None,
         *,
         on_commit: bool | AnySession | None = None,
-        **ids: Id | None,
+        **ids: Any,
     ) -> str | None:
         """Do what `ProductAnalytics.track` does, for this app."""
         emitter = self.emitter
