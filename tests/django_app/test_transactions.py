@@ -12,6 +12,8 @@ from asgiref.sync import async_to_sync
 from django.db import DatabaseError, connections, transaction
 from django.test import AsyncClient, Client, TestCase
 
+from dd_pa import Event
+from dd_pa.signals import event_queued
 from dd_pa_django import atrack, track
 from tests.django_app.conftest import Configure, Events
 from tests.django_app.models import Order
@@ -271,3 +273,31 @@ def test_events_agree_with_postgres(postgres: str, events: Events) -> None:
 
     rows = Order.objects.using(postgres).order_by("pk").values_list("total", flat=True)
     assert [event["total"] for event in events()] == [int(total) for total in rows] == [0, 3]
+
+
+@pytest.mark.parametrize("outbox", [False, True])
+def test_a_hook_of_somebody_else_that_raises_takes_no_event_along(configure: Configure, outbox: bool) -> None:
+    """Django forgets all hooks that come after it, although the transaction has committed."""
+    configure(OUTBOX=outbox)
+    queued: list[str] = []
+
+    def note(sender: object, event: Event) -> None:
+        queued.append(event.name)
+
+    def fail() -> None:
+        raise ViewError
+
+    @transaction.atomic
+    def place() -> None:
+        track("order.seen", usr="u-1")
+        transaction.on_commit(fail)
+        track("order.placed", usr="u-1")
+
+    with event_queued.connected_to(note):
+        for _ in range(2):
+            with pytest.raises(ViewError):
+                place()
+        with transaction.atomic():
+            track("order.paid", usr="u-1")
+
+    assert queued == [*["order.seen", "order.placed"] * 2, "order.paid"]

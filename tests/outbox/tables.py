@@ -25,6 +25,7 @@ django.setup()
 from django.core.management import call_command  # noqa: E402 - models need django.setup()
 from django.db import connections, transaction  # noqa: E402
 
+from dd_pa_django.outbox.inserting import insert  # noqa: E402
 from dd_pa_django.outbox.table import DjangoTable  # noqa: E402
 from dd_pa_django.outbox.writing import write  # noqa: E402
 
@@ -45,6 +46,9 @@ class Outbox:
 
     stored: Callable[[], AbstractContextManager[Callable[[Sequence[Event]], None]]]
     """Opens a transaction, and gives what inserts events into it."""
+
+    beside: Callable[[], AbstractContextManager[tuple[Callable[[Sequence[Event]], None], Callable[[bool], None]]]]
+    """The same on another connection; gives what ends the transaction, with a commit or not, too. Not for SQLite."""
 
     execute: Callable[..., list[tuple[Any, ...]]]
     """Runs a statement, in a transaction of its own, and returns its rows."""
@@ -79,13 +83,28 @@ def _of_django(made: Database, level: str | None) -> Iterator[Outbox]:
         with transaction.atomic(using=alias):
             yield lambda events: write(events, connections[alias])
 
+    @contextmanager
+    def beside() -> Iterator[tuple[Callable[[Sequence[Event]], None], Callable[[bool], None]]]:
+        connection = connections[alias].copy()
+        connection.set_autocommit(False)
+        try:
+            yield lambda events: insert(events, connection), lambda commits: _end(connection, commits)
+        finally:
+            connection.close()
+
     def execute(statement: str) -> list[tuple[Any, ...]]:
         with connections[alias].cursor() as cursor:
             cursor.execute(statement)
             return list(cursor.fetchall()) if cursor.description else []
 
     try:
-        yield Outbox(made=made, table=lambda **options: DjangoTable(alias, **options), stored=stored, execute=execute)
+        yield Outbox(
+            made=made,
+            table=lambda **options: DjangoTable(alias, **options),
+            stored=stored,
+            beside=beside,
+            execute=execute,
+        )
     finally:
         connections[alias].close()
         del connections[alias], connections.settings[alias]
@@ -102,6 +121,11 @@ def _of_sqlalchemy(made: Database, level: str | None) -> Iterator[Outbox]:
         with engine.begin() as connection:
             yield lambda events: add(connection, events, table)
 
+    @contextmanager
+    def beside() -> Iterator[tuple[Callable[[Sequence[Event]], None], Callable[[bool], None]]]:
+        with engine.connect() as connection:
+            yield lambda events: add(connection, events, table), lambda commits: _end(connection, commits)
+
     def execute(statement: str) -> list[tuple[Any, ...]]:
         with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
             found = connection.execute(sa.text(statement))
@@ -112,7 +136,15 @@ def _of_sqlalchemy(made: Database, level: str | None) -> Iterator[Outbox]:
             made=made,
             table=lambda **options: SqlAlchemyTable(engine, table, **options),
             stored=stored,
+            beside=beside,
             execute=execute,
         )
     finally:
         engine.dispose()
+
+
+def _end(connection: Any, commits: bool) -> None:
+    if commits:
+        connection.commit()
+    else:
+        connection.rollback()

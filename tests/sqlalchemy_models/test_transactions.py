@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from sqlalchemy import Engine, create_engine, func, select, text
+from sqlalchemy.event import listen
 from sqlalchemy.exc import IntegrityError, OperationalError
 from sqlalchemy.orm import Session, scoped_session, sessionmaker
 
@@ -283,3 +284,17 @@ def test_memory_of_a_long_session_is_bounded(session: Session, emitter: Emitter)
             session.rollback()
 
     assert not any(vars(session.info["dd_pa"]).values())
+
+
+def test_a_listener_of_somebody_else_that_raises_takes_no_event_along(session: Session, happened: Events) -> None:
+    """Its error goes on its way; the transaction has committed all the same."""
+
+    def fail(session: Session) -> None:
+        raise ZeroDivisionError
+
+    listen(session, "after_commit", fail)
+    place(session, 1)
+    with pytest.raises(ZeroDivisionError):
+        session.commit()
+
+    assert totals(happened) == [1]
