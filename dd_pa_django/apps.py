@@ -15,8 +15,10 @@ class ProductAnalyticsConfig(AppConfig):
         from django.core.signals import setting_changed
 
         from dd_pa_django.checks import register_all
+        from dd_pa_django.handover import watch_connections
 
         register_all()
+        watch_connections()
         setting_changed.connect(_connect_auth_events, dispatch_uid="dd_pa_django.auth_events")
         _connect_auth_events(setting="DD_PA")
 

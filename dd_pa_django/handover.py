@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
+from typing import Any
+from weakref import WeakSet
 
 from django.core.exceptions import SynchronousOnlyOperation
 from django.db import DEFAULT_DB_ALIAS, Error, connections
 from django.db.backends.base.base import BaseDatabaseWrapper
+from django.db.backends.signals import connection_created
 
 from dd_pa import Emitter, Event, EventError, test_run, trail
 from dd_pa.signals import event_queued
@@ -177,3 +180,26 @@ def open_transaction(using: str | None) -> BaseDatabaseWrapper | None:
     if using is not None or len(connections.settings) == 1:
         return None  # looking a connection up costs as much as all the rest of track()
     return next((item for item in connections.all(initialized_only=True) if item.in_atomic_block), None)
+
+
+_connected: WeakSet[BaseDatabaseWrapper] = WeakSet()
+"""Connections that this process has opened, of all threads."""
+
+
+def _note(*, connection: BaseDatabaseWrapper, **kwargs: Any) -> None:
+    _connected.add(connection)
+
+
+def watch_connections() -> None:
+    """Know of each connection from now on, and of those that are open. Called when Django is set up."""
+    connection_created.connect(_note, dispatch_uid="dd_pa_django.handover")
+    _connected.update(connections.all(initialized_only=True))
+
+
+def has_open_transactions() -> bool:
+    """Tell whether any thread of this process is inside `atomic()`: async code cannot ask which is behind its task."""
+    while True:
+        try:
+            return any(connection.in_atomic_block for connection in _connected)
+        except RuntimeError:  # another thread has connected meanwhile
+            continue

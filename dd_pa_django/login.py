@@ -13,13 +13,27 @@ from dd_pa_django.unnoticed import QuietSession, SeenUser, is_pending
 def current_user(request: HttpRequest) -> Any:
     """Return the request's user as of now, perhaps still lazy; None where nothing authenticates.
 
-    Django REST framework puts the user whom it authenticated in the view on this same request.
+    Django REST framework puts the user whom it authenticated in the view on this same request. A middleware that knows
+    tokens or impersonation may have put a lazy user of its own there, whoever is logged in by the session.
     """
     user = getattr(request, "user", None)
-    if not is_pending(user):
+    if not is_pending(user) or not _is_of_session(user):
         return user
     loaded = _loaded_user(request)
     return user if loaded is None else loaded
+
+
+def is_at_hand(request: HttpRequest) -> bool:
+    """Tell whether `current_user` returns somebody who needs no loading."""
+    return not is_pending(current_user(request))
+
+
+def _is_of_session(user: Any) -> bool:
+    """Tell the lazy user of Django's own middleware from one that somebody else has put in its place."""
+    load = user.__dict__["_setupfunc"]
+    while isinstance(getattr(load, "__self__", None), SeenUser):
+        load = load.__self__.load
+    return getattr(load, "__module__", None) == "django.contrib.auth.middleware"
 
 
 def _loaded_user(request: HttpRequest) -> Any:
@@ -34,7 +48,9 @@ def _loaded_user(request: HttpRequest) -> Any:
 async def load_user(request: HttpRequest) -> None:
     """Load the user, so that `current_user` returns him without the database; do nothing if he is there."""
     load: Any = getattr(request, "auser", None)
-    if load is None or not is_pending(getattr(request, "user", None)) or _loaded_user(request) is not None:
+    if load is None or is_at_hand(request):
+        return
+    if not _is_of_session(request.user):  # lazy and sync: it is loaded where the event is built
         return
     if not _is_session_login(load) or request.session.accessed:
         await load()

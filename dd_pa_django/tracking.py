@@ -1,16 +1,19 @@
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import nullcontext
-from typing import Any
+from typing import Any, ParamSpec, TypeVar
 
 from asgiref.sync import sync_to_async
 
 from dd_pa import Emitter, Id, Identity, bound_identity, identify
 from dd_pa_django.emitter import slot
-from dd_pa_django.handover import hand_over
+from dd_pa_django.handover import hand_over, has_open_transactions
 from dd_pa_django.identity import served_request
-from dd_pa_django.login import load_user
+from dd_pa_django.login import is_at_hand, load_user
+
+P = ParamSpec("P")
+R = TypeVar("R")
 
 
 def track(
@@ -57,17 +60,20 @@ async def atrack(
 ) -> str | None:
     """Do what `track` does, in async code: a user who is not loaded yet is loaded with `request.auser()`.
 
-    The event is built in the thread where Django runs sync code for this task, so `USER_ID`, `ACCOUNT_ID`, `CONSENT`
-    and `BEFORE_SEND` may use the database, and a transaction that sync code has open around this task is seen.
+    Where anything of it may want the database, the event is built in the thread where Django runs sync code for this
+    task: so `USER_ID`, `ACCOUNT_ID`, `CONSENT` and `BEFORE_SEND` may use it, and a transaction that sync code has open
+    around this task is seen.
     """
     emitter = slot.find()
     if emitter is None or not emitter.settings.enabled:
         return None
     asks = emitter.settings.asks_consent  # first, so that no user is loaded for an event that may not be
     with identify(consent=await sync_to_async(emitter.consent)()) if asks else nullcontext():
-        if usr is None:
+        if usr is None and identity is None:
             await load_current_user(emitter, strict=emitter.settings.strict)
-        return await sync_to_async(track)(
+        has_all = identity is not None or (usr is not None and account is not None and session is not None)
+        run = _at_once if _needs_no_thread(emitter, has_all, on_commit) else sync_to_async
+        return await run(track)(
             name,
             attributes,
             usr=usr,
@@ -77,6 +83,27 @@ async def atrack(
             on_commit=on_commit,
             using=using,
         )
+
+
+def _at_once(function: Callable[P, R]) -> Callable[P, Awaitable[R]]:
+    async def call(*args: P.args, **kwargs: P.kwargs) -> R:
+        return function(*args, **kwargs)
+
+    return call
+
+
+def _needs_no_thread(emitter: Emitter, has_all_ids: bool, on_commit: bool | None) -> bool:
+    """Tell whether nothing of an event can want the database, and there is no transaction that it could wait for."""
+    settings = emitter.settings
+    if settings.before_send is not None or settings.outbox:
+        return False
+    waits = settings.on_commit if on_commit is None else on_commit
+    if waits and has_open_transactions():
+        return False
+    request = served_request()
+    if request is None or has_all_ids:
+        return True
+    return not (settings.user_id or settings.account_id or settings.session_id) and is_at_hand(request)
 
 
 async def load_current_user(emitter: Emitter, *, strict: bool) -> None:

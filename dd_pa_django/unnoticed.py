@@ -7,18 +7,37 @@ for one user would be cached for all: so a user who was loaded for an event is h
 
 from __future__ import annotations
 
+import functools
+import os
+import threading
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any
 
 from django.contrib.auth import HASH_SESSION_KEY, SESSION_KEY
 from django.http import HttpRequest
 from django.utils.functional import SimpleLazyObject, empty
 
+_lock = threading.Lock()
+_looking: ContextVar[object] = ContextVar("dd_pa_django_looking", default=None)
+"""The session that an event looks at, in this thread or task."""
+
+
+def _renew_lock() -> None:
+    global _lock  # noqa: PLW0603 - another thread of the parent may have held it, and does not exist any more
+    _lock = threading.Lock()
+
+
+os.register_at_fork(after_in_child=_renew_lock)
+
 
 @contextmanager
 def unnoticed(request: HttpRequest) -> Iterator[None]:
-    """Undo what a look at the session in this block would do to the answer; what was changed in it stays changed."""
+    """Undo what a look at the session in this block would do to the answer; what was changed in it stays changed.
+
+    Other threads and tasks of the request may read the session meanwhile, and that counts.
+    """
     session: Any = getattr(request, "session", None)
     if session is None or getattr(session, "accessed", True):
         yield
@@ -26,13 +45,54 @@ def unnoticed(request: HttpRequest) -> Iterator[None]:
     user: Any = getattr(request, "user", None)
     load = user.__dict__["_setupfunc"] if is_pending(user) else None
     key, modified = session.session_key, session.modified
+    with _told_apart(session):
+        outer = _looking.get()
+        _looking.set(session)
+        try:
+            yield
+        finally:
+            _looking.set(outer)
+            if session.modified != modified:
+                session.accessed = True
+            elif not session.accessed:
+                _forget_loss(session, key)
+                if load is not None and not is_pending(user):
+                    _load_again(request, user, SeenUser(session, user._wrapped, load))
+
+
+@contextmanager
+def _told_apart(session: Any) -> Iterator[None]:
+    """Let a session tell the looks of events from those of others, as long as there are any."""
+    contents = vars(session)
+    with _lock:
+        if _LOOKS not in contents:
+            session.__class__ = _watched(session.__class__)
+        contents[_LOOKS] = contents.get(_LOOKS, 0) + 1
     try:
         yield
     finally:
-        if session.accessed and session.modified == modified:
-            _forget_access(session, key)
-            if load is not None and not is_pending(user):
-                _load_again(request, user, SeenUser(session, user._wrapped, load))
+        with _lock:
+            contents[_LOOKS] -= 1
+            if not contents[_LOOKS]:
+                del contents[_LOOKS]
+                session.__class__ = session.__class__.__base__
+
+
+_LOOKS = "_dd_pa_looks"
+
+
+@functools.cache
+def _watched(kind: Any) -> Any:
+    """Return a class of session that does not count the looks of events as access."""
+
+    def accessed(self: Any) -> bool:
+        return bool(vars(self).get("accessed"))
+
+    def access(self: Any, value: bool) -> None:
+        if _looking.get() is not self:
+            vars(self)["accessed"] = value
+
+    return type(kind.__name__, (kind,), {"__module__": kind.__module__, "accessed": property(accessed, access)})
 
 
 def is_pending(user: Any) -> bool:
@@ -40,12 +100,11 @@ def is_pending(user: Any) -> bool:
     return isinstance(user, SimpleLazyObject) and user._wrapped is empty
 
 
-def _forget_access(session: Any, key: str | None) -> None:
-    session.accessed = False
+def _forget_loss(session: Any, key: str | None) -> None:
+    """Undo what happens where no such session is found: its key is dropped, which would delete the browser's cookie."""
     if session.session_key != key:
-        # Loading found no such session and dropped its key, which would delete the browser's cookie.
         session._session_key = key
-        del session._session_cache
+        vars(session).pop("_session_cache", None)
 
 
 def _load_again(request: HttpRequest, user: Any, seen: SeenUser) -> None:
@@ -60,7 +119,7 @@ class SeenUser:
     def __init__(self, session: Any, user: Any, load: Callable[[], Any]) -> None:
         self.user = user
         self._session = session
-        self._load = load
+        self.load = load
         self._login = self._stored_login()
 
     def _stored_login(self) -> tuple[object, object]:
@@ -74,12 +133,12 @@ class SeenUser:
     def get(self) -> Any:
         """Return the user as the sync loader would: the session counts as accessed."""
         self._session.accessed = True
-        return self.user if self.is_current else self._load()
+        return self.user if self.is_current else self.load()
 
     async def aget(self) -> Any:
         """Return the user as `request.auser()` would: the session counts as accessed."""
         self._session.accessed = True
-        return self.user if self.is_current else await self._load()
+        return self.user if self.is_current else await self.load()
 
 
 class QuietSession:

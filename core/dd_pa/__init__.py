@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from dd_pa.capture.attributes import RESERVED as RESERVED_ATTRIBUTES
-from dd_pa.capture.block import bound_identity, identify
 from dd_pa.capture.consent import request_consent
 from dd_pa.capture.event import Event, EventDraft
 from dd_pa.capture.fallback import pseudonymous_session
-from dd_pa.capture.identity import Id, Identity, IdentitySource
+from dd_pa.capture.identity import bound_identity, identify
+from dd_pa.capture.person import Id, Identity, IdentitySource
 from dd_pa.capture.rum import RumSession, rum_session_from_environ, rum_session_from_scope
 from dd_pa.delivery.gate import RetryPolicy
 from dd_pa.delivery.stats import Stats

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from dd_pa.capture.identity import Identity
+from dd_pa.capture.person import Identity
 from dd_pa.settings import Settings
 
 ELEMENT_ID = "dd-pa-rum"

@@ -7,8 +7,8 @@ from typing import Any, Self
 from dd_pa import forks, metrics, observers, test_run, trail
 from dd_pa.capture.attributes import shallow_copy
 from dd_pa.capture.event import Event, EventDraft, shown_name
-from dd_pa.capture.identity import DENIED, Id, Identity, IdentityCallable
 from dd_pa.capture.linking import ConsentUnknownError, Link, Linker, OnProblem
+from dd_pa.capture.person import DENIED, Id, Identity, IdentityCallable
 from dd_pa.delivery.gate import RetryPolicy
 from dd_pa.delivery.ledger import LostIdentityReason
 from dd_pa.delivery.stats import Stats

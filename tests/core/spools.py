@@ -9,7 +9,7 @@ from typing import Any
 
 from dd_pa import Settings
 from dd_pa.capture.event import Event, EventBuilder
-from dd_pa.capture.identity import Identity
+from dd_pa.capture.person import Identity
 from dd_pa.store.destination import Destination
 from dd_pa.store.directory import Files
 from dd_pa.store.memory import MemoryStore

@@ -1,116 +1,118 @@
-"""A person as one value, and when two statements can be about the same one."""
+"""Blocks of work for somebody: `with identify(…)`, or on a function."""
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Callable
-from typing import Protocol
+from types import TracebackType
+from typing import Any, ParamSpec, TypeVar
 
-import msgspec
-
+from dd_pa.capture.person import DENIED, NOBODY, Id, Identity, as_id, within
+from dd_pa.capture.stepwise import stepwise
+from dd_pa.capture.work import Steps, Work, current_work
 from dd_pa.errors import EventError
 
-ID_LIMIT = 256
-"""Longest id, in characters. Datadog names no limit; longer ones are a mistake, and would travel in job headers."""
+__all__ = ["Block", "Id", "Identity", "bound_identity", "identify"]
 
-Id = str | int | uuid.UUID
-
-
-class Traits(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """What is known about somebody besides the ids, encoded once: the members of JSON objects, without the braces."""
-
-    usr: bytes = b""
-    """Beside `usr.id`: `"plan":"pro","seats":3`."""
-
-    account: bytes = b""
-    """Beside `account.id`."""
+P = ParamSpec("P")
+R = TypeVar("R")
+T = TypeVar("T")
 
 
-class Identity(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """The user, account and browser session that an event belongs to: one person, and nobody else's ids."""
+def identify(
+    *,
+    usr: Id | None = None,
+    account: Id | None = None,
+    session: Id | None = None,
+    consent: bool | None = None,
+    inherit: bool = True,
+) -> Block:
+    """Link every event tracked in the block, in this thread or task, to these ids.
 
-    usr: str | None = None
-    """`usr.id`: the server's own id of the user."""
+    Use it as `with identify(…):`, or on a function: plain, async, or a generator. What is left out is inherited from
+    outer blocks and then from the request, unless those are about another user; with `inherit=False` from nobody.
+    Explicit arguments of `track()` win over the block. `consent=False` drops every event of the block, `True` lets them
+    pass without asking CONSENT; a no is inherited always. When the block is over it acts for nobody any more, in tasks
+    that it started neither: `dd_pa.jobs.bind` is for those.
 
-    account: str | None = None
-    """`account.id`: the customer or tenant that the user acts for."""
-
-    session: str | None = None
-    """`session.id`: the browser session, as the RUM SDK named it."""
-
-    consent: bool | None = None
-    """Whether this person agreed to events; None: nobody said. Not sent, but carried into jobs."""
-
-    traits: Traits | None = None
-    """What USER_ATTRIBUTES and ACCOUNT_ATTRIBUTES say, encoded. Not for applications to set."""
-
-
-NOBODY = Identity()
-
-DENIED = Identity(consent=False)
-"""Of somebody who does not want events: no id is known."""
-
-
-class IdentitySource(Protocol):
-    """What an identity callable returns: each attribute is read only when the event needs it.
-
-    `consent` is read first, and only if CONSENT or RESPECT_GPC is set; if it is False, no id is read.
+    Raises `EventError` for an id that is empty, too long or of another type.
     """
-
-    @property
-    def usr(self) -> str | None: ...
-
-    @property
-    def account(self) -> str | None: ...
-
-    @property
-    def session(self) -> str | None: ...
-
-    @property
-    def consent(self) -> bool | None: ...
-
-
-IdentityCallable = Callable[[], IdentitySource | None]
-
-
-def within(outer: Identity, stated: Identity, *, inherits: bool = True) -> Identity:
-    """Return what a statement says inside of another one, which completes it unless it is about another user.
-
-    A no is inherited all the same: it was said about what happens there.
-    """
-    if not inherits or not (stated.usr is None or outer.usr is None or stated.usr == outer.usr):
-        return msgspec.structs.replace(stated, consent=False) if _denies(outer, stated) else stated
-    return Identity(
-        usr=outer.usr if stated.usr is None else stated.usr,
-        account=outer.account if stated.account is None else stated.account,
-        session=outer.session if stated.session is None else stated.session,
-        consent=outer.consent if stated.consent is None else stated.consent,
+    if consent is not None and not isinstance(consent, bool):
+        raise EventError("consent", f"must be True, False or None, not {type(consent).__name__}")
+    stated = Identity(
+        usr=None if usr is None else as_id("usr", usr),
+        account=None if account is None else as_id("account", account),
+        session=None if session is None else as_id("session", session),
+        consent=consent,
     )
+    return Block(stated, inherits=inherit)
 
 
-def _denies(outer: Identity, stated: Identity) -> bool:
-    return outer.consent is False and stated.consent is None
+def bound_identity() -> Identity | None:
+    """Return what the innermost `identify()` block of this thread or task says, or the job around it; None without.
+
+    None also where they are over, as in a task that has outlived them.
+    """
+    work = current_work()
+    if work is None or work.is_over:
+        return None
+    job = None if work.base is None or work.base.is_over or work.is_whole else work.base.job
+    found = within(job or NOBODY, work.identity or NOBODY)
+    return None if work.identity is None and found == NOBODY else found
 
 
-def is_same(usr: object, other: object) -> bool:
-    """Tell whether two ids are the same one on the wire. What is no id is nobody's."""
-    if type(usr) is str and type(other) is str:
-        return usr == other
-    try:
-        return as_id("usr", usr) == as_id("usr", other)
-    except EventError:
-        return False
+class Block:
+    """A block of work for somebody: once as `with`, or any number of times on functions."""
+
+    __slots__ = ("_inherits", "_stated", "_work")
+
+    def __init__(self, stated: Identity, *, inherits: bool) -> None:
+        self._stated = stated
+        self._inherits = inherits
+        self._work: Work | None = None
+
+    def __enter__(self) -> Identity:
+        if self._work is not None:
+            raise RuntimeError("an identify() block begins once: call identify() again")
+        self._work = self.begun()
+        return bound_identity() or NOBODY
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        if self._work is not None:
+            self._work.end()
+
+    def __call__(self, function: Callable[P, R]) -> Callable[P, R]:
+        """Let each call of a function be a block, and with it the coroutine or generator that it returns."""
+        return stepwise(function, lambda: _Call(self), decorator="identify()")
+
+    def begun(self) -> Work:
+        """Put the block in force, as a new piece of work."""
+        outer = current_work()
+        if outer is None or outer.identity is None:
+            return Work(identity=self._stated, is_whole=not self._inherits)
+        around = DENIED if outer.is_over else outer.identity
+        stated = within(around, self._stated, inherits=self._inherits)
+        return Work(identity=stated, is_whole=outer.is_whole or not self._inherits)
 
 
-def as_id(path: str, value: object) -> str:
-    """Return an id as the text that goes on the wire; raise `EventError` naming `path` if it cannot be one."""
-    if type(value) is str and 0 < len(value) <= ID_LIMIT and value.isprintable():
-        return value
-    if isinstance(value, uuid.UUID) or (type(value) is int and value.bit_length() <= 64):
-        value = str(value)
-    if not isinstance(value, str):
-        raise EventError(path, f"must be a text, a whole number of 64 bits or a UUID, not {type(value).__name__}")
-    text = str.__str__(value)
-    if not text or len(text) > ID_LIMIT or not text.isprintable():
-        raise EventError(path, f"must have 1 to {ID_LIMIT} printable characters")
-    return text
+class _Call:
+    """One call of a function that is a block."""
+
+    def __init__(self, block: Block) -> None:
+        self._block = block
+        self._steps: Steps | None = None
+
+    def run(self, step: Callable[..., T], /, *arguments: Any) -> T:
+        """Run a part of the call inside of the block."""
+        if self._steps is None:
+            work = self._block.begun()
+            work.pause()
+            self._steps = Steps(work)
+        with self._steps.step():
+            return step(*arguments)
+
+    def end(self) -> None:
+        """Let the block be over."""
+        if self._steps is not None:
+            self._steps.work.end()

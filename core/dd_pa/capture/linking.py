@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from dd_pa import trail
-from dd_pa.capture.identity import DENIED, Id, Identity, IdentityCallable, IdentitySource, as_id, is_same
+from dd_pa.capture.person import DENIED, Id, Identity, IdentityCallable, IdentitySource, as_id, is_same
 from dd_pa.capture.work import Work, current_work
 from dd_pa.errors import EventError
 

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 
-from dd_pa.capture.identity import Identity
+from dd_pa.capture.person import Identity
 
 
 class Work:

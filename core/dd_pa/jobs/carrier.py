@@ -7,7 +7,7 @@ from contextvars import ContextVar
 
 import msgspec
 
-from dd_pa.capture.identity import NOBODY, Identity
+from dd_pa.capture.person import NOBODY, Identity
 from dd_pa.capture.work import Work
 from dd_pa.emitter import Emitter
 from dd_pa.jobs.header import MAX_HEADER, Carried, Seal

@@ -14,7 +14,7 @@ from collections.abc import Iterable
 
 import msgspec
 
-from dd_pa.capture.identity import Identity
+from dd_pa.capture.person import Identity
 
 MAX_HEADER = 1024
 """Longest header, in bytes."""

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from dd_pa.capture.identity import Identity
+from dd_pa.capture.person import Identity
 from dd_pa.model_events.declaration import Change, Declaration
 
 _IDS = ("usr", "account", "session", "consent")

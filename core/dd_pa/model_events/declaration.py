@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, TypeAlias, TypedDict
 
 from dd_pa.capture.attributes import RESERVED
-from dd_pa.capture.identity import Id, Identity
+from dd_pa.capture.person import Id, Identity
 
 Change: TypeAlias = Mapping[str, Mapping[str, Any]]
 """What has changed: `{"status": {"old": "new", "new": "paid"}}`, or `{"tags": {"action": "added", …}}`."""

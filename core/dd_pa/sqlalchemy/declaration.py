@@ -10,7 +10,7 @@ from sqlalchemy import Column
 from sqlalchemy.orm import ColumnProperty, Mapper, MapperProperty, RelationshipProperty
 
 from dd_pa.capture.attributes import RESERVED
-from dd_pa.capture.identity import Identity
+from dd_pa.capture.person import Identity
 
 Attributes = Mapping[str, Any] | Sequence[str] | Callable[[Any], Mapping[str, Any] | None] | None
 """A mapping, names of columns, or a callable of the instance."""

@@ -7,9 +7,9 @@ from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any
 
-from dd_pa.capture.block import identify
 from dd_pa.capture.event import Event
-from dd_pa.capture.identity import Identity
+from dd_pa.capture.identity import identify
+from dd_pa.capture.person import Identity
 from dd_pa.emitter import Emitter
 from dd_pa.sqlalchemy.declaration import Declaration
 
