@@ -21,6 +21,9 @@ from tests.outbox.tables import Outbox
 SEEDS = int(os.environ.get("OUTBOX_SEEDS", "2"))
 STEPS = 80
 LEASE = 60.0
+BATCH = 6
+"""Few, so that there is often more to do than a claim gives."""
+
 WIDTH = 4
 """Requests of one deliverer that may be in flight."""
 
@@ -44,7 +47,7 @@ class Deliverer:
     def __init__(self, made: Outbox, clock: Clock, name: str) -> None:
         self.store = OutboxStore("shop", bound=WIDTH, on_settled=lambda: None, clock=clock)
         table = made.table(clock=clock)
-        self.lessee = Lessee(table, self.store, owner=name, lease=LEASE, clock=clock, wall=clock.wall)
+        self.lessee = Lessee(table, self.store, owner=name, lease=LEASE, batch=BATCH, clock=clock, wall=clock.wall)
         self.in_flight: list[Event] = []
 
 

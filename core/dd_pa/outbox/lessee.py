@@ -18,7 +18,8 @@ BATCH = 250
 class Lessee:
     """Leases rows of a table for a store, and writes down what became of them. For one thread; blocks on the database.
 
-    `clock` is that of the leases here, in seconds; `wall` the one that deliverers compare, in epoch milliseconds.
+    `batch` is the most rows that wait in the store. `clock` is that of the leases here, in seconds; `wall` the one that
+    deliverers compare, in epoch milliseconds.
     """
 
     def __init__(
@@ -28,19 +29,22 @@ class Lessee:
         *,
         owner: str,
         lease: float,
+        batch: int = BATCH,
         clock: Callable[[], float] = time.monotonic,
         wall: Callable[[], int] = lambda: time.time_ns() // 1_000_000,
     ) -> None:
         self._table, self._store = table, store
-        self._owner, self._lease = owner, lease
+        self._owner, self._lease, self._batch = owner, lease, batch
         self._clock, self.wall = clock, wall
         self.renew_at = clock() + lease / 3
         """When on `clock` the leases are to be renewed."""
 
     def claim(self) -> tuple[int, bool]:
         """Fill the store; return how many rows there were, and whether there may be more."""
-        limit = BATCH - self._store.waiting
+        limit = max(0, self._batch - self._store.waiting)
         leased_until = self._clock() + self._lease
+        if not limit:
+            return 0, True
         rows = self._table.claim(limit, owner=self._owner, now=self.wall(), until=self._lease_end())
         self._store.give(rows, leased_until)
         return len(rows), len(rows) == limit
