@@ -79,6 +79,7 @@ class ProductAnalytics:
         if state.emitter.settings.enabled and state.emitter.settings.auth_events:
             _connect_auth_events(app, state)
         request_started.connect(state.begin, app)
+        app.teardown_request(state.ends)
         request_finished.connect(state.finish, app)
         got_request_exception.connect(state.fail, app)
         app.extensions[KEY] = state

@@ -14,6 +14,7 @@ from flask import Flask, Request, Response, after_this_request, current_app, has
 
 from dd_pa import Emitter, Identity, Settings
 from dd_pa.browser import is_personal, unknown_visitor
+from dd_pa.gateway import Work, is_request_known
 from dd_pa.view_event import ViewEvent
 from dd_pa_flask.browser import keep_private
 from dd_pa_flask.commit import CommitWatch
@@ -45,6 +46,7 @@ class AppState:
 
         # Keyed by request rather than kept in `g`, which tests share between requests by pushing an app context.
         self._expected: WeakKeyDictionary[Request, list[tuple[str, AtEnd]]] = WeakKeyDictionary()
+        self._works: WeakKeyDictionary[Request, Work] = WeakKeyDictionary()
         self._refused: WeakSet[Request] = WeakSet()
         self._personal: WeakSet[Request] = WeakSet()
         self._streaming: WeakSet[Request] = WeakSet()
@@ -71,14 +73,20 @@ class AppState:
         return event.id if event is not None and self.commits.hand_over(emitter, event, on_commit) else None
 
     def identity(self) -> RequestIdentity | None:
-        """Return the ids of the current request, unless there is none or it is another app's."""
-        if not has_request_context():
+        """Return the ids of the current request, unless there is none, it is over, or it is another app's."""
+        if not has_request_context() or not is_request_known():
             return None
         context = request_context()
         if any(app.extensions.get("dd_pa") is not self for app in (context.app, current_app)):
             return None
         is_answered = context.request in self._answered
         return RequestIdentity(context.app, context.request, self.emitter.settings, is_answered=is_answered)
+
+    def ends(self, error: BaseException | None) -> None:
+        """Be called when the context of a request is left for good: what was started in it acts for nobody any more."""
+        work = self._works.pop(_request(), None)
+        if work is not None:
+            work.end()
 
     def expect(self, event: ViewEvent) -> OnReturn:
         """Return what is called with a view's answer, so that `event` is fired at the end of the request."""
@@ -95,6 +103,7 @@ class AppState:
 
     def begin(self, app: Flask, **_: Any) -> None:
         """Receive `request_started`: this request is dispatched by Flask, which will say when it has ended."""
+        self._works[_request()] = Work()
         self._begun.add(_request())
 
     def at_end(self, name: str, fire: AtEnd) -> None:
