@@ -75,8 +75,10 @@ def _made(kind: str, name: str, run: Any, drop: str) -> Iterator[Database]:
         run(f"CREATE DATABASE {name}")
     except (psycopg.OperationalError, pymysql.err.OperationalError) as error:
         pytest.skip(f"no {kind} on 127.0.0.1: {error}")
-    yield Database(kind=kind, name=name)
-    run(drop)
+    try:
+        yield Database(kind=kind, name=name)
+    finally:
+        run(drop)
 
 
 def _postgresql(statement: str) -> None:
