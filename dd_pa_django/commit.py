@@ -1,8 +1,7 @@
-"""What waits for a transaction to commit."""
+"""Events that wait for a transaction to commit."""
 
 from __future__ import annotations
 
-import weakref
 from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any
@@ -12,28 +11,22 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 
 from dd_pa import Emitter, Event, test_run, trail
 from dd_pa.signals import event_queued, send
+from dd_pa_django.block import Block, blocks_of, when_committed
 
 _of_tests: WeakSet[BaseDatabaseWrapper] = WeakSet()
 """Connections that events have waited for in a test run. An async test cannot find them: they belong to a thread."""
 
 
 class Submission:
-    """Submits a built event when it is called: by Django, on commit. Once, whoever calls it again."""
+    """Submits a built event when it is called: by its block, on commit."""
 
-    __slots__ = ("emitter", "event", "is_done")
+    __slots__ = ("emitter", "event")
 
     def __init__(self, emitter: Emitter, event: Event) -> None:
         self.emitter = emitter
         self.event = event
-        self.is_done = False
 
     def __call__(self) -> None:
-        if not self.is_done:
-            self.is_done = True
-            self.act()
-
-    def act(self) -> None:
-        """Do what is due on commit."""
         self.emitter.submit(self.event)
 
 
@@ -42,8 +35,7 @@ class Announcement(Submission):
 
     __slots__ = ()
 
-    def act(self) -> None:
-        """Send `event_queued`."""
+    def __call__(self) -> None:
         send(event_queued, self.emitter, event=self.event)
 
 
@@ -53,8 +45,11 @@ def waits_in(connection: BaseDatabaseWrapper, event: Event) -> Callable[[], bool
 
 
 def _is_waiting(connection: BaseDatabaseWrapper, event: Event) -> bool:
-    entries: list[Any] = list(connection.run_on_commit)
-    return any(getattr(call, "event", None) is event for _, call, *_ in entries)
+    return any(_holds(block, event) for block in blocks_of(connection))
+
+
+def _holds(block: Block, event: Event) -> bool:
+    return any(getattr(call, "event", None) is event for _, call in block.waiting)
 
 
 def submit_on_commit(emitter: Emitter, event: Event, connection: BaseDatabaseWrapper) -> None:
@@ -64,34 +59,13 @@ def submit_on_commit(emitter: Emitter, event: Event, connection: BaseDatabaseWra
 
 def call_on_commit(submission: Submission, connection: BaseDatabaseWrapper) -> None:
     """Call a submission when the connection's transaction commits, whatever hooks of others do then."""
-    connection.on_commit(submission, robust=True)
-    _outlast_others(connection)
+    when_committed(connection, submission)
     if isinstance(submission, Announcement):
         return
     if trail.watching:
         trail.waits(submission.event, waits_in(connection, submission.event))
     if test_run.watching:
         _of_tests.add(connection)
-
-
-def _outlast_others(connection: BaseDatabaseWrapper) -> None:
-    """Have our hooks run although one of somebody else's raises: Django forgets all that come after it."""
-    known: Any = connection
-    if "run_and_clear_commit_hooks" in vars(known):
-        return
-    weakly = weakref.ref(connection)
-
-    def run_and_clear_commit_hooks() -> None:
-        found: Any = weakly()
-        ours = [call for _, call, *_ in found.run_on_commit if isinstance(call, Submission)]
-        try:
-            type(found).run_and_clear_commit_hooks(found)
-        except BaseException:  # it goes on its way; the transaction has committed all the same
-            for call in ours:
-                call()
-            raise
-
-    known.run_and_clear_commit_hooks = run_and_clear_commit_hooks
 
 
 def find_waiting() -> Iterator[tuple[Emitter, Event]]:
@@ -101,16 +75,15 @@ def find_waiting() -> Iterator[tuple[Emitter, Event]]:
     of a test.
     """
     for connection in list(_of_tests):
-        blocks: list[Any] = connection.atomic_blocks
-        of_test = sum(block._from_testcase for block in blocks)
+        atomics: list[Any] = connection.atomic_blocks
+        of_test = sum(atomic._from_testcase for atomic in atomics)
         if not of_test:
             continue
         still_open = set(connection.savepoint_ids[of_test - 1 :]) - {None}  # the first block has no savepoint
-        entries: list[Any] = list(connection.run_on_commit)
-        for savepoints, submission, *_ in entries:
-            is_event = isinstance(submission, Submission) and not isinstance(submission, Announcement)
-            if is_event and not still_open & savepoints:
-                yield submission.emitter, submission.event
+        for savepoints, call in (item for block in blocks_of(connection) for item in block.waiting):
+            is_event = isinstance(call, Submission) and not isinstance(call, Announcement)
+            if is_event and still_open.isdisjoint(savepoints):
+                yield call.emitter, call.event
 
 
 test_run.waiting.append(find_waiting)

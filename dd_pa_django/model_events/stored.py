@@ -3,20 +3,28 @@
 from __future__ import annotations
 
 import datetime as dt
+import json
+import math
+import pickle
 import uuid
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from copy import deepcopy
-from decimal import Decimal
+from decimal import ROUND_HALF_EVEN, ROUND_HALF_UP, Decimal
 from typing import Any
 
+from django.conf import settings
 from django.db import connections
-from django.db.models import Model
+from django.db.models import DateTimeField, DecimalField, JSONField, Model
 from django.db.models.fields.files import FieldFile
+from django.utils import timezone
 
 UNCHANGING = frozenset(
     [str, int, bool, float, bytes, type(None), Decimal, uuid.UUID, dt.datetime, dt.date, dt.time, dt.timedelta]
 )
 """Types whose values can be kept as they are."""
+
+_SENT = (*(UNCHANGING - {bytes}), Mapping, list, tuple, set, frozenset)
+"""Types that an event can carry."""
 
 
 def kept(value: Any) -> Any:
@@ -36,19 +44,80 @@ def is_expression(value: Any) -> bool:
     return hasattr(value, "resolve_expression")
 
 
-def assigned(field: Any, value: Any) -> Any:
+def assigned(field: Any, value: Any, using: str) -> Any:
     """Return what the database will give back for a value that was assigned, such as `"12.50"` for a decimal."""
     try:
-        return kept(field.to_python(value))
+        return kept(_normal(field, field.to_python(value), using))
     except Exception:  # whatever a field of the application says to a value that it has just written
         return kept(value)
 
 
-def loaded(instance: Model, fields: Iterable[Any]) -> dict[str, Any]:
+def _normal(field: Any, value: Any, using: str) -> Any:
+    if value is None or type(value) is str:
+        return value
+    if isinstance(field, DecimalField):
+        return _rounded(field, value, connections[using].vendor)
+    if isinstance(field, DateTimeField):
+        is_naive = settings.USE_TZ and timezone.is_naive(value)
+        return timezone.make_aware(value, timezone.get_default_timezone()) if is_naive else value
+    if isinstance(field, JSONField):
+        return json.loads(json.dumps(value, cls=field.encoder), cls=field.decoder)
+    if isinstance(value, list | tuple) and hasattr(field, "base_field"):  # PostgreSQL's arrays
+        return [_normal(field.base_field, field.base_field.to_python(item), using) for item in value]
+    return value
+
+
+def _rounded(field: Any, value: Decimal, vendor: str) -> Decimal:
+    """Round as the column does: SQLite has no decimals, there it is Django that rounds what it reads."""
+    if field.decimal_places is None or not value.is_finite():
+        return value
+    rounding = ROUND_HALF_EVEN if vendor == "sqlite" else ROUND_HALF_UP
+    return value.quantize(Decimal(1).scaleb(-field.decimal_places), rounding=rounding)
+
+
+def differs(field: Any, old: Any, new: Any) -> bool:
+    """Tell whether two values of a field are two in the database. Never raises, whatever its values say to `==`."""
+    try:
+        is_same = old == new
+        if isinstance(is_same, bool):
+            return not is_same and not (_is_nan(old) and _is_nan(new))
+    except Exception:  # noqa: S110 - an array, or a value of the application; what is written for it is compared instead
+        pass
+    return _written(field, old) != _written(field, new)
+
+
+def _is_nan(value: Any) -> bool:
+    return isinstance(value, float | Decimal) and math.isnan(value)
+
+
+def _written(field: Any, value: Any) -> bytes:
+    """Return something of the value that can be compared; of one that cannot be written, nothing."""
+    try:
+        return pickle.dumps(field.get_prep_value(value))
+    except Exception:  # a field of the application, which has just written this value in its own way
+        return b""
+
+
+def sent(field: Any, value: Any) -> Any:
+    """Return a value as an event can carry it: one of the application's own by what is written for it."""
+    if isinstance(value, float | Decimal) and not math.isfinite(value):
+        return str(value)
+    if isinstance(value, _SENT):
+        return value
+    try:
+        prepared = field.get_prep_value(value)
+        if isinstance(prepared, bytes | bytearray | memoryview):
+            return f"{len(prepared)} bytes"
+        return prepared if isinstance(prepared, _SENT) else str(prepared)
+    except Exception:  # a field of the application, which has just written this value in its own way
+        return type(value).__name__
+
+
+def loaded(instance: Model, fields: Iterable[Any], using: str) -> dict[str, Any]:
     """Return the values that an instance has, by `attname`; deferred fields and expressions are left out."""
     values = instance.__dict__
     return {
-        field.attname: assigned(field, values[field.attname])
+        field.attname: assigned(field, values[field.attname], using)
         for field in fields
         if field.attname in values and not is_expression(values[field.attname])
     }
@@ -61,7 +130,7 @@ def read(model: type[Model], pks: Sequence[Any], fields: Sequence[Any], using: s
     return {
         row[0]: dict(zip(names, map(kept, row[1:]), strict=True))
         for some in _batches(pks, using)
-        for row in rows.filter(pk__in=some).values_list("pk", *names)
+        for row in rows.filter(pk__in=some).order_by().values_list("pk", *names)
     }
 
 

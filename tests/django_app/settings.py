@@ -20,6 +20,7 @@ INSTALLED_APPS = [
     "dd_pa_django",
     "tests.django_app",
     "tests.django_app.orders",
+    "tests.django_app.oracle",
 ]
 MIDDLEWARE = [
     "django.contrib.sessions.middleware.SessionMiddleware",

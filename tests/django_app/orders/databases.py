@@ -18,8 +18,8 @@ use_pymysql()
 
 
 @contextmanager
-def alias_of(kind: str, folder: Path) -> Iterator[str]:
-    """Make a database, and yield its alias. Skips the test where there is no server."""
+def alias_of(kind: str, folder: Path, app: str = "orders") -> Iterator[str]:
+    """Make a database with an app's tables, and yield its alias. Skips the test where there is no server."""
     with database(kind, folder) as made:
         given: dict[str, Any] = made.django
         if kind == "sqlite":  # one writer after the other, and none that fails because it has read before
@@ -27,7 +27,7 @@ def alias_of(kind: str, folder: Path) -> Iterator[str]:
         alias = Path(made.name).stem
         connections.settings[alias] = connections.configure_settings({"default": {}, alias: given})[alias]
         with connections[alias].schema_editor() as editor:
-            for model in apps.get_app_config("orders").get_models():
+            for model in apps.get_app_config(app).get_models():
                 if not model._meta.proxy:
                     editor.create_model(model)
         yield alias

@@ -1,0 +1,132 @@
+"""What is known of the rows of instances: the values of followed fields when they were last read or written.
+
+It is kept in the instance's `_state`. Copies of the instance have it too; what is pickled does not.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from copy import deepcopy
+from itertools import count
+from typing import Any
+
+from django.db import connections
+from django.db.backends.base.base import BaseDatabaseWrapper
+from django.db.models import Model
+from django.db.models.base import ModelState
+
+from dd_pa_django.block import Savepoints, Scope, scope_of
+
+MAX_ROWS = 4096
+"""Most rows of which a connection remembers that they were written."""
+
+_KNOWN = "dd_pa_known"
+_ROWS = "dd_pa_rows"
+_numbers = count(1)
+
+
+class Moment:
+    """When something was read or written, and inside of what transaction."""
+
+    __slots__ = ("deletes", "number", "savepoints", "scope")
+
+    def __init__(self, connection: BaseDatabaseWrapper, *, deletes: bool = False) -> None:
+        self.number = next(_numbers)
+        self.deletes = deletes
+        self.scope: Scope | None = None
+        self.savepoints: Savepoints = ()
+        if connection.in_atomic_block:
+            self.scope = scope_of(connection)
+            self.savepoints = tuple(connection.savepoint_ids)
+
+    def stands(self) -> bool:
+        """Tell whether it has really been: its transaction was not rolled back."""
+        return self.scope is None or self.scope.stands(self.savepoints)
+
+
+class Known:
+    """The values of one row at one moment. Never changed: copies of an instance share it."""
+
+    __slots__ = ("moment", "pk", "using", "values")
+
+    def __init__(self, pk: Any, using: str, values: Mapping[str, Any]) -> None:
+        self.pk = pk
+        self.using = using
+        self.values = values
+        self.moment = Moment(connections[using])
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Known:
+        return self
+
+
+class KnownState(ModelState):
+    """The state of an instance whose row is known."""
+
+    def __copy__(self) -> KnownState:
+        made = KnownState()
+        made.__dict__.update(self.__dict__)
+        return made
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> KnownState:
+        made = memo[id(self)] = KnownState()
+        made.__dict__.update(deepcopy(self.__dict__, memo))
+        return made
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Be pickled as Django's own: what was known may be long past when it is read again."""
+        return ModelState, (), {key: value for key, value in self.__dict__.items() if key != _KNOWN}
+
+
+def known(instance: Model, root: type[Model], using: str) -> Mapping[str, Any]:
+    """Return the values in the instance's row in this database, by `attname`, as far as they are known without asking.
+
+    Nothing is known of another row than the one that was seen, of one that was written since through another instance,
+    and of what a rollback has undone.
+    """
+    found: Known | None = instance._state.__dict__.get(_KNOWN)
+    if found is None or found.using != using or found.pk != instance.pk or not found.moment.stands():
+        return {}
+    written = _last_written(root, found.pk, using)
+    return {} if written is not None and written.number > found.moment.number else found.values
+
+
+def note_read(instance: Model, values: Mapping[str, Any], using: str) -> Moment:
+    """Keep what was read of the instance's row."""
+    state: Any = instance._state
+    if type(state) is ModelState:
+        state.__class__ = KnownState
+    found = state.__dict__[_KNOWN] = Known(instance.pk, using, values)
+    return found.moment
+
+
+def note_written(instance: Model, values: Mapping[str, Any], root: type[Model], using: str) -> None:
+    """Keep what was written to the instance's row; what other instances know of it is past."""
+    _note(root, instance.pk, using, note_read(instance, values, using))
+
+
+def note_deleted(instance: Model, root: type[Model], using: str) -> bool:
+    """Keep that the row is deleted. Returns False if it was so before, through another instance."""
+    found: Known | None = instance._state.__dict__.get(_KNOWN)
+    written = _last_written(root, instance.pk, using)
+    if written is not None and written.deletes and written.stands():
+        return found is not None and found.moment.number > written.number
+    _note(root, instance.pk, using, Moment(connections[using], deletes=True))
+    return True
+
+
+def forget(instance: Model) -> None:
+    """Know nothing of the instance's row any more."""
+    instance._state.__dict__.pop(_KNOWN, None)
+
+
+def _last_written(root: type[Model], pk: Any, using: str) -> Moment | None:
+    rows: dict[Any, Moment] = connections[using].__dict__.get(_ROWS, {})
+    return rows.get((root, pk))
+
+
+def _note(root: type[Model], pk: Any, using: str, moment: Moment) -> None:
+    rows: dict[Any, Moment] = connections[using].__dict__.setdefault(_ROWS, {})
+    rows.pop((root, pk), None)  # so that the dict's order is that of the writing
+    rows[root, pk] = moment
+    if len(rows) > MAX_ROWS:
+        del rows[next(iter(rows))]

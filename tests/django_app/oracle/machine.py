@@ -1,0 +1,475 @@
+"""Random operations of the ORM, and what triggers and events say of them."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from decimal import Decimal
+from typing import Any
+
+from asgiref.sync import async_to_sync
+from django.db import connections, transaction
+from django.db.migrations.state import ModelState, ProjectState
+from django.db.models import F, QuerySet, Value
+from django.db.models.functions import Concat
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
+
+from dd_pa.testing import CapturedEvents, capture_events
+from dd_pa_django import TrackedQuerySet
+from tests.django_app.oracle.log import FIELDS, ChangeLog, Entry
+from tests.django_app.oracle.models import KEEPER, Gift, Item, Meddled, Owner, QuickItem, Shelf, Tag
+
+NOON = dt.datetime(2026, 1, 1, 12, tzinfo=dt.UTC)
+
+VALUES: dict[str, list[Any]] = {
+    "status": ["new", "paid", "sent", "again"],
+    "total": [0, "0.00", Decimal("1.5"), 1.504, "2.25", Decimal("2.251")],
+    "data": [{}, {"1": ["a"]}, {1: ("a",)}, ["a"]],
+    "at": [None, NOON, NOON.replace(tzinfo=None), NOON.isoformat(), NOON + dt.timedelta(hours=1)],
+}
+index = st.integers(0, 3)
+values = st.dictionaries(st.sampled_from(sorted(VALUES)), st.integers(0, 5), min_size=1, max_size=2).map(
+    lambda given: {name: VALUES[name][number % len(VALUES[name])] for name, number in given.items()}
+)
+
+UNSEEN: dict[str, str] = {}
+"""What is by design not seen: the words of the docs' list, and the rule that does it."""
+
+
+def unseen(words: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Take a rule for one that brings no event; what was loaded before it says nothing any more."""
+
+    def mark(function: Callable[..., None]) -> Callable[..., None]:
+        UNSEEN[words] = function.__name__
+
+        def run(self: Operations, **given: Any) -> None:
+            first = self.log.last()
+            function(self, **given)
+            self.unnoticed.append((first, self.log.last()))
+            self.held.clear()
+
+        run.__name__ = function.__name__
+        return run
+
+    return mark
+
+
+class Operations(RuleBasedStateMachine):
+    """What an application does; see `agree` for what must be true afterwards. Subclasses name their database."""
+
+    using = "default"
+    other = "other"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.held: list[Item] = []
+        self.blocks: list[Any] = []
+        self.log = ChangeLog(self.using)
+        self.logs = [self.log, ChangeLog(self.other)]
+        self.unnoticed: list[tuple[int, int]] = []
+        self.deletions: list[tuple[int, int]] = []
+        for log in self.logs:
+            connections[log.using].close()
+            connections[log.using].connect()  # out of all blocks, however the program before has ended
+            empty(log)
+            Owner(pk=KEEPER).save(using=log.using, force_insert=True)
+        self.capture = capture_events()
+        self.events: CapturedEvents = self.capture.__enter__()
+
+    def teardown(self) -> None:
+        try:
+            while self.blocks:
+                self.blocks.pop().__exit__(None, None, None)
+            agree(self.logs, self.events, self.unnoticed, self.deletions)
+        finally:
+            self.capture.__exit__(None, None, None)
+
+    # what there is
+
+    @property
+    def rows(self) -> QuerySet[Item]:
+        return TrackedQuerySet(Item, using=self.using)
+
+    def hold(self, item: Item) -> None:
+        self.held = [*self.held[-3:], item]
+
+    def one(self, number: int) -> Item | None:
+        return self.held[number % len(self.held)] if self.held else None
+
+    def any_of(self, model: Any, number: int) -> Any:
+        found = list(model._base_manager.using(self.using).order_by("pk")[:4])
+        return found[number % len(found)] if found else model._base_manager.using(self.using).create()
+
+    @initialize()
+    def begins(self) -> None:
+        for name in ("a", "b"):
+            Owner.objects.using(self.using).create(name=name)
+        self.makes(model=0, given={}, owner=0, note="")
+
+    # rows
+
+    @rule(model=index, given=values, owner=index, note=st.sampled_from(["", "", "again", "raise"]))
+    def makes(self, model: int, given: dict[str, Any], owner: int, note: str) -> None:
+        kind = (Item, Item, QuickItem, Gift)[model]
+        item = kind(**given, owner=self.any_of(Owner, owner), shelf=self.any_of(Shelf, owner), note=note)
+        with suppress(Meddled):
+            item.save(using=self.using)
+        self.hold(item)
+
+    @rule(number=index, only=st.sampled_from([(), ("note",), ("status",)]))
+    def loads(self, number: int, only: tuple[str, ...]) -> None:
+        pk = self.any_of(Item, number).pk
+        rows: Any = Item._base_manager.using(self.using)
+        self.hold((rows.only(*only) if only else rows).get(pk=pk))
+
+    @rule(number=index, given=values, note=st.sampled_from(["", "", "again", "raise"]))
+    def saves(self, number: int, given: dict[str, Any], note: str) -> None:
+        self.save(self.assigned(number, given, note))
+
+    @rule(number=index, given=values, name=st.sampled_from(["status", "total", "note"]))
+    def saves_in_part(self, number: int, given: dict[str, Any], name: str) -> None:
+        self.save(self.assigned(number, given), update_fields=[name])
+
+    @rule(number=index, given=values)
+    def saves_in_async_code(self, number: int, given: dict[str, Any]) -> None:
+        item = self.assigned(number, given)
+        if item is not None:
+            async_to_sync(item.asave)(using=self.using)
+
+    @rule(number=index, owner=index)
+    def hands_over(self, number: int, owner: int) -> None:
+        item = self.one(number)
+        if item is not None:
+            item.owner = self.any_of(Owner, owner)
+            self.save(item)
+
+    @rule(number=index)
+    def saves_an_expression(self, number: int) -> None:
+        item = self.one(number)
+        if item is not None:
+            item.total = F("total") + 1
+            self.save(item)
+
+    @rule(number=index, onto=index)
+    def saves_onto_another_row(self, number: int, onto: int) -> None:
+        item, target = self.one(number), self.any_of(Item, onto)
+        if item is not None and not isinstance(item, Gift):
+            item.pk = target.pk
+            self.save(item)
+
+    @rule(number=index)
+    def saves_into_another_database(self, number: int) -> None:
+        item = self.one(number)
+        if item is not None and not isinstance(item, Gift):
+            item.owner = item.keeper = item.shelf = None
+            item.save(using=self.other)
+            self.held.remove(item)
+
+    @rule(number=index, names=st.sampled_from([None, ("status",), ("total", "note")]))
+    def refreshes(self, number: int, names: tuple[str, ...] | None) -> None:
+        item = self.one(number)
+        if item is not None and Item._base_manager.using(self.using).filter(pk=item.pk).exists():
+            item.refresh_from_db(using=self.using, fields=names)
+
+    def assigned(self, number: int, given: dict[str, Any], note: str = "") -> Item | None:
+        item = self.one(number)
+        for name, value in ({**given, "note": note} if item is not None else {}).items():
+            setattr(item, name, value)
+        return item
+
+    def save(self, item: Item | None, **options: Any) -> None:
+        """Save a row that is there: what an instance writes that was deleted is a new row, or an error."""
+        there = Item._base_manager.using(self.using)
+        if item is None or item.pk is None or not there.filter(pk=item.pk).exists():
+            return
+        item.owner_id = item.owner_id if Owner.objects.using(self.using).filter(pk=item.owner_id).exists() else None
+        item.keeper_id = item.keeper_id if Owner.objects.using(self.using).filter(pk=item.keeper_id).exists() else None
+        item.shelf_id = item.shelf_id if Shelf.objects.using(self.using).filter(pk=item.shelf_id).exists() else None
+        with suppress(Meddled):
+            item.save(using=self.using, **options)
+
+    # deletions
+
+    @rule(number=index)
+    def deletes(self, number: int) -> None:
+        item = self.one(number)
+        if item is not None and item.pk is not None:
+            with self.deleting():
+                item.delete(using=self.using)
+            self.held.remove(item)
+
+    @rule(number=index, model=st.sampled_from([Item, Gift, Owner, Shelf, Tag]))
+    def deletes_what_there_is(self, number: int, model: Any) -> None:
+        """With its cascades, and what becomes null or the default by it."""
+        with self.deleting():
+            found = self.any_of(model, number)
+            if model is not Owner or found.pk != KEEPER:
+                found.delete()
+
+    @rule(status=st.sampled_from(VALUES["status"]))
+    def deletes_many(self, status: str) -> None:
+        with self.deleting():
+            self.rows.filter(status=status).delete()
+
+    @contextmanager
+    def deleting(self) -> Iterator[None]:
+        first = self.log.last()
+        yield
+        self.deletions.append((first, self.log.last()))
+
+    # many rows
+
+    @rule(given=values)
+    def creates_many(self, given: dict[str, Any]) -> None:
+        made = self.rows.bulk_create([Item(**given), Item(status="sent")])
+        self.hold(made[0])
+
+    @rule(given=values)
+    def updates_many_held(self, given: dict[str, Any]) -> None:
+        items = {item.pk: item for item in self.held if item.pk is not None}
+        for item in items.values():
+            for name, value in given.items():
+                setattr(item, name, value)
+        self.rows.bulk_update(list(items.values()), list(given))
+
+    @rule(
+        given=values,
+        narrow=st.sampled_from(
+            [
+                lambda rows: rows,
+                lambda rows: rows.reverse(),
+                lambda rows: rows.order_by("-owner__name"),
+                lambda rows: rows.filter(owner__name="a"),
+                lambda rows: rows.filter(tags__isnull=False),
+                lambda rows: rows.exclude(status="new").select_related("owner"),
+                lambda rows: rows.annotate(more=F("total") + 1).filter(more__gt=1).order_by("more"),
+                lambda rows: rows.only("note").distinct(),
+            ]
+        ),
+    )
+    def updates(self, given: dict[str, Any], narrow: Callable[[Any], Any]) -> None:
+        narrow(self.rows).update(**given)
+
+    @rule()
+    def updates_by_expressions(self) -> None:
+        self.rows.filter(status__in=["new", "paid"]).update(
+            total=F("total") + 1, status=Concat(F("status"), Value("!"))
+        )
+
+    @rule(owner=index)
+    def updates_in_async_code(self, owner: int) -> None:
+        async_to_sync(self.rows.filter(owner=None).aupdate)(owner=self.any_of(Owner, owner))
+
+    @rule(owner=index)
+    def takes_away(self, owner: int) -> None:
+        self.any_of(Owner, owner).items.clear()
+
+    # relations
+
+    @rule(number=index, tag=index, action=st.sampled_from(["add", "remove", "set", "clear"]))
+    def tags(self, number: int, tag: int, action: str) -> None:
+        self.relate(self.any_of(Item, number).tags, self.any_of(Tag, tag), action)
+
+    @rule(number=index, tag=index, action=st.sampled_from(["add", "remove", "set", "clear"]))
+    def tags_from_the_other_side(self, number: int, tag: int, action: str) -> None:
+        self.relate(self.any_of(Tag, tag).item_set, self.any_of(Item, number), action)
+
+    @rule(number=index, peer=index, action=st.sampled_from(["add", "remove", "set", "clear"]))
+    def peers(self, number: int, peer: int, action: str) -> None:
+        self.relate(self.any_of(Item, number).peers, self.any_of(Item, peer), action)
+
+    @staticmethod
+    def relate(manager: Any, other: Any, action: str) -> None:
+        match action:
+            case "set":
+                manager.set([other])
+            case "clear":
+                manager.clear()
+            case _:
+                getattr(manager, action)(other)
+
+    # transactions
+
+    @precondition(lambda self: len(self.blocks) < 3)
+    @rule()
+    def enters_a_block(self) -> None:
+        block = transaction.atomic(using=self.using)
+        block.__enter__()
+        self.blocks.append(block)
+
+    @precondition(lambda self: self.blocks)
+    @rule()
+    def leaves_a_block(self) -> None:
+        self.blocks.pop().__exit__(None, None, None)
+
+    @precondition(lambda self: self.blocks)
+    @rule()
+    def fails(self) -> None:
+        """Go on with the same instances after a rollback; rows that were made in it have gone."""
+        error = RuntimeError()
+        self.blocks.pop().__exit__(type(error), error, None)
+        self.held = [item for item in self.held if item.pk is not None]
+
+    # what is not seen
+
+    @unseen("Raw SQL")
+    def by_raw_sql(self, status: str) -> None:
+        with connections[self.using].cursor() as cursor:
+            cursor.execute(f"UPDATE {Item._meta.db_table} SET status = %s", [status])  # noqa: S608 - a table's name
+
+    by_raw_sql = rule(status=st.sampled_from(VALUES["status"]))(by_raw_sql)
+
+    @unseen("Other managers")
+    def by_another_manager(self, status: str) -> None:
+        Item._base_manager.using(self.using).update(status=status)
+
+    by_another_manager = rule(status=st.sampled_from(VALUES["status"]))(by_another_manager)
+
+    @unseen("Adding to the other side of a foreign key")
+    def by_the_other_side(self, owner: int, number: int) -> None:
+        self.any_of(Owner, owner).items.add(self.any_of(Item, number))
+
+    by_the_other_side = rule(owner=index, number=index)(by_the_other_side)
+
+    @unseen("Fixtures")
+    def by_fixtures(self, number: int, given: dict[str, Any]) -> None:
+        item = self.any_of(Item, number)
+        for name, value in given.items():
+            setattr(item, name, value)
+        item.save_base(raw=True, using=self.using)
+
+    by_fixtures = rule(number=index, given=values)(by_fixtures)
+
+    @unseen("Instances that were never loaded")
+    def by_an_instance_never_loaded(self, number: int, given: dict[str, Any]) -> None:
+        Item(pk=self.any_of(Item, number).pk, **given).save(using=self.using)
+
+    by_an_instance_never_loaded = rule(number=index, given=values)(by_an_instance_never_loaded)
+
+    @unseen("Rows of the table between")
+    def by_the_table_between(self, number: int, tag: int) -> None:
+        through: Any = Item.tags.through
+        through._base_manager.using(self.using).get_or_create(item=self.any_of(Item, number), tag=self.any_of(Tag, tag))
+
+    by_the_table_between = rule(number=index, tag=index)(by_the_table_between)
+
+    @unseen("Inserts that may skip rows")
+    def by_skipping_inserts(self) -> None:
+        self.rows.bulk_create([Item(status="sent")], ignore_conflicts=True)
+
+    by_skipping_inserts = rule()(by_skipping_inserts)
+
+    @unseen("Migrations")
+    def by_a_migration(self, number: int, status: str) -> None:
+        state = ProjectState()
+        for model in (Owner, Shelf, Tag, Item):
+            state.add_model(ModelState.from_model(model))
+        Historical: Any = state.apps.get_model("oracle", "Item")  # noqa: N806 - a class
+        past = Historical._base_manager.using(self.using).get(pk=self.any_of(Item, number).pk)
+        past.status = status
+        past.save()
+
+    by_a_migration = rule(number=index, status=st.sampled_from(VALUES["status"]))(by_a_migration)
+
+
+def empty(log: ChangeLog) -> None:
+    """Remove all rows, without a word."""
+    for model in (Item.tags.through, Item.peers.through, Gift, Item, Owner, Shelf, Tag):
+        rows: Any = model._base_manager.using(log.using)
+        rows._raw_delete(log.using) if hasattr(rows, "_raw_delete") else rows.all()._raw_delete(log.using)
+    log.clear()
+
+
+def agree(
+    logs: list[ChangeLog],
+    events: CapturedEvents,
+    unnoticed: list[tuple[int, int]],
+    deletions: list[tuple[int, int]],
+) -> None:
+    """Hold what was told against what was written: each change once, in order, with its true old and new value."""
+    written = Story()
+    for log in logs:
+        is_first = log is logs[0]
+        written.read(log, unnoticed if is_first else [], deletions if is_first else [])
+    told = Story()
+    for event in events:
+        told.hear(event.name, event.attributes)
+
+    assert told.told() == written.told()
+
+
+class Story:
+    """What became of rows."""
+
+    def __init__(self) -> None:
+        self.rows: Counter[tuple[str, str]] = Counter()
+        self.changes: defaultdict[tuple[str, str], list[Any]] = defaultdict(list)
+        self.relations: Counter[tuple[str, str, str, str]] = Counter()
+
+    def told(self) -> list[tuple[str, Any]]:
+        """Return it in an order of its own."""
+        parts: list[Any] = [*self.rows.items(), *self.changes.items(), *self.relations.items()]
+        return sorted(parts, key=str)
+
+    def hear(self, name: str, attributes: dict[str, Any]) -> None:
+        row = attributes["row"]
+        if name in ("item.made", "item.gone"):
+            self.rows[name, row] += 1
+        for field, change in attributes.get("changed", {}).items():
+            if "action" in change:
+                action = "added" if change["action"] == "added" else "removed"
+                self.relations.update((row, field, action, str(pk)) for pk in change["pks"])
+            else:
+                self.changes[row, field].append((normal(field, change["old"]), normal(field, change["new"])))
+
+    def read(self, log: ChangeLog, unnoticed: list[tuple[int, int]], deletions: list[tuple[int, int]]) -> None:
+        entries = list(log.entries())
+        gone = {entry.old["id"]: entry.number for entry in entries if "id" in entry.old and entry.kind == "DELETE"}
+        for entry in entries:
+            if any(first < entry.number <= last for first, last in unnoticed):
+                continue
+            if "id" in (entry.old or entry.new):
+                self._row(log.using, entry)
+            elif not _goes_with_its_row(entry, gone, deletions):
+                self._relation(log.using, entry)
+
+    def _row(self, using: str, entry: Entry) -> None:
+        row = f"{using}/{(entry.old or entry.new)['id']}"
+        if entry.kind != "UPDATE":
+            self.rows["item.made" if entry.kind == "INSERT" else "item.gone", row] += 1
+            return
+        for field in FIELDS:
+            old, new = normal(field, entry.old[field]), normal(field, entry.new[field])
+            if old != new:
+                self.changes[row, field].append((old, new))
+
+    def _relation(self, using: str, entry: Entry) -> None:
+        ends = entry.old or entry.new
+        field = "tags" if "tags" in entry.table else "peers"
+        action = "added" if entry.kind == "INSERT" else "removed"
+        self.relations[f"{using}/{ends['item']}", field, action, ends["other"]] += 1
+
+
+def _goes_with_its_row(entry: Entry, gone: dict[str, int], deletions: list[tuple[int, int]]) -> bool:
+    """Tell whether an item that is deleted takes the row of its relation with it: its own deletion says so."""
+    number = gone.get(entry.old.get("item", ""), 0)
+    return any(first < entry.number <= last and first < number <= last for first, last in deletions)
+
+
+def normal(field: str, value: Any) -> Any:
+    """Return a value in one form, whether it comes from an event or from a trigger of any database."""
+    if value is None:
+        return "null" if field == "data" else None
+    match field:
+        case "total":
+            return str(Decimal(str(value)).quantize(Decimal("0.01")))
+        case "data":
+            return json.dumps(json.loads(value) if isinstance(value, str) else value, sort_keys=True)
+        case "at":
+            moment = dt.datetime.fromisoformat(value)
+            return (moment if moment.tzinfo else moment.replace(tzinfo=dt.UTC)).isoformat()
+    return str(value)

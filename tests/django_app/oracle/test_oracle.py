@@ -1,0 +1,70 @@
+"""Events agree with the table, whatever is done to it: triggers of the database are asked."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from django.apps import apps
+from hypothesis import HealthCheck, settings
+from hypothesis.stateful import run_state_machine_as_test
+
+from tests.django_app.conftest import Configure
+from tests.django_app.oracle.log import ChangeLog
+from tests.django_app.oracle.machine import UNSEEN, Operations
+from tests.django_app.orders.databases import KINDS, alias_of
+
+RUNS = int(os.environ.get("DD_PA_FUZZ", "0"))
+"""How many random programs to run, each time others. Without it, a few that are always the same."""
+
+CANNOT_BE_DONE_HERE = {"Triggers and `ON DELETE` of the database", "Two transactions at the same time"}
+
+
+@pytest.fixture(params=KINDS)
+def using(request: pytest.FixtureRequest, tmp_path: Path, _configured: None, configure: Configure) -> Iterator[str]:
+    """A database of its own on each kind of server, with its log."""
+    configure(STRICT=True)
+    with alias_of(request.param, tmp_path, "oracle") as alias:
+        ChangeLog(alias).install()
+        yield alias
+
+
+@pytest.fixture
+def other(tmp_path: Path) -> Iterator[str]:
+    """Another database."""
+    with alias_of("sqlite", tmp_path, "oracle") as alias:
+        ChangeLog(alias).install()
+        yield alias
+
+
+def test_events_agree_with_the_table(using: str, other: str) -> None:
+    """Each committed change has its event, with what was there before and what is there now; nothing else has one."""
+
+    class Program(Operations):
+        pass
+
+    Program.using, Program.other = using, other
+    run_state_machine_as_test(
+        Program,
+        settings=settings(
+            max_examples=RUNS or 40,
+            derandomize=not RUNS,
+            database=None,
+            stateful_step_count=30,
+            deadline=None,
+            suppress_health_check=list(HealthCheck),
+            print_blob=False,
+        ),
+    )
+
+
+def test_what_is_not_seen_is_in_the_docs() -> None:
+    """Each thing that the docs list is tried above, and nothing else is excused there."""
+    chapter = Path("docs/django-models.md").read_text().partition("## What is not seen")[2].partition("\n## ")[0]
+    listed = set(re.findall(r"^- \*\*(.+?)\*\*", chapter, re.MULTILINE))
+
+    assert apps.is_installed("tests.django_app.oracle")
+    assert listed == set(UNSEEN) | CANNOT_BE_DONE_HERE
