@@ -8,7 +8,8 @@ PYTEST_ARGUMENTS = $(if $(FORBID_SKIPS),-p tests.forbid_skips)
 SOURCES = core/dd_pa dd_pa_django dd_pa_flask dd_pa_pytest
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test pytest matrix lint types vendor vendor-check bench simulate clean
+FUZZ ?= 500
+.PHONY: help demo test pytest fuzz matrix lint types vendor vendor-check bench simulate clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' Makefile
@@ -22,6 +23,9 @@ test: lint types pytest ## All tests, lint and types
 pytest: $(VENV)/installed
 	$(RUN) -X dev -m pytest --numprocesses=auto --dist=loadfile $(PYTEST_ARGUMENTS) \
 	  $(if $(AGAIN),|| $(RUN) -X dev -m pytest --last-failed --last-failed-no-failures=none $(PYTEST_ARGUMENTS))
+
+fuzz: $(VENV)/installed ## Random programs of the ORM, held against triggers of three databases (FUZZ=500 on each)
+	DD_PA_FUZZ=$(FUZZ) $(RUN) -m pytest tests/django_app/oracle --timeout=0
 
 matrix: $(VENV)/installed ## The glue's tests with each Django and Flask on each Python that is here
 	$(VENV)/bin/pip install --quiet --group matrix

@@ -40,8 +40,8 @@ class Block:
         self._undone: set[str] = set()
         self._committed: bool | None = None
         self._waiting: list[tuple[Savepoints, Callable[[], object]]] = []
-        self.leaving: dict[int, Any] = {}
-        """What is about to be removed, by the `id` of the instance that a signal told of."""
+        self.leaving: dict[tuple[type, int], Any] = {}
+        """What is about to be removed, by the sender of a signal and the `id` of its instance."""
 
         entry: Any = (_HookSavepoints(self, self._savepoints), self, True)
         self._hooks = connection.run_on_commit

@@ -23,6 +23,8 @@ from dd_pa import Settings
 from dd_pa.doctor import spool_place
 from dd_pa_django.configuration import load_settings, name_of
 from dd_pa_django.middleware import ProductAnalyticsMiddleware
+from dd_pa_django.model_events.queryset import TrackedQuerySet
+from dd_pa_django.model_events.watch import watches
 
 Check = Callable[..., list[CheckMessage]]
 
@@ -36,6 +38,7 @@ def register_all() -> None:
     for check in (check_settings, check_middleware, check_session_fallback):
         register(check)
     register(check_user_key, Tags.models)
+    register(check_managers, Tags.models)
     register(check_deployment, Tags.security, deploy=True)
 
 
@@ -52,6 +55,17 @@ def check_settings(**kwargs: Any) -> list[CheckMessage]:
             return [Warning(str(error), hint="Servers will not start without it.", id="dd_pa.W001")]
         return [Error(str(error), id="dd_pa.E001")]
     return []
+
+
+def check_managers(**kwargs: Any) -> list[CheckMessage]:
+    """Warn of models that follow fields, but whose `update()` would tell nothing of them."""
+    text = "update() and the bulk methods change followed fields without an event."
+    hint = "Give it objects = TrackedQuerySet.as_manager(), or let its own queryset inherit from TrackedQuerySet."
+    return [
+        Warning(text, hint=hint, obj=model, id="dd_pa.W010")
+        for model, watch in watches.items()
+        if watch.fields and model._meta.managed and not isinstance(model._default_manager.all(), TrackedQuerySet)
+    ]
 
 
 def _only_lacks_values() -> bool:

@@ -81,8 +81,9 @@ def find_waiting() -> Iterator[tuple[Emitter, Event]]:
             continue
         still_open = set(connection.savepoint_ids[of_test - 1 :]) - {None}  # the first block has no savepoint
         for savepoints, call in (item for block in blocks_of(connection) for item in block.waiting):
-            is_event = isinstance(call, Submission) and not isinstance(call, Announcement)
-            if is_event and still_open.isdisjoint(savepoints):
+            if not isinstance(call, Submission) or isinstance(call, Announcement):
+                continue
+            if still_open.isdisjoint(savepoints):
                 yield call.emitter, call.event
 
 

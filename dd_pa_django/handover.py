@@ -107,7 +107,7 @@ class LateStoring(Submission):
 
     __slots__ = ()
 
-    def act(self) -> None:
+    def __call__(self) -> None:
         """Store it, or submit it if that fails: what it tells of is committed."""
         from dd_pa_django.outbox import writing  # noqa: PLC0415
 
@@ -119,7 +119,7 @@ class LateStoring(Submission):
                 return
         except Error as error:
             self.emitter.say("outbox", "an event left without the outbox, which failed: %s", type(error).__name__)
-        super().act()
+        super().__call__()
 
 
 class Together:

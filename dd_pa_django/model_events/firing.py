@@ -13,7 +13,7 @@ from dd_pa import Emitter, identify
 from dd_pa.model_events import Change, Declaration, ask
 from dd_pa_django.emitter import slot
 from dd_pa_django.handover import hand_over
-from dd_pa_django.model_events.stored import is_expression, kept, read
+from dd_pa_django.model_events.stored import is_expression, kept, read, sent
 
 
 def active_emitter() -> Emitter | None:
@@ -56,4 +56,6 @@ def _values(instance: Model, using: str, names: Sequence[str]) -> Mapping[str, A
     values = {name: getattr(instance, field.attname) for name, field in fields.items()}
     unknown = [fields[name] for name, value in values.items() if is_expression(value)]
     found = read(type(instance), [instance.pk], unknown, using).get(instance.pk, {}) if unknown else {}
-    return {name: found.get(fields[name].attname, kept(value)) for name, value in values.items()}
+    values = {name: found.get(fields[name].attname, kept(value)) for name, value in values.items()}
+    keyless = {options.pk.name, "pk"} if instance.pk is None else set()  # as after a bulk insert on MySQL
+    return {name: sent(fields[name], value) for name, value in values.items() if name not in keyless}

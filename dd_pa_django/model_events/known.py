@@ -104,14 +104,36 @@ def note_written(instance: Model, values: Mapping[str, Any], root: type[Model], 
     _note(root, instance.pk, using, note_read(instance, values, using))
 
 
-def note_deleted(instance: Model, root: type[Model], using: str) -> bool:
-    """Keep that the row is deleted. Returns False if it was so before, through another instance."""
+def note_created(instance: Model, table: type[Model], using: str) -> None:
+    """Keep that there is such a row again, if it was deleted."""
+    found = _last_written(table, instance.pk, using)
+    if found is not None and found.deletes:
+        del connections[using].__dict__[_ROWS][table, instance.pk]
+
+
+def note_deleted(instance: Model, table: type[Model], using: str) -> bool:
+    """Keep that a row is deleted. Returns False if it was so before, through another instance.
+
+    An object with several tables has a row in each.
+    """
     found: Known | None = instance._state.__dict__.get(_KNOWN)
-    written = _last_written(root, instance.pk, using)
-    if written is not None and written.deletes and written.stands():
-        return found is not None and found.moment.number > written.number
-    _note(root, instance.pk, using, Moment(connections[using], deletes=True))
+    if is_deleted(instance, table, using):
+        written = _last_written(table, instance.pk, using)
+        return found is not None and written is not None and found.moment.number > written.number
+    _note(table, instance.pk, using, Moment(connections[using], deletes=True))
     return True
+
+
+def is_doubtful(instance: Model) -> bool:
+    """Tell whether what was last known of the row was rolled back: there may be none."""
+    found: Known | None = instance._state.__dict__.get(_KNOWN)
+    return found is not None and not found.moment.stands()
+
+
+def is_deleted(instance: Model, table: type[Model], using: str) -> bool:
+    """Tell whether a row was deleted, as far as this connection knows."""
+    written = _last_written(table, instance.pk, using)
+    return written is not None and written.deletes and written.stands()
 
 
 def forget(instance: Model) -> None:

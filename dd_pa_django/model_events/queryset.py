@@ -8,8 +8,9 @@ from django.db import connections, transaction
 from django.db.models import Model, QuerySet
 
 from dd_pa_django.handover import together
-from dd_pa_django.model_events import snapshot, stored
+from dd_pa_django.model_events import stored
 from dd_pa_django.model_events.firing import active_emitter
+from dd_pa_django.model_events.known import forget
 from dd_pa_django.model_events.watch import ModelWatch, watches
 
 ModelT = TypeVar("ModelT", bound=Model)
@@ -63,7 +64,7 @@ class TrackedQuerySet(QuerySet[ModelT]):
         silent._reports_update = False
         for item in instances:
             if item._state.adding:
-                snapshot.forget(item)
+                forget(item)
         with transaction.atomic(using=using, savepoint=False):
             watch.before_update(instances, names, using)
             count = super(TrackedQuerySet, silent).bulk_update(instances, names, batch_size)
@@ -93,16 +94,20 @@ class TrackedQuerySet(QuerySet[ModelT]):
         return watch if watch is not None and watch.follows(names) and active_emitter() is not None else None
 
     def _rows_to_update(self, using: str) -> QuerySet[ModelT]:
+        """Return the rows by themselves, to be locked in the order of their keys, as every other update does it."""
         rows: QuerySet[ModelT]
         if self._selects_plain_rows():
             rows = self._chain()  # type: ignore[attr-defined]  # not in the stubs
+            rows.query.standard_ordering = True
             rows = rows.select_related(None).prefetch_related(None).defer(None).using(using)
         else:
-            rows = self.model._base_manager.using(using).filter(pk__in=self.using(using).values("pk"))
+            keys = self.order_by().using(using).values("pk")
+            rows = self.model._base_manager.using(using).filter(pk__in=keys)
+        rows = rows.order_by("pk")
         return rows.select_for_update() if connections[using].features.has_select_for_update else rows
 
     def _selects_plain_rows(self) -> bool:
-        """Tell whether rows are found by their own columns: others cannot be locked on each database."""
+        """Tell whether rows are found by their own columns: others cannot be locked, or would be locked with them."""
         query = self.query
         tables = sum(1 for alias in query.alias_map if query.alias_refcount[alias])
         computed = query.distinct or query.group_by or query.annotations or query.extra

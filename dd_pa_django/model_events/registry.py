@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Collection, Iterator
 from dataclasses import replace
-from functools import wraps
 from typing import Any
 
 from django.db.models import Model
-from django.db.models.signals import class_prepared, post_init, post_save, pre_delete, pre_save
+from django.db.models.signals import ModelSignal, class_prepared, post_save, pre_delete, pre_save
 
 from dd_pa.model_events import Declaration
-from dd_pa_django.model_events import relations, snapshot
+from dd_pa_django.model_events import loading, other_side, relations
+from dd_pa_django.model_events.known import forget
 from dd_pa_django.model_events.watch import ModelWatch, watches
 
 _declared: defaultdict[type[Model], list[Declaration]] = defaultdict(list)
@@ -29,6 +29,12 @@ def declare(model: type[Model], declaration: Declaration) -> None:
         raise
     for watch in found:
         _follow(watch)
+
+
+def declarations() -> Iterator[tuple[type[Model], Declaration]]:
+    """Yield what was declared, with the class that it was declared on."""
+    for model, given in _declared.items():
+        yield from ((model, item) for item in given)
 
 
 def _heirs(model: type[Model]) -> Iterator[type[Model]]:
@@ -70,19 +76,25 @@ def _follow(watch: ModelWatch) -> None:
     model = watch.model
     watches[model] = watch
     if watch.fields:
-        post_init.connect(_on_load, sender=model, dispatch_uid=_UID)
-        pre_save.connect(_before_save, sender=model, dispatch_uid=_UID)
-        _wrap_refresh(model)
+        loading.notice(model)
+        _listen(pre_save, _before_save, model)
     if watch.fields or watch.creations or watch.relations:
-        post_save.connect(_after_save, sender=model, dispatch_uid=_UID)
-    if watch.deletions:
-        pre_delete.connect(_before_delete, sender=model, dispatch_uid=_UID)
+        _listen(post_save, _after_save, model)
+    if watch.deletions or watch.relations:
+        _listen(pre_delete, _before_delete, model)
     for field in watch.relations:
         relations.listen(model, field, _UID)
+    for field in (*watch.fields, *watch.relations):
+        other_side.listen(model, field)
 
 
-def _on_load(sender: type[Model], instance: Model, **kwargs: Any) -> None:
-    watches[sender].on_load(instance)
+def _listen(signal: ModelSignal, receiver: Any, sender: type[Model]) -> None:
+    """Connect before all others: one of them may write the row again, and has to be heard after this one."""
+    signal.connect(receiver, sender=sender, dispatch_uid=_UID)
+    with signal.lock:
+        key = (_UID, id(sender))
+        signal.receivers.sort(key=lambda item: item[0] != key)
+        signal.sender_receivers_cache.clear()
 
 
 def _before_save(
@@ -96,7 +108,7 @@ def _before_save(
     if raw:
         return
     if instance._state.adding:
-        snapshot.forget(instance)  # what it was made with says nothing about a row that it may overwrite
+        forget(instance)  # what it was made with says nothing about a row that it may overwrite
     else:
         watches[sender].before_update([instance], update_fields, using)
 
@@ -122,29 +134,6 @@ def _after_save(
 
 def _before_delete(sender: type[Model], instance: Model, using: str, **kwargs: Any) -> None:
     watches[sender].before_delete(instance, using)
-
-
-def _wrap_refresh(model: type[Model]) -> None:
-    """Notice `refresh_from_db()`, for which Django has no signal; deferred fields are loaded by it too."""
-    refresh = model.refresh_from_db
-    if hasattr(refresh, "dd_pa_notices"):
-        return
-
-    @wraps(refresh)
-    def refresh_from_db(self: Model, *args: Any, **kwargs: Any) -> None:
-        given = kwargs.get("fields", args[1] if len(args) > 1 else None)
-        names = None if given is None else list(given)  # it may be a generator, which is read once
-        if "fields" in kwargs:
-            kwargs["fields"] = names
-        elif len(args) > 1:
-            args = (args[0], names, *args[2:])
-        refresh(self, *args, **kwargs)
-        watch = watches.get(type(self))
-        if watch is not None and watch.fields:
-            watch.on_refresh(self, names)
-
-    refresh_from_db.dd_pa_notices = True  # type: ignore[attr-defined]  # a function's own attribute
-    model.refresh_from_db = refresh_from_db  # type: ignore[method-assign]
 
 
 class_prepared.connect(_on_class_prepared, dispatch_uid=_UID)

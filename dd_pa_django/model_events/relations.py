@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator
 from typing import Any
+from weakref import WeakSet
 
+from django.db import connections
 from django.db.models import Model
 from django.db.models.fields.related import lazy_related_operation
 from django.db.models.signals import m2m_changed
 
+from dd_pa_django.block import block_of
 from dd_pa_django.model_events.firing import active_emitter
 from dd_pa_django.model_events.watch import fire_updates, watches
 
@@ -16,8 +19,9 @@ MAX_PKS = 100
 """Most keys that an event lists; `count` says how many there were."""
 
 _DONE = {"post_add": "added", "post_remove": "removed", "post_clear": "cleared"}
-_LEAVING = "dd_pa_leaving"
-_RAW = "dd_pa_raw"
+
+_raw: WeakSet[Any] = WeakSet()
+"""The states of instances that `loaddata` makes: their relations follow, with a signal that does not say so."""
 
 _fields: dict[type[Model], Any] = {}
 """The followed field of each table between."""
@@ -34,9 +38,11 @@ def listen(model: type[Model], field: Any, uid: str) -> None:
 
 
 def mark_raw(instance: Model, raw: bool) -> None:
-    """Remember that `loaddata` makes this instance: its relations follow, with a signal that does not say so."""
-    if raw or _RAW in instance._state.__dict__:
-        instance._state.__dict__[_RAW] = raw
+    """Remember whether `loaddata` has made this instance."""
+    if raw:
+        _raw.add(instance._state)
+    else:
+        _raw.discard(instance._state)
 
 
 def _on_change(
@@ -49,16 +55,17 @@ def _on_change(
     using: str,
     **kwargs: Any,
 ) -> None:
-    if kwargs.get("raw") or instance._state.__dict__.get(_RAW) or active_emitter() is None:
+    block = block_of(connections[using])  # Django changes relations in a transaction
+    if kwargs.get("raw") or instance._state in _raw or block is None or active_emitter() is None:
         return
     field = _fields[sender]
     if action in ("pre_remove", "pre_clear"):
-        instance._state.__dict__[_LEAVING] = _related(sender, field, instance, reverse, pk_set, using)
+        block.leaving[sender, id(instance)] = _related(sender, field, instance, reverse, pk_set, using)
     if action not in _DONE:
         return
-    pks = pk_set if action == "post_add" else instance._state.__dict__.pop(_LEAVING, ())
-    for changed, others in _changed(instance, reverse, model, pks or (), using):
-        _fire(changed, field, _DONE[action], others, using)
+    pks = pk_set if action == "post_add" else block.leaving.pop((sender, id(instance)), ())
+    for changed, others in _changed(field, instance, reverse, model, pks or (), using):
+        fire_relation(changed, field, _DONE[action], others, using)
 
 
 def _related(
@@ -75,19 +82,22 @@ def _related(
 
 
 def _changed(
-    instance: Model, reverse: bool, model: type[Model], pks: Collection[Any], using: str
+    field: Any, instance: Model, reverse: bool, model: type[Model], pks: Collection[Any], using: str
 ) -> Iterator[tuple[Model, Collection[Any]]]:
-    """Yield the instances whose field has changed, and the keys that came or went."""
-    if not pks:
-        return
-    if not reverse:
+    """Yield the instances whose field has changed, and the keys that came or went.
+
+    Of a symmetrical field both sides have; Django tells of one.
+    """
+    if pks and not reverse:
         yield instance, pks
-        return
-    for other in model._base_manager.using(using).filter(pk__in=pks).order_by("pk"):
-        yield other, [instance.pk]
+    if pks and (reverse or field.remote_field.symmetrical):
+        for other in model._base_manager.using(using).filter(pk__in=pks).order_by("pk"):
+            if reverse or other.pk != instance.pk:
+                yield other, [instance.pk]
 
 
-def _fire(instance: Model, field: Any, action: str, pks: Collection[Any], using: str) -> None:
+def fire_relation(instance: Model, field: Any, action: str, pks: Collection[Any], using: str) -> None:
+    """Tell of keys that came into a many-to-many field of an instance, or left it."""
     emitter, watch = active_emitter(), watches.get(type(instance))
     if emitter is None or watch is None:
         return

@@ -23,7 +23,7 @@ UNCHANGING = frozenset(
 )
 """Types whose values can be kept as they are."""
 
-_SENT = (*(UNCHANGING - {bytes}), Mapping, list, tuple, set, frozenset)
+_SENT: Any = (*(UNCHANGING - {bytes}), Mapping, list, tuple, set, frozenset)
 """Types that an event can carry."""
 
 

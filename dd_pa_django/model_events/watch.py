@@ -7,12 +7,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.core.exceptions import FieldDoesNotExist
+from django.db import DEFAULT_DB_ALIAS
 from django.db.models import Model
 
 from dd_pa import Emitter
 from dd_pa.model_events import Change, Declaration
-from dd_pa_django.model_events import snapshot, stored
+from dd_pa_django.model_events import stored
 from dd_pa_django.model_events.firing import active_emitter, fire
+from dd_pa_django.model_events.known import is_doubtful, known, note_created, note_deleted, note_read, note_written
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,6 +42,8 @@ class ModelWatch:
         self.fields = list({field.attname: field for item in self.updates for field in item.columns.values()}.values())
         self.relations = list(dict.fromkeys(field for item in self.updates for field in item.relations.values()))
         self._attnames = tuple(field.attname for field in self.fields)
+        self.root = _root_of(model)
+        self.table: Any = model._meta.concrete_model or model
         for item in declarations:
             self._check_columns(item)
 
@@ -77,27 +81,34 @@ class ModelWatch:
     def _written(self, names: Collection[str] | None) -> list[Any]:
         return [item for item in self.fields if names is None or item.name in names or item.attname in names]
 
+    def known(self, instance: Model, using: str) -> Mapping[str, Any]:
+        """Return what is known of the instance's row, by `attname`."""
+        return known(instance, self.root, using)
+
     def on_load(self, instance: Model) -> None:
-        """Remember what was loaded. Called for each instance that is made, so it does no more than it must."""
+        """Remember what was loaded. Called for each instance that is, so it does no more than it must."""
         values, found = instance.__dict__, {}
         for name in self._attnames:
             if name in values:
                 value = values[name]
                 found[name] = value if type(value) in stored.UNCHANGING else stored.kept(value)
-        instance._state.__dict__[snapshot.SNAPSHOT] = found
+        note_read(instance, found, instance._state.db or DEFAULT_DB_ALIAS)
 
     def on_refresh(self, instance: Model, names: Collection[str] | None) -> None:
-        snapshot.remember_again(instance, stored.loaded(instance, self._written(names)))
+        """Remember what was read again, with what is known of the rest."""
+        using = instance._state.db or DEFAULT_DB_ALIAS
+        read = stored.loaded(instance, self._written(names), using)
+        note_read(instance, {**self.known(instance, using), **read}, using)
 
     def before_update(self, instances: Sequence[Model], names: Collection[str] | None, using: str) -> None:
         """Read the old values that are not known: of deferred fields, and after a rollback. Mostly there are none."""
         written = {field.attname for field in self._written(names)}
-        unsure = [item for item in instances if written and not written <= snapshot.known(item).keys()]
+        unsure = [item for item in instances if written and not written <= self.known(item, using).keys()]
         if not unsure or active_emitter() is None:
             return
         found = stored.read(self.model, [item.pk for item in unsure], self.fields, using)
         for item in unsure:
-            snapshot.remember_written(item, found.get(item.pk, {}), using)
+            note_read(item, found.get(item.pk, {}), using)
 
     def after_update(self, instances: Sequence[Model], names: Collection[str] | None, using: str) -> None:
         """Fire the events of fields that differ from what was known of them, and know better from now on."""
@@ -105,19 +116,20 @@ class ModelWatch:
         if not written:
             return
         for instance, new in zip(instances, self._new_values(instances, written, using), strict=True):
-            old = snapshot.known(instance)
+            old = self.known(instance, using)
             changes = {
-                name: {"old": old[name], "new": new[name]} for name in new if name in old and old[name] != new[name]
+                field.attname: {"old": old[field.attname], "new": new[field.attname]}
+                for field in written
+                if field.attname in new
+                and field.attname in old
+                and stored.differs(field, old[field.attname], new[field.attname])
             }
-            if changes or not old.keys() >= new.keys():
-                snapshot.remember_written(instance, {**old, **new}, using)
-            else:
-                snapshot.remember_again(instance, new)
+            note_written(instance, {**old, **new}, self.root, using)
             self._fire_updates(instance, changes, using)
 
     def _new_values(self, instances: Sequence[Model], written: Sequence[Any], using: str) -> list[dict[str, Any]]:
         """Return what was written; what only the database knows, as after `F("stock") - 1`, is read in one query."""
-        values = [stored.loaded(instance, written) for instance in instances]
+        values = [stored.loaded(instance, written, using) for instance in instances]
         unsure = [item for item, new in zip(instances, values, strict=True) if len(new) < len(written)]
         if not unsure or active_emitter() is None:
             return values
@@ -129,17 +141,26 @@ class ModelWatch:
         if emitter is None:
             return
         for item in self.updates:
-            change = {name: changes[field.attname] for name, field in item.columns.items() if field.attname in changes}
+            change = {
+                name: {side: stored.sent(field, value) for side, value in changes[field.attname].items()}
+                for name, field in item.columns.items()
+                if field.attname in changes
+            }
             fire_updates(emitter, item.declaration, instance, change, using)
 
     def after_create(self, instance: Model, using: str) -> None:
-        if self.fields:
-            snapshot.remember(instance, stored.loaded(instance, self.fields))
+        if self.fields or self.deletions:
+            note_written(instance, stored.loaded(instance, self.fields, using), self.root, using)
+        if self.deletions:
+            note_created(instance, self.table, using)
         self._fire_all(self.creations, instance, using)
 
     def before_delete(self, instance: Model, using: str) -> None:
         """Fire while what belongs to the row is still there for the callables; a failing deletion takes it back."""
-        self._fire_all(self.deletions, instance, using)
+        if is_doubtful(instance) and not stored.read(self.model, [instance.pk], [], using):
+            return
+        if note_deleted(instance, self.table, using):
+            self._fire_all(self.deletions, instance, using)
 
     def _fire_all(self, events: Sequence[tuple[Declaration, str]], instance: Model, using: str) -> None:
         emitter = active_emitter() if events else None
@@ -155,6 +176,14 @@ watches: dict[type[Model], ModelWatch] = {}
 
 def _is_column(field: Any) -> bool:
     return getattr(field, "column", None) is not None and not field.many_to_many
+
+
+def _root_of(model: type[Model]) -> type[Model]:
+    """Return the class of the first of an object's tables, whose rows have its primary key."""
+    root: Any = model._meta.concrete_model or model
+    while root._meta.pk.remote_field is not None and root._meta.pk.remote_field.parent_link:
+        root = root._meta.pk.remote_field.model._meta.concrete_model
+    return root  # type: ignore[no-any-return]
 
 
 def fire_updates(emitter: Emitter, declaration: Declaration, instance: Model, change: Change, using: str) -> None:

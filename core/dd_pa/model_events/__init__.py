@@ -3,6 +3,6 @@
 from __future__ import annotations
 
 from dd_pa.model_events.answers import Answers, ask
-from dd_pa.model_events.declaration import Change, Declaration, ModelOptions
+from dd_pa.model_events.declaration import Change, Declaration, DeclaredEvent, ModelOptions
 
-__all__ = ["Answers", "Change", "Declaration", "ModelOptions", "ask"]
+__all__ = ["Answers", "Change", "Declaration", "DeclaredEvent", "ModelOptions", "ask"]

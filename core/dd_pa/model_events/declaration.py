@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeAlias, TypedDict
+from typing import Any, NamedTuple, TypeAlias, TypedDict
 
 from dd_pa.capture.attributes import RESERVED
 from dd_pa.capture.person import Id, Identity
@@ -28,6 +28,14 @@ Owner: TypeAlias = "Callable[..., Ids] | None"
 
 _POSITIONAL = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
 _GIVEN = ("the instance", "the event's name", "the change")
+
+
+class DeclaredEvent(NamedTuple):
+    """One event of a declaration, for a list of them."""
+
+    name: str
+    cause: str
+    """What brings it about: `created`, `deleted`, `status` or `status → paid`."""
 
 
 class ModelOptions(TypedDict, total=False):
@@ -72,7 +80,7 @@ class Declaration:
     """The name under which columns are sent; without it that of the class which was declared."""
 
     def __post_init__(self) -> None:
-        names = list(self.event_names)
+        names: list[Any] = [event.name for event in self.events]
         if not any(names):
             raise TypeError("track_model needs the name of an event: created=, updated= or deleted=")
         if not all(isinstance(name, str) and name for name in names):
@@ -88,11 +96,17 @@ class Declaration:
                 object.__setattr__(self, role, _of_three(role, given))
 
     @property
-    def event_names(self) -> Iterator[Any]:
-        """The names of all events, as they were given."""
-        yield from (name for name in (self.created, self.deleted) if name is not None)
-        for given in (self.updated or {}).values():
-            yield from given.values() if isinstance(given, Mapping) else [given]
+    def events(self) -> Iterator[DeclaredEvent]:
+        """All events, as they were given."""
+        for cause in ("created", "deleted"):
+            name = getattr(self, cause)
+            if name is not None:
+                yield DeclaredEvent(name, cause)
+        for field, given in (self.updated or {}).items():
+            if isinstance(given, Mapping):
+                yield from (DeclaredEvent(name, f"{field} → {value}") for value, name in given.items())
+            else:
+                yield DeclaredEvent(given, field)
 
     @property
     def followed(self) -> Sequence[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 from django.db import connections, models
 
@@ -13,7 +14,8 @@ from tests.django_app.oracle.models import Item
 FIELDS = ("status", "total", "data", "at", "owner", "keeper")
 TABLE = "change_log"
 
-_COLUMNS = {name: Item._meta.get_field(name).column for name in FIELDS}
+_FIELDS: list[Any] = [Item._meta.get_field(name) for name in FIELDS]
+_COLUMNS: dict[str, str] = {field.name: field.column for field in _FIELDS}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,7 +73,7 @@ class ChangeLog:
 
 def _ends_of(through: type[models.Model]) -> dict[str, str]:
     """Return the two columns of a table between."""
-    ends = [field.column for field in through._meta.fields if field.remote_field is not None]
+    ends: list[Any] = [field.column for field in through._meta.fields if field.remote_field is not None]
     return {"item": ends[0], "other": ends[1]}
 
 

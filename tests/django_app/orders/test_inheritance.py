@@ -8,6 +8,7 @@ from django.test.utils import isolate_apps
 
 from dd_pa import identify
 from dd_pa_django import track_model
+from dd_pa_django.model_events.watch import watches
 from tests.django_app.conftest import Events
 from tests.django_app.orders.conftest import Told
 from tests.django_app.orders.models import (
@@ -112,5 +113,5 @@ def test_subclass_that_is_made_later() -> None:
     class After(Base):
         pass
 
-    followed = [Model(title="A")._state.__dict__["dd_pa_snapshot"] for Model in (Base, Before, After)]
-    assert followed == [{"title": "A"}] * 3
+    assert [watches[Model].fields for Model in (Base, Before, After)] == [[Base._meta.get_field("title")]] * 3
+    assert all(hasattr(Model.from_db, "dd_pa_notices") for Model in (Base, Before, After))

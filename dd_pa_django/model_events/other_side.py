@@ -1,0 +1,115 @@
+"""Followed fields that change because the object on the other side is deleted.
+
+Django empties a foreign key, or sets its default, and removes rows of many-to-many tables without a signal for them.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator
+from typing import Any
+
+from django.db import connections
+from django.db.models import CASCADE, DO_NOTHING, PROTECT, RESTRICT, SET_NULL, Model
+from django.db.models.fields.related import lazy_related_operation
+from django.db.models.signals import class_prepared, post_delete, pre_delete
+
+from dd_pa_django.block import block_of
+from dd_pa_django.model_events import stored
+from dd_pa_django.model_events.firing import active_emitter
+from dd_pa_django.model_events.known import is_deleted
+from dd_pa_django.model_events.relations import fire_relation
+from dd_pa_django.model_events.watch import watches
+
+_UID = "dd_pa_django.model_events.other_side"
+
+_WITHOUT_CHANGE = (CASCADE, PROTECT, RESTRICT, DO_NOTHING)
+
+_followers: defaultdict[type[Model], set[tuple[type[Model], Any]]] = defaultdict(set)
+"""The classes, and their fields, that point to the rows of a concrete class."""
+
+
+def listen(model: type[Model], field: Any) -> None:
+    """Notice when an object is deleted that this field of a class points to."""
+    remote = field.remote_field
+    if model._meta.proxy or remote is None or getattr(remote, "on_delete", None) in _WITHOUT_CHANGE:
+        return
+
+    def connect(model: type[Model], target: type[Model]) -> None:
+        root: Any = target._meta.concrete_model
+        _followers[root].add((model, field))
+        for heir in (root, *_proxies(root)):
+            _connect(heir)
+
+    lazy_related_operation(connect, model, remote.model)
+
+
+def _following(target: type[Model]) -> Iterator[tuple[type[Model], Any]]:
+    """Yield who follows a class: of a parent and its children, which have the row in common, the parent."""
+    followers = _followers[target]
+    for model, field in followers:
+        if not any(other is field and issubclass(model, parent) and model is not parent for parent, other in followers):
+            yield model, field
+
+
+def _proxies(model: type[Model]) -> Iterator[type[Model]]:
+    for heir in model.__subclasses__():
+        if heir._meta.proxy:
+            yield heir
+            yield from _proxies(heir)
+
+
+def _connect(model: type[Model]) -> None:
+    pre_delete.connect(_before_delete, sender=model, dispatch_uid=_UID)
+    post_delete.connect(_after_delete, sender=model, dispatch_uid=_UID)
+
+
+def _on_class_prepared(sender: type[Model], **kwargs: Any) -> None:
+    if sender._meta.proxy and sender._meta.concrete_model in _followers:
+        _connect(sender)
+
+
+def _before_delete(sender: type[Model], instance: Model, using: str, **kwargs: Any) -> None:
+    block = block_of(connections[using])  # Django deletes in a transaction
+    if active_emitter() is None or block is None:
+        return
+    target: Any = sender._meta.concrete_model
+    found = [(model, field, _rows_with(model, field, instance, using)) for model, field in _following(target)]
+    block.leaving[sender, id(instance)] = [item for item in found if item[2]]
+
+
+def _rows_with(model: type[Model], field: Any, instance: Model, using: str) -> list[Model]:
+    """Return the objects of the followed class that point to this one."""
+    rows = model._base_manager.using(using).order_by("pk")
+    if not field.many_to_many:
+        return list(rows.filter(**{field.name: instance}))
+    between = field.remote_field.through._base_manager.using(using)
+    pointing = between.filter(**{field.m2m_reverse_field_name(): instance}).order_by()
+    return list(rows.filter(pk__in=pointing.values(field.m2m_field_name())))
+
+
+def _after_delete(sender: type[Model], instance: Model, using: str, **kwargs: Any) -> None:
+    block = block_of(connections[using])
+    for model, field, rows in () if block is None else block.leaving.pop((sender, id(instance)), ()):
+        watch = watches[model]
+        if not field.many_to_many:
+            watch.after_update(_as_left(rows, field, using), [field.attname], using)
+            continue
+        for row in rows:
+            if not is_deleted(row, watch.table, using):
+                fire_relation(row, field, "removed", [instance.pk], using)
+
+
+def _as_left(rows: list[Model], field: Any, using: str) -> list[Model]:
+    """Return the rows that are still there, with the value that they have now."""
+    if field.remote_field.on_delete is SET_NULL:
+        values: Any = dict.fromkeys([row.pk for row in rows])
+    else:
+        found = stored.read(type(rows[0]), [row.pk for row in rows], [field], using)
+        values = {pk: columns[field.attname] for pk, columns in found.items()}
+    for row in rows:
+        setattr(row, field.attname, values.get(row.pk))
+    return [row for row in rows if row.pk in values]
+
+
+class_prepared.connect(_on_class_prepared, dispatch_uid=_UID)
