@@ -245,7 +245,7 @@ def test_an_emitter_can_be_given_as_it_is(engine: Engine, emitter: Emitter, invo
     ("options", "error", "message"),
     [
         pytest.param({}, TypeError, "needs the name of an event", id="nothing"),
-        pytest.param({"created": ""}, TypeError, "are texts", id="empty-name"),
+        pytest.param({"created": ""}, TypeError, "needs the name of an event", id="empty-name"),
         pytest.param({"creatd": "invoice.opened"}, TypeError, "creatd", id="misspelt-option"),
         pytest.param({"created": "x", "attributes": "number"}, TypeError, "give a list", id="one-text"),
         pytest.param({"updated": {"status": "x"}}, ValueError, r"Invoice\.status is not mapped", id="misspelt"),
@@ -317,3 +317,60 @@ def test_what_is_no_class_is_refused(events: ModelEvents) -> None:
     """As a table, for which there are no objects."""
     with pytest.raises(TypeError, match="is for mapped classes"):
         events.track_model(created="invoice.opened")("invoices")  # type: ignore[type-var] # the mistake
+
+
+def test_transitions_have_events_of_their_own(
+    engine: Engine, events: ModelEvents, invoice: Any, happened: Events
+) -> None:
+    """A mapping in place of the name: only the values that it names are events."""
+    events.track_model(
+        invoice,
+        updated={"state": {"paid": "invoice.paid", "void": "invoice.voided"}, "number": "invoice.renumbered"},
+    )
+
+    write(engine, invoice)
+
+    assert [(event["name"], list(event["changed"])) for event in happened()] == [
+        ("invoice.paid", ["state"]),
+        ("invoice.renumbered", ["number"]),
+    ]
+
+
+def test_callables_see_the_event_and_the_change(
+    engine: Engine, events: ModelEvents, invoice: Any, happened: Events
+) -> None:
+    """If they ask for them."""
+    options: Any = {
+        **LIFE,
+        "attributes": lambda row, name, change: {"told": f"{name}: {sorted(change or ())}"},
+        "when": lambda row, name: name != "invoice.voided",
+    }
+    events.track_model(invoice, **options)
+
+    write(engine, invoice)
+
+    assert [event["told"] for event in happened()] == ["invoice.changed: ['state']", "invoice.opened: []"]
+
+
+@pytest.mark.parametrize(("label", "expected"), [(None, "invoice"), ("bill", "bill")])
+def test_subclass_sends_columns_under_the_same_name(
+    engine: Engine,
+    base: type[DeclarativeBase],
+    events: ModelEvents,
+    invoice: Any,
+    happened: Events,
+    label: str | None,
+    expected: str,
+) -> None:
+    """A report over the events need not know which class wrote the row."""
+    events.track_model(invoice, created="invoice.opened", attributes=["number"], label=label)
+
+    class Reminder(invoice):  # type: ignore[misc] # made for each test
+        pass
+
+    base.metadata.create_all(engine)
+    with Session(engine) as session:
+        session.add_all([invoice(), Reminder()])
+        session.commit()
+
+    assert [event[expected] for event in happened()] == [{"number": 1}, {"number": 1}]

@@ -5,7 +5,7 @@ Needs SQLAlchemy 2 (`pip install 'dd-pa[sqlalchemy]'`), and nothing of a web fra
 
 from __future__ import annotations
 
-from dd_pa.sqlalchemy.declaration import ModelOptions
+from dd_pa.model_events import ModelOptions
 from dd_pa.sqlalchemy.model_events import ModelEvents
 from dd_pa.sqlalchemy.waiting import AnySession, submit_on_commit
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
 
 from sqlalchemy import inspect
 from sqlalchemy.orm import Mapper
@@ -11,28 +12,50 @@ from sqlalchemy.orm.attributes import History, get_history
 from sqlalchemy.orm.base import PassiveFlag
 from sqlalchemy.sql import ClauseElement
 
-from dd_pa.sqlalchemy.declaration import is_many_to_many
+from dd_pa.model_events import Change
+from dd_pa.sqlalchemy.mapping import is_many_to_many
 
 MAX_PKS = 100
 """Most keys that an event lists; `count` says how many there were."""
 
-Changed = Callable[[], dict[str, Any]]
-"""What an event carries as `changed`. Called when the flush is over: what is new has its primary key only then."""
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Members:
+    """Objects that were added to a many-to-many relationship, or removed from it."""
+
+    name: str
+    action: Literal["added", "removed"]
+    others: Sequence[Any]
+
+    def change(self) -> Change:
+        """Describe it. To be called when the flush is over: what is new has its primary key only then."""
+        pks = [_pk(item) for item in self.others[:MAX_PKS]]
+        return {self.name: {"action": self.action, "count": len(self.others), "pks": pks}}
 
 
-def changes(mapper: Mapper[Any], instance: Any, names: Sequence[str], expressions: Mapping[str, Any]) -> list[Changed]:
-    """Return one entry for each event of these attributes: mostly none or one.
+def column_changes(instance: Any, names: Iterable[str], expressions: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
+    """Return old and new value of each column that has changed, without the old one if it was not loaded.
 
     `expressions` are entries of those that were set to SQL.
     """
-    values: dict[str, Any] = {}
-    found: list[Changed] = []
+    found = {name: expressions[name] if name in expressions else _of_column(instance, name) for name in names}
+    return {name: entry for name, entry in found.items() if entry is not None}
+
+
+def member_changes(mapper: Mapper[Any], instance: Any, names: Iterable[str]) -> Iterator[Members]:
+    """Yield what was added to many-to-many relationships, and what was removed."""
+    passive = PassiveFlag.PASSIVE_NO_INITIALIZE | PassiveFlag.INCLUDE_PENDING_MUTATIONS
     for name in names:
-        if is_many_to_many(mapper.get_property(name)):
-            found += _of_collection(instance, name)
-        else:
-            values |= {name: expressions[name]} if name in expressions else _of_column(instance, name)
-    return [lambda: values, *found] if values else found
+        history = get_history(instance, name, passive)
+        if history.added:
+            yield Members(name=name, action="added", others=list(history.added))
+        if history.deleted:
+            yield Members(name=name, action="removed", others=list(history.deleted))
+
+
+def members_left(instance: Any, name: str) -> Sequence[Any]:
+    """Return who is in a relationship of an instance that is being deleted: the flush has loaded them, if it must."""
+    return list(get_history(instance, name, PassiveFlag.PASSIVE_NO_INITIALIZE).unchanged or ())
 
 
 def expressions(instance: Any, names: Iterable[str]) -> dict[str, Any]:
@@ -45,12 +68,20 @@ def expressions(instance: Any, names: Iterable[str]) -> dict[str, Any]:
     }
 
 
-def _of_column(instance: Any, name: str) -> dict[str, Any]:
-    """Return old and new value, without the old one if it was not loaded."""
+def split(mapper: Mapper[Any], names: Iterable[str]) -> tuple[list[str], list[str]]:
+    """Part followed attributes into columns and many-to-many relationships."""
+    columns: list[str] = []
+    relationships: list[str] = []
+    for name in names:
+        (relationships if is_many_to_many(mapper.get_property(name)) else columns).append(name)
+    return columns, relationships
+
+
+def _of_column(instance: Any, name: str) -> dict[str, Any] | None:
     history = _history(instance, name)
     if not history.has_changes():
-        return {}
-    return {name: {**_old(history), "new": history.added[0] if history.added else None}}
+        return None
+    return {**_old(history), "new": history.added[0] if history.added else None}
 
 
 def _history(instance: Any, name: str) -> History:
@@ -59,17 +90,6 @@ def _history(instance: Any, name: str) -> History:
 
 def _old(history: History) -> dict[str, Any]:
     return {"old": history.deleted[0]} if history.deleted else {}
-
-
-def _of_collection(instance: Any, name: str) -> list[Changed]:
-    passive = PassiveFlag.PASSIVE_NO_INITIALIZE | PassiveFlag.INCLUDE_PENDING_MUTATIONS
-    history = get_history(instance, name, passive)
-    sides = {"added": list(history.added or ()), "removed": list(history.deleted or ())}
-    return [_described(name, action, others) for action, others in sides.items() if others]
-
-
-def _described(name: str, action: str, others: Sequence[Any]) -> Changed:
-    return lambda: {name: {"action": action, "count": len(others), "pks": [_pk(item) for item in others[:MAX_PKS]]}}
 
 
 def _pk(instance: Any) -> Any:

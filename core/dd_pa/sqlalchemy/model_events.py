@@ -3,16 +3,18 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 from typing import Any, TypeVar, Unpack, overload
+from weakref import WeakKeyDictionary, WeakSet
 
 from sqlalchemy import event as sqlalchemy_event
 from sqlalchemy import inspect
-from sqlalchemy.orm import Mapper, Session, object_session
+from sqlalchemy.orm import Mapper, Session, object_mapper, object_session
 
 from dd_pa.emitter import Emitter
-from dd_pa.sqlalchemy.changes import Changed, changes, expressions
-from dd_pa.sqlalchemy.declaration import Declaration, ModelOptions
-from dd_pa.sqlalchemy.firing import Prepared, prepare
-from dd_pa.sqlalchemy.waiting import submit_on_commit, waiting_in
+from dd_pa.model_events import Answers, Change, Declaration, ModelOptions
+from dd_pa.sqlalchemy.changes import Members, column_changes, expressions, member_changes, members_left, split
+from dd_pa.sqlalchemy.firing import answers_of, build
+from dd_pa.sqlalchemy.mapping import check_kinds, check_names, other_sides, written_aside
+from dd_pa.sqlalchemy.waiting import follow_flushes, submit_on_commit, waiting_in
 
 ModelT = TypeVar("ModelT", bound=type)
 
@@ -40,10 +42,12 @@ class ModelEvents:
         well.
 
         `updated` names attributes and the event of their change: `{"status": "order.status_changed"}`. It carries
-        `{"changed": {"status": {"old": …, "new": …}}}`; attributes with the same event share one. `attributes` is a
-        mapping, a list of column names (sent under the class's name: `{"order": {"total": …}}`), or a callable of the
-        instance. `when`, a callable of the instance, can say no. `identity`, another one, returns whose event it is as
-        `{"usr": …, "account": …}`, which wins over `identify()` and the request.
+        `{"changed": {"status": {"old": …, "new": …}}}`; attributes with the same event share one. A mapping in place of
+        the name tells transitions apart: `{"status": {"paid": "order.paid"}}`. `attributes` is a mapping, a list of
+        column names (sent as `{"order": {"total": …}}` under the name of this class, or `label`), or a callable.
+        `when`, a callable, can say no. `identity`, another one, returns whose event it is as
+        `{"usr": …, "account": …}`, which wins over `identify()` and the request. The callables take the instance, and
+        the event's name and the change if they ask for these too.
 
         The event is built at the end of the flush that writes the row, without a query of its own, and leaves when the
         session commits. Statements that the session does not make from objects, such as `update(Order)`, are not seen.
@@ -55,37 +59,65 @@ class ModelEvents:
         def declare(model: ModelT) -> ModelT:
             if not isinstance(model, type):
                 raise TypeError("track_model is for mapped classes: @track_model(created='order.placed')")
-            _Follower(self._find_emitter, declaration).follow(model)
+            _Follower(self._find_emitter, declaration, model).follow()
             return model
 
         return declare if model is None else declare(model)
 
 
+_followers: WeakSet[_Follower] = WeakSet()
+
+
 class _Follower:
     """Hears of each row of one declaration, and has its events built when the flush is over."""
 
-    def __init__(self, find_emitter: Callable[[], Emitter | None], declaration: Declaration) -> None:
+    def __init__(self, find_emitter: Callable[[], Emitter | None], declaration: Declaration, model: type) -> None:
         self._find_emitter = find_emitter
         self._declaration = declaration
-        self._by_event = declaration.by_event
+        self._model = model
+        self._mappers: WeakSet[Mapper[Any]] = WeakSet()
+        self._sides: set[tuple[str, type, str]] = set()
+        self._aside: WeakKeyDictionary[Mapper[Any], list[str]] = WeakKeyDictionary()
 
-    def follow(self, model: type) -> None:
-        mapper: Any = inspect(model, raiseerr=False)
+    def follow(self) -> None:
+        """Listen, for subclasses too."""
+        mapper: Any = inspect(self._model, raiseerr=False)
         if isinstance(mapper, Mapper):
-            check = self._declaration.check_kinds if mapper.configured else self._declaration.check_names
-            check(mapper)
-        listen = partial(sqlalchemy_event.listen, model, propagate=True)
-        listen("mapper_configured", self._check)
+            check = check_kinds if mapper.configured else check_names
+            check(self._declaration, mapper, self._label(mapper.class_))
+            if mapper.configured:
+                self._mappers.update(mapper.self_and_descendants)
+                self.listen_to_other_sides()
+        _followers.add(self)
+        listen = partial(sqlalchemy_event.listen, self._model, propagate=True)
+        listen("mapper_configured", self._configured)
         if self._declaration.created:
             listen("after_insert", self._created)
-        if self._by_event:
+        if self._declaration.followed:
             listen("before_update", self._note_expressions)
             listen("after_update", self._updated)
+            follow_flushes(self._model, self._written_aside)
         if self._declaration.deleted:
             listen("before_delete", self._deleted)
 
-    def _check(self, mapper: Mapper[Any], model: type) -> None:
-        self._declaration.check_kinds(mapper)
+    def _label(self, written: type) -> str:
+        """Return the name of the columns: that of the class which was declared, unless that is no table's."""
+        is_mapped = isinstance(inspect(self._model, raiseerr=False), Mapper)
+        return self._declaration.label or (self._model if is_mapped else written).__name__.lower()
+
+    def _configured(self, mapper: Mapper[Any], model: type) -> None:
+        check_kinds(self._declaration, mapper, self._label(model))
+        self._mappers.add(mapper)
+
+    def listen_to_other_sides(self) -> None:
+        """Hear of objects that leave a followed relationship because they are deleted. All mappers are configured."""
+        for mapper in self._mappers:
+            for side in other_sides(mapper, self._declaration.followed):
+                if side not in self._sides:
+                    self._sides.add(side)
+                    name, other, name_there = side
+                    gone = partial(self._other_gone, name, name_there)
+                    sqlalchemy_event.listen(other, "before_delete", gone, propagate=True)
 
     def _emitter(self) -> Emitter | None:
         emitter = self._find_emitter()
@@ -97,7 +129,7 @@ class _Follower:
             self._expect(emitter, name, instance)
 
     def _note_expressions(self, mapper: Mapper[Any], connection: Any, instance: Any) -> None:
-        found, session = expressions(instance, self._declaration.updated or ()), object_session(instance)
+        found, session = expressions(instance, self._declaration.followed), object_session(instance)
         if found and session is not None:
             waiting_in(session).expressions.setdefault(id(instance), {}).update(found)
 
@@ -105,33 +137,77 @@ class _Follower:
         emitter, session = self._emitter(), object_session(instance)
         if emitter is None or session is None:
             return
+        columns, relationships = split(mapper, self._declaration.followed)
         noted = waiting_in(session).expressions.get(id(instance), {})
-        for name, attributes in self._by_event.items():
-            for changed in changes(mapper, instance, attributes, noted):
-                self._expect(emitter, name, instance, changed)
+        change = column_changes(instance, columns, noted)
+        self._expect_changes(emitter, instance, change)
+        for members in member_changes(mapper, instance, relationships):
+            self._expect_members(emitter, instance, members)
+
+    def _written_aside(self, session: Session, instance: Any) -> None:
+        """Hear of the end of a flush, in which a relationship may have written columns of a row that was there."""
+        mapper = object_mapper(instance)
+        columns = self._aside.get(mapper)
+        if columns is None:
+            columns = self._aside[mapper] = written_aside(mapper, self._declaration.followed)
+        emitter = self._emitter() if columns else None
+        if emitter is not None:
+            told = waiting_in(session).told.get(id(instance), ())
+            unheard = [name for name in columns if name not in told]
+            self._expect_changes(emitter, instance, column_changes(instance, unheard, {}))
+
+    def _other_gone(self, name: str, name_there: str, mapper: Mapper[Any], connection: Any, other: Any) -> None:
+        """Hear that an object is deleted: it leaves the relationships of those that stay."""
+        emitter, session = self._emitter(), object_session(other)
+        if emitter is None or session is None:
+            return
+        for instance in members_left(other, name_there):
+            if isinstance(instance, self._model) and instance not in session.deleted:
+                self._expect_members(emitter, instance, Members(name=name, action="removed", others=[other]))
 
     def _deleted(self, mapper: Mapper[Any], connection: Any, instance: Any) -> None:
         """Ask the callables while the row is still there; if it cannot be deleted, the flush fails as a whole."""
         emitter, name, session = self._emitter(), self._declaration.deleted, object_session(instance)
         if emitter is None or name is None or session is None:
             return
-        prepared = prepare(emitter, self._declaration, name, instance)
-        if prepared is not None:
-            waiting_in(session).after_flush.append(partial(_build, session, emitter, prepared))
+        answers = answers_of(emitter, self._declaration, name, instance, self._label(type(instance)), None)
+        if answers is not None:
+            waiting_in(session).after_flush.append(partial(_submit, session, emitter, name, answers))
 
-    def _expect(self, emitter: Emitter, name: str, instance: Any, changed: Changed | None = None) -> None:
+    def _expect_changes(self, emitter: Emitter, instance: Any, change: Change) -> None:
+        session = object_session(instance)
+        if change and session is not None:
+            waiting_in(session).told.setdefault(id(instance), set()).update(change)
+        for event, part in self._declaration.events_of(change).items():
+            self._expect(emitter, event, instance, partial(dict, part))
+
+    def _expect_members(self, emitter: Emitter, instance: Any, members: Members) -> None:
+        for event in self._declaration.events_of({members.name: {"action": members.action}}):
+            self._expect(emitter, event, instance, members.change)
+
+    def _expect(
+        self, emitter: Emitter, name: str, instance: Any, change: Callable[[], Change | None] = lambda: None
+    ) -> None:
         """Have an event built when the flush is over: only then the callables may use the session as they like."""
         session = object_session(instance)
         if session is not None:
-            waiting_in(session).after_flush.append(partial(self._fire, session, emitter, name, instance, changed))
+            waiting_in(session).after_flush.append(partial(self._fire, session, emitter, name, instance, change))
 
-    def _fire(self, session: Session, emitter: Emitter, name: str, instance: Any, changed: Changed | None) -> None:
-        prepared = prepare(emitter, self._declaration, name, instance)
-        if prepared is not None:
-            _build(session, emitter, prepared, changed)
+    def _fire(
+        self, session: Session, emitter: Emitter, name: str, instance: Any, change: Callable[[], Change | None]
+    ) -> None:
+        answers = answers_of(emitter, self._declaration, name, instance, self._label(type(instance)), change())
+        if answers is not None:
+            _submit(session, emitter, name, answers)
 
 
-def _build(session: Session, emitter: Emitter, prepared: Prepared, changed: Changed | None = None) -> None:
-    event = prepared.build(emitter, None if changed is None else changed())
+@sqlalchemy_event.listens_for(Mapper, "after_configured")
+def _after_configured() -> None:
+    for follower in list(_followers):
+        follower.listen_to_other_sides()
+
+
+def _submit(session: Session, emitter: Emitter, name: str, answers: Answers) -> None:
+    event = build(emitter, name, answers)
     if event is not None:
         submit_on_commit(session, emitter, event)

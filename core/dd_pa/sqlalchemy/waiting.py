@@ -81,6 +81,9 @@ class Waiting:
         self.expressions: dict[int, dict[str, Any]] = {}
         """What the flush sets to SQL, and has forgotten when a row is written: entries by `id()` of the instance."""
 
+        self.told: dict[int, set[str]] = {}
+        """The columns whose changes in this flush have their event, by `id()` of the instance."""
+
         self.together: Together | None = None
         """What goes into the outbox when all events of the flush that ends now are built."""
 
@@ -157,18 +160,39 @@ def around(transaction: SessionTransaction) -> SessionTransaction | None:
     return outer
 
 
+AtFlush = Callable[[Session, Any], None]
+
+_at_flush: dict[type, list[AtFlush]] = {}
+
+
+def follow_flushes(model: type, hear: AtFlush) -> None:
+    """Have `hear` called at the end of each flush with the rows of a model that were there and may have changed."""
+    _at_flush.setdefault(model, []).append(hear)
+
+
+@listens_for(Session, "after_flush")
+def _at_end_of_flush(session: Session, flush_context: Any) -> None:
+    """Let followers see what no event of a row tells. The histories of attributes are still those of the flush."""
+    if not _at_flush:
+        return
+    for instance in session.dirty:
+        for model in type(instance).__mro__:
+            for hear in _at_flush.get(model, ()):
+                hear(session, instance)
+
+
 @listens_for(Session, "after_flush_postexec")
 def _after_flush(session: Session, flush_context: Any) -> None:
     waiting: Waiting | None = session.info.get(_KEY)
     if waiting is None:
         return
-    due, waiting.after_flush = waiting.after_flush, []
-    around, waiting.together = waiting.together, Together(session)  # a callable of an event may flush, too
+    due, waiting.after_flush, waiting.told = waiting.after_flush, [], {}
+    enclosing, waiting.together = waiting.together, Together(session)  # a callable of an event may flush, too
     try:
         for act in due:
             act()
     finally:
-        together, waiting.together = waiting.together, around
+        together, waiting.together = waiting.together, enclosing
         together.keep()
 
 
@@ -195,3 +219,4 @@ def _after_end(session: Session, transaction: SessionTransaction) -> None:
         waiting.events.pop(transaction, None)
         waiting.after_flush.clear()
         waiting.expressions.clear()
+        waiting.told.clear()
