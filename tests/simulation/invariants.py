@@ -16,14 +16,20 @@ SETTLED = 100.0
 """Seconds after it from which a good event arrives within `SOON`."""
 
 SOON = 20.0
+LATE = 45.0
+"""Seconds within which a good event arrives while bad ones fail beside it."""
+
+USUALLY = 10.0
+"""Seconds within which most of them do."""
+
 QUIET = 60.0
 """Seconds for which a system without work is watched."""
 
 HARMLESS = {*BAD, "storm", "alien", "other_version", "scripts", "orphans", "nfs", "big"}
 """Trouble that does not excuse a good event for being late: each is about something else."""
 
-MAX_WORK = 1000
-"""File operations of a thread between two waits."""
+MAX_WORK, WORK_PER_REQUEST = 400, 40
+"""File operations of a thread between two waits, and for each request that may be in flight."""
 
 MAX_OPEN = 400
 """Descriptors of a process."""
@@ -39,10 +45,20 @@ def check_lateness(shop: Shop) -> None:
     """A good event arrives soon whatever the bad ones do."""
     if shop.plan.kinds <= HARMLESS:
         hangs = sum(event.name == "bad.hang" for event in shop.books.tracked.values())
-        bound = SOON + 3 * hangs * TIMEOUT / max(1, shop.plan.concurrency)
+        bound = LATE + 3 * hangs * TIMEOUT / shop.plan.concurrency
         for event in _good(shop):
             if event.at + bound < shop.time():
                 _check_late(shop, event, bound)
+        _check_usual(shop, bound - LATE + USUALLY)
+
+
+def _check_usual(shop: Shop, bound: float) -> None:
+    waits = sorted(
+        (arrivals[0][0] if (arrivals := shop.intake.arrivals.get(event.id)) else shop.time()) - event.at
+        for event in _good(shop)
+    )
+    if waits and waits[len(waits) // 2] > bound:
+        shop.violated(f"half of the good events waited more than {waits[len(waits) // 2]:.0f} s")
 
 
 def check_recovery(shop: Shop) -> None:
@@ -140,7 +156,7 @@ def check_bounds(shop: Shop) -> None:
     if shop.books.most_track_calls > MAX_TRACK_WORK:
         shop.violated(f"track() made {shop.books.most_track_calls} file operations")
     for process in shop.processes:
-        if process.most_work > MAX_WORK:
+        if process.most_work > MAX_WORK + WORK_PER_REQUEST * shop.plan.concurrency:
             shop.violated(f"{process.name} made {process.most_work} file operations without a pause")
         if process.most_open > MAX_OPEN:
             shop.violated(f"{process.name} had {process.most_open} files open")
