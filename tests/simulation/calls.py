@@ -32,6 +32,9 @@ class Calls:
         self.cost = 0.0
         """Seconds that a call takes."""
 
+        self.on_open: Callable[[Process], None] | None = None
+        """Called once, when a process has made a file and does not know its descriptor yet."""
+
         self.on_kill: Callable[[Process], None] = lambda process: None
 
     def is_ours(self, path: object, dir_fd: int | None) -> bool:
@@ -109,12 +112,25 @@ class Calls:
         process.descriptors[self._next] = opening
         self._opened_by[self._next] = process
         process.most_open = max(process.most_open, len(process.descriptors))
-        return self._next
+        opened = self._next
+        if call == "create" and self.on_open is not None:
+            act, self.on_open = self.on_open, None
+            act(process)
+            self._scheduler.pause()
+        elif self._draws.random() < self.switching:
+            self._scheduler.pause()
+        return opened
+
+    def inherit(self, parent: Process, child: Process) -> None:
+        """Give a forked child what its parent has open; a lock is the opening's, and so of both."""
+        for fd, opening in parent.descriptors.items():
+            opening.holders += 1
+            child.descriptors[fd] = opening
 
     def close(self, fd: int) -> None:
         strand = self._scheduler.current
         process = strand.owner if strand is not None else None
-        if not isinstance(process, Process) or fd not in process.descriptors:  # garbage, found in another's turn
+        if not isinstance(process, Process):  # garbage, collected outside of all processes
             process = self._opened_by.get(fd)
         if process is not None and fd in process.descriptors:
             self._disk.close(process.descriptors.pop(fd))

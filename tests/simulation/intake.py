@@ -120,10 +120,10 @@ def _refusal(wanted: str, request: httpx.Request) -> httpx.Response:
 
 
 class Line(httpx.AsyncBaseTransport):
-    """A process's way to the intake."""
+    """The way to the intake of whichever process uses it."""
 
-    def __init__(self, intake: Intake, process: Process) -> None:
-        self._intake, self._process = intake, process
+    def __init__(self, intake: Intake, who: Callable[[], Process]) -> None:
+        self._intake, self._who = intake, who
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        return await self._intake.answer(request, self._process)
+        return await self._intake.answer(request, self._who())

@@ -157,6 +157,8 @@ class SimulatedSelector(selectors.BaseSelector):
         ready = self._ready()
         machine = Running.inside()
         assert machine is not None, "a loop of the simulation runs in a simulated process"
+        assert machine.scheduler.current is not None
+        machine.scheduler.current.work = 0
         if not ready and (timeout is None or timeout > 0):
             self._parked = machine.scheduler.current
             machine.scheduler.park(timeout)

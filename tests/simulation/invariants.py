@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import itertools
+import re
 
 from dd_pa.store.writer import default_segment_bytes
 from tests.simulation.books import Tracked
 from tests.simulation.plan import BAD, Plan
 from tests.simulation.shop import TIMEOUT, Shop
+
+_LEFT = re.compile(r"/[0-9]{13}-([0-9]+)-[0-9a-f]{8}\.(?:seg|ack|new)$")
 
 HEAL = 180.0
 """Seconds after the end of all trouble by which every good event has arrived."""
@@ -29,7 +32,7 @@ HARMLESS = {*BAD, "storm", "alien", "other_version", "scripts", "orphans", "nfs"
 """Trouble that does not excuse a good event for being late: each is about something else."""
 
 MAX_WORK, WORK_PER_REQUEST = 400, 40
-"""File operations of a thread between two waits, and for each request that may be in flight."""
+"""File operations of a turn of the loop, and for each request that may be in flight."""
 
 MAX_OPEN = 400
 """Descriptors of a process."""
@@ -171,7 +174,7 @@ def check_neighbours(shop: Shop) -> None:
 
 def check_drops(shop: Shop) -> None:
     """Nothing is dropped for want of room while there is room."""
-    if shop.plan.kinds & {"enospc", "eio", "descriptors", "memory"}:
+    if shop.plan.kinds & {"enospc", "eio", "descriptors", "memory", "big"}:
         return
     for at, size in shop.books.drop_sizes:
         if size < shop.plan.max_bytes // 2:
@@ -205,6 +208,17 @@ def check_quiet(shop: Shop, calls: int, wakes: int, processes: int) -> None:
         shop.violated(f"{per_process:.0f} file operations a minute by an idle process")
     if wakes / max(1, processes) > QUIET * 2:
         shop.violated(f"{wakes / processes:.0f} wakes a minute of an idle process")
+
+
+def check_litter(shop: Shop) -> None:
+    """Nothing of processes that are gone is left when all is delivered."""
+    if shop.plan.kinds & {*BAD, "bad_file", "bad_block", "revoked", "other_version", "alien"}:
+        return
+    living = {process.pid for process in shop.living}
+    for path, node in shop.spool_files():
+        name = _LEFT.search(path)
+        if name is not None and int(name[1]) not in living and "/rejected/" not in path:
+            shop.violated(f"{path} is left behind, with {len(node.data)} bytes")
 
 
 def check_scripts(shop: Shop) -> None:

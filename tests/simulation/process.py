@@ -12,6 +12,9 @@ class Process:
     name: str
     pid: int
     alive: bool = True
+    generation: int = 0
+    """How many forks it is away from the first process; see `dd_pa.forks`."""
+
     stalled_until: float = 0.0
     descriptors: dict[int, Opening] = field(default_factory=dict)
     dies_after: int | None = None
@@ -23,7 +26,7 @@ class Process:
 
     failed_calls: int = 0
     most_work: int = 0
-    """Most file operations between two waits of a thread."""
+    """Most file operations in one turn of a loop."""
 
     wakes: int = 0
     """How often a loop of it woke."""

@@ -33,7 +33,7 @@ class Strand:
         self.ready = False
         self.woken = False
         self.work = 0
-        """File operations since the strand last waited."""
+        """File operations in this turn of its loop."""
 
 
 class Scheduler:
@@ -48,6 +48,8 @@ class Scheduler:
         self._alarms: list[tuple[float, int, Strand | Callable[[], None], int]] = []
         self._order = itertools.count()
         self.current: Strand | None = None
+        self.on_turn: Callable[[Owner], None] = lambda owner: None
+        """Told whose thread goes on."""
 
     def spawn(self, run: Callable[[], object], owner: Owner, name: str) -> Strand:
         """Begin a strand; it runs when its turn comes."""
@@ -130,6 +132,7 @@ class Scheduler:
             self.at(owner.stalled_until, lambda: self._make_ready(strand))
             return
         self.current = strand
+        self.on_turn(owner)
         asyncio._set_running_loop(None)
         strand.greenlet.switch()
         asyncio._set_running_loop(None)

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from dd_pa import Emitter, RetryPolicy, Settings, signals
+from dd_pa import Emitter, RetryPolicy, Settings, forks, signals
 from dd_pa.capture.event import Event
 from dd_pa.delivery import worker
 from dd_pa.pipeline import Pipeline
@@ -20,7 +20,7 @@ from tests.simulation.intake import KEY, OLD_KEY, Intake, Line
 from tests.simulation.interposition import Machine, Running
 from tests.simulation.plan import Errand, Plan
 from tests.simulation.process import Process
-from tests.simulation.scheduler import Scheduler
+from tests.simulation.scheduler import Owner, Scheduler
 
 SPOOL = "/sim/spool"
 URL = "http://127.0.0.1:1"
@@ -54,6 +54,7 @@ class Shop:
         self.faults = FileFaults(draws=plan.draws("file faults"))
         self.calls = Calls(self.scheduler, self.disk, self.faults, plan.draws("calls"))
         self.machine.calls = self.calls
+        self.scheduler.on_turn = _enter
         self.calls.on_kill = self.killed
         self.calls.cost = 1e-5
         self.log: list[tuple[float, str, str]] = []
@@ -68,6 +69,7 @@ class Shop:
         self.processes: list[Process] = []
         self.books = Books()
         self.violations: list[str] = []
+        self.forked = 0
         self._pids = itertools.count(100)
         self._restarts = plan.draws("restarts")
         self.healed = False
@@ -152,7 +154,7 @@ class Shop:
             pipeline = Pipeline(
                 None,
                 self.settings(**place.settings),
-                transport=Line(self.intake, process),
+                transport=Line(self.intake, self.machine.process),
                 retry=self.retry(process),
                 for_all=True,
             )
@@ -161,7 +163,7 @@ class Shop:
                 self.scheduler.park(1.0)
             pipeline.close(SHUTDOWN)
         else:
-            emitter = self.emitter(process, **place.settings)
+            emitter = place.emitter = self.emitter(process, **place.settings)
             self._work(place, process, emitter)
             emitter.close()
         self.ended(process)
@@ -171,7 +173,7 @@ class Shop:
 
     def emitter(self, process: Process, **changes: Any) -> Emitter:
         settings = self.settings(**changes)
-        return Emitter(settings, transport=Line(self.intake, process), retry=self.retry(process))
+        return Emitter(settings, transport=Line(self.intake, self.machine.process), retry=self.retry(process))
 
     def _work(self, place: Place, process: Process, emitter: Emitter) -> None:
         while not place.ends_in_order:
@@ -249,6 +251,12 @@ class Shop:
     @property
     def living(self) -> list[Process]:
         return [process for process in self.processes if process.alive]
+
+
+def _enter(owner: Owner) -> None:
+    """Let `dd_pa` see which process it is in, as a fork tells it."""
+    assert isinstance(owner, Process)
+    forks.generation = owner.generation
 
 
 class _Noting(logging.Handler):

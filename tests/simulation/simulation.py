@@ -93,6 +93,7 @@ def _rest(shop: Shop) -> None:
     living = shop.living
     calls, wakes = sum(one.calls for one in living), sum(one.wakes for one in living)
     _run(shop, shop.time() + hold.QUIET)
+    hold.check_litter(shop)
     hold.check_quiet(
         shop, sum(one.calls for one in living) - calls, sum(one.wakes for one in living) - wakes, len(living)
     )
@@ -104,6 +105,8 @@ def _finish(shop: Shop) -> None:
     for place in places:
         place.ends_in_order = True
     _run(shop, shop.time() + 20)
+    for process in shop.living:  # forked children
+        shop.killed(process)
     last = Place(name="last", errands=[Errand(at=shop.time(), name="good", size=10)])
     shop.places = [last]
     shop.open(last)

@@ -9,11 +9,13 @@ import re
 from collections.abc import Callable
 from zlib import crc32
 
+from dd_pa import Emitter, forks
 from tests.simulation.books import Tracked
 from tests.simulation.disk import Node
 from tests.simulation.faults import ALL, READING, WRITING, FileFault
 from tests.simulation.intake import OLD_KEY
 from tests.simulation.plan import Errand
+from tests.simulation.process import Process
 from tests.simulation.shop import START, URL, Place, Shop
 
 Arrange = Callable[[Shop, random.Random], None]
@@ -319,6 +321,60 @@ def memory(shop: Shop, draws: random.Random) -> None:
     place.settings["spool_dir"] = None
 
 
+def fork(shop: Shop, draws: random.Random) -> None:
+    """Workers fork children, mostly while a thread opens a file; they track events and outlive their parents."""
+
+    def begin(parent: Process) -> None:
+        place = next((place for place in shop.places if place.process is parent), None)
+        if place is not None and (emitter := place.emitter) is not None and not place.delivers_for_all:
+            shop.scheduler.spawn(lambda: forking(shop, parent, emitter, draws.randint(0, 5)), parent, "forking")
+
+    def now() -> None:
+        if (process := draws.choice(shop.places).process) is not None:
+            begin(process)
+
+    def while_opening() -> None:
+        shop.calls.on_open = begin
+
+    for moment in moments(shop, draws, 6):
+        shop.scheduler.at(moment, draws.choice((now, while_opening, while_opening)))
+
+
+def forking(shop: Shop, parent: Process, emitter: Emitter, events: int) -> None:
+    """Fork as the interpreter does: its hooks before, in the child and in the parent."""
+    getattr(forks, "_before", lambda: None)()
+    child = shop.begin(f"{parent.name}-child")
+    shop.forked += 1
+    child.generation = shop.forked
+    shop.calls.inherit(parent, child)
+    shop.note("fork", child.name)
+    done: list[bool] = []
+    shop.scheduler.spawn(lambda: living_child(shop, child, emitter, events, done), child, "main")
+    while not done:
+        shop.scheduler.park(0.001)
+    getattr(forks, "_after_in_parent", lambda: None)()
+
+
+def living_child(shop: Shop, child: Process, emitter: Emitter, events: int, done: list[bool]) -> None:
+    inherited = [one for reference in list(forks._inherited.values()) if (one := reference()) is not None]
+    numbers = [one.fd for one in inherited]  # type: ignore[attr-defined]
+    lock = getattr(forks, "held_up", None)
+    forks.generation = child.generation - 1
+    shop.calls.switching, switching = 0.0, shop.calls.switching
+    forks.forked()
+    shop.calls.switching = switching
+    for one, number in zip(inherited, numbers, strict=True):  # the parent's objects are the same ones here
+        one.fd = number  # type: ignore[attr-defined]
+    if lock is not None:
+        forks.held_up = lock
+    done.append(True)
+    for _ in range(events):
+        shop.track(child, emitter, Errand(at=0.0, name="good", size=10))
+        shop.scheduler.park(3.0)
+    while True:
+        shop.scheduler.park(60.0)
+
+
 _ARRANGED: dict[str, Arrange] = {
     arrange.__name__: arrange
     for arrange in (
@@ -340,6 +396,7 @@ _ARRANGED: dict[str, Arrange] = {
         kill,
         ends,
         stall,
+        fork,
         alien,
         other_version,
         orphans,
