@@ -19,6 +19,15 @@ class PanicError(BaseException):
     """What a transport written in Rust raises when it fails."""
 
 
+_FAILURES: dict[str, Callable[[], BaseException]] = {
+    "hang": lambda: httpx.ReadTimeout(""),
+    "refused": lambda: httpx.ConnectError("refused"),
+    "panic": PanicError,
+    "lost": lambda: httpx.WriteError(""),
+    "cut": lambda: httpx.RemoteProtocolError("server disconnected"),
+}
+
+
 @dataclass(eq=False, kw_only=True)
 class Intake:
     """Takes events, or answers as the plan says."""
@@ -79,21 +88,11 @@ class Intake:
 
     async def _act(self, wanted: str, event: str, process: Process, request: httpx.Request) -> httpx.Response:
         cuts = self.cuts
-        match wanted:
-            case "hang":
-                await asyncio.sleep(self.timeout)
-                raise httpx.ReadTimeout("")
-            case "refused":
-                raise httpx.ConnectError("refused")
-            case "panic":
-                raise PanicError
-            case "lost":
-                self.cuts += 1
-                self.note("intake", process, "cuts the connection")
-                raise httpx.WriteError("")
-            case "cut":
-                await asyncio.sleep(self.latency)
-                raise httpx.RemoteProtocolError("server disconnected")
+        if wanted in _FAILURES:
+            self.note("intake", process, f"lets {event[:6]} down: {wanted}")
+            self.cuts += wanted == "lost"
+            await asyncio.sleep({"hang": self.timeout, "cut": self.latency}.get(wanted, 0.0))
+            raise _FAILURES[wanted]()
         await asyncio.sleep(self.latency * self.draws.uniform(0.5, 2))
         if self.cuts > cuts:
             raise httpx.WriteError("")

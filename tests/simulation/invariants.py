@@ -47,12 +47,20 @@ MAX_TRACK_WORK = 60
 def check_lateness(shop: Shop) -> None:
     """A good event arrives soon whatever the bad ones do."""
     if shop.plan.kinds <= HARMLESS:
-        hangs = sum(event.name == "bad.hang" for event in shop.books.tracked.values())
-        bound = LATE + 3 * hangs * TIMEOUT / shop.plan.concurrency
+        bound = LATE + allowance(shop)
         for event in _good(shop):
             if event.at + bound < shop.time():
                 _check_late(shop, event, bound)
         _check_usual(shop, bound - LATE + USUALLY)
+
+
+def allowance(shop: Shop) -> float:
+    """Return the seconds that bad events may cost good ones: those that hang, and those that ask for a pause."""
+    names = [event.name for event in shop.books.tracked.values() if not event.is_good]
+    hangs, waits = names.count("bad.hang"), sum(name.endswith(" wait") for name in names)
+    pauses = sum(name.removeprefix("bad.")[:3] in ("401", "403", "302", *BAD["bad_404"]) for name in names)
+    cost = sum(min(60.0, 5.0 * 2.0 ** min(number, 9)) for number in range(pauses))
+    return 3 * hangs * TIMEOUT / shop.plan.concurrency + 30.0 * waits + cost
 
 
 def _check_usual(shop: Shop, bound: float) -> None:
@@ -66,6 +74,8 @@ def _check_usual(shop: Shop, bound: float) -> None:
 
 def check_recovery(shop: Shop) -> None:
     """After the end of all trouble, every good event arrives, and new ones at once."""
+    if allowance(shop) > HEAL / 2:
+        return
     for event in _good(shop):
         if shop.healed_at + SETTLED < event.at < shop.time() - SOON:
             _check_late(shop, event, SOON)
@@ -115,7 +125,8 @@ def check_account(shop: Shop) -> None:
         reason = shop.books.dropped.get(event.id)
         aside = word in letters
         if reason is None and not aside:
-            if _is_unreadable(shop, event) or (word in others and not event.is_good):
+            may_wait = not event.is_good or allowance(shop) > HEAL / 2
+            if _is_unreadable(shop, event) or (word in others and may_wait):
                 continue
             shop.violated(f"{_name(event)} {'still waits on disk' if word in others else 'is gone'}")
         elif event.is_good:

@@ -28,6 +28,9 @@ SIZES = ("tight", "big", "storm")
 KINDS = (*BAD, *INTAKE, *DISK, *PROCESSES, *NEIGHBOURS, *SIZES)
 """All kinds of trouble."""
 
+PAUSING = frozenset({"bad_403", "bad_302", "bad_404", "bad_wait"})
+"""Kinds whose answers ask for a pause; more than a few in a row cannot be told from an intake that wants one."""
+
 OUTAGES = ("503", "503 wait", "403", "302", "404", "hang", "refused", "500")
 
 
@@ -121,7 +124,8 @@ def _errands(plan: Plan, worker: int) -> list[Errand]:
 def _bad(plan: Plan, worker: int, kind: str, answers: tuple[str, ...]) -> list[Errand]:
     draws = plan.draws(f"{kind} {worker}")
     many = plan.has("storm") and draws.random() < 0.7
-    count = draws.randint(60, 250) if many else draws.choice((1, 1, 2, 5, 20))
+    usual = draws.choice((1, 1, 2)) if kind in PAUSING else draws.choice((1, 1, 2, 5, 20))
+    count = draws.randint(60, 250) if many else usual
     size = 0 if not many else draws.choice((0, 200))
     begins = draws.uniform(0.1, plan.lasts / 2)
     lasts = draws.uniform(0.1, plan.lasts / 2)

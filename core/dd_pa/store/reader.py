@@ -106,7 +106,12 @@ class SegmentReader:
         if self._block != PAGE:
             self._block = PAGE
             return False
+        end = (self.read_to // PAGE + 1) * PAGE
+        if (
+            not self.writer_gone and end > self.size
+        ):  # more is being written to this page: what comes must not be missed
+            return False
         self.unreadable = self._skipping = True
-        self.read_to = (self.read_to // PAGE + 1) * PAGE
+        self.read_to = end
         self._tail = b""
         return True

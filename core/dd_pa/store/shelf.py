@@ -63,6 +63,11 @@ class Shelf:
     def _is_unread(self, held: Held) -> bool:
         return not held.reader.at_end and not held.given_up and not self._troubles.has(held.name)
 
+    @property
+    def is_unreadable_in_part(self) -> bool:
+        """Whether a segment that this process writes could not be read in part."""
+        return any(held.count is not None and held.reader.unreadable for held in self._written)
+
     def find(self, name: str) -> Held | None:
         """Return the segment of that name, if it is held."""
         return next((held for held in self.all if held.name == name), None)

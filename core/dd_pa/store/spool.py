@@ -260,6 +260,8 @@ class Spool:
     def _tend(self, now: float, *, is_due: bool) -> None:
         if is_due:
             self._shelf.sort_out()
+            if self._shelf.is_unreadable_in_part:  # it is read again when it has been let go
+                self._writer.retire()
             self._save_memory()
         if self._janitor.busy or self._has_duty(now):
             is_due = self._janitor.tend() or is_due
@@ -340,7 +342,14 @@ class Spool:
     def drain(self) -> list[Event]:
         """Write what waits in memory to the disk, and return what cannot be."""
         self._writer.try_now()
-        return [event for event in self._memory.drain() if not self._writer.put(event)]
+        return [event for event in (*self._memory.drain(), *self._homeless()) if not self._writer.put(event)]
+
+    def _homeless(self) -> list[Event]:
+        """Forget and return the taken events whose segments the bound has removed meanwhile."""
+        found = [taken.event for taken in self._taken.values() if all(held.removed for held, _ in taken.places)]
+        for event in found:
+            del self._taken[event.id]
+        return found
 
     def close(self) -> None:
         """Release the segments; what is not delivered stays for a neighbour or the next start."""

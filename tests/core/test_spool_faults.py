@@ -1,0 +1,55 @@
+from __future__ import annotations
+
+import errno
+import os
+from pathlib import Path
+from typing import Any
+
+from tests.core.spools import Watched, event, events, ids
+
+
+class FailingReads:
+    """The calls of `os`, of which reading a page fails while `failing`."""
+
+    failing = False
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(os, name)
+
+    def pread(self, fd: int, count: int, at: int, /) -> bytes:
+        if self.failing:
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+        return os.pread(fd, count, at)
+
+
+def test_a_page_that_could_not_be_read_hides_nothing_that_is_written_later(tmp_path: Path) -> None:
+    """Nor what was on it: the disk has a bad minute while this process writes."""
+    files = FailingReads()
+    watched = Watched(tmp_path / "spool", files=files)
+    early = watched.put(*events(3))
+    files.failing = True
+    for _ in range(10):
+        watched.tend()
+        assert watched.spool.take(10) == []
+    files.failing = False
+    late = watched.put(event(4))
+    watched.now += 600
+
+    assert watched.deliver(rounds=20) == ids([*early, *late])
+
+
+def test_an_event_on_its_way_whose_segment_was_dropped_is_not_forgotten_at_the_end(tmp_path: Path) -> None:
+    """The bound removes what is on disk only; the event is written again, or counted."""
+    watched = Watched(tmp_path / "spool", max_bytes=64 * 1024, segment_bytes=8 * 1024)
+    first = watched.put(event(0))
+    assert ids(watched.spool.take(1)) == ids(first)
+    kept = [event(number, filling="x" * 4000) for number in range(1, 40)]
+    for one in kept:
+        watched.spool.put(one)
+        watched.tend()
+    assert "overflow" in [reason for reason, _ in watched.dropped]
+    assert watched.spool.drain() == []
+    watched.spool.close()
+
+    again = Watched(tmp_path / "spool")
+    assert first[0].id in again.deliver(rounds=20)
