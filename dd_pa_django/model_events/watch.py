@@ -124,7 +124,8 @@ class ModelWatch:
                 and field.attname in old
                 and stored.differs(field, old[field.attname], new[field.attname])
             }
-            note_written(instance, {**old, **new}, self.root, using)
+            if changes or not old.keys() >= new.keys():  # else all that was known is as true as before
+                note_written(instance, {**old, **new}, self.root, using)
             self._fire_updates(instance, changes, using)
 
     def _new_values(self, instances: Sequence[Model], written: Sequence[Any], using: str) -> list[dict[str, Any]]:

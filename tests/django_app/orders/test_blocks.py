@@ -74,7 +74,7 @@ def test_deleted_through_two_instances(order: Order, told: Told) -> None:
     assert told() == [("order.cancelled", None)]
 
 
-def test_one_hook_for_all(customer: Customer) -> None:
+def test_one_hook_for_all(customer: Customer, told: Told) -> None:
     """Tests that count the hooks of a block count one more, however much is written in it."""
     with transaction.atomic():
         orders = [Order.objects.create(customer=customer) for _ in range(5)]
@@ -84,12 +84,13 @@ def test_one_hook_for_all(customer: Customer) -> None:
                 order.save()
 
         assert len(connection.run_on_commit) == 1
+    assert len(told()) == 10
 
 
-def test_cost_of_many_saves_in_one_block(customer: Customer) -> None:
+def test_cost_of_many_saves_in_one_block(customer: Customer, told: Told) -> None:
     """The tenth save of each of many rows does what the first did: no search among all that waits."""
-    orders = Order.objects.bulk_create([Order(customer=customer) for _ in range(50)])
     with transaction.atomic():
+        orders = Order.objects.bulk_create([Order(customer=customer) for _ in range(50)])
         track("block.began", usr="u-1")
         for status in "abc":
             for order in orders:
@@ -97,7 +98,8 @@ def test_cost_of_many_saves_in_one_block(customer: Customer) -> None:
                 order.save()
 
         [hook] = blocks_of(connection)
-        assert len(list(hook.waiting)) == 151
+        assert len(list(hook.waiting)) == 201
+    assert len(told()) == 201
 
 
 def fail_on_commit() -> None:
