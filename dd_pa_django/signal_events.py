@@ -1,0 +1,57 @@
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from django.dispatch import Signal
+
+from dd_pa import Id
+from dd_pa_django.model_events.firing import active_emitter
+from dd_pa_django.tracking import track
+
+Given = Callable[..., Any]
+
+
+def connect(
+    signal: Signal,
+    name: str,
+    attributes: Mapping[str, Any] | Given | None = None,
+    *,
+    sender: Any = None,
+    when: Callable[..., bool] | None = None,
+    usr: Id | Given | None = None,
+    account: Id | Given | None = None,
+) -> Callable[[], None]:
+    """Fire an event each time a Django signal is sent, by `sender` or by anybody; return what disconnects it.
+
+    `attributes`, `usr` and `account` are values or callables, and `when` is a callable, of the sender and the signal's
+    keywords, as its receivers are: `lambda sender, order, **kwargs: {"total": order.total}`. If one fails, the event is
+    dropped and counted, or the error raised in strict mode. In a transaction the event leaves on commit.
+    """
+    if not isinstance(signal, Signal):
+        raise TypeError(f"connect() needs a Django signal, not {type(signal).__name__}")
+
+    def receive(sender: Any, signal: Signal, **given: Any) -> None:
+        emitter = active_emitter()
+        if emitter is None:
+            return
+        try:
+            if when is not None and not when(sender, **given):
+                return
+            said = {key: _asked(value, sender, given) for key, value in (("usr", usr), ("account", account))}
+            details = _asked(attributes, sender, given)
+        except Exception as error:
+            emitter.drop_invalid(name, error)
+            return
+        track(name, details, **said)
+
+    signal.connect(receive, sender=sender, weak=False)
+
+    def disconnect() -> None:
+        signal.disconnect(receive, sender=sender)
+
+    return disconnect
+
+
+def _asked(value: Any, sender: Any, given: Mapping[str, Any]) -> Any:
+    return value(sender, **given) if callable(value) else value
