@@ -10,6 +10,7 @@ from typing import Literal
 
 from dd_pa import log, signals, trail
 from dd_pa.capture.event import Event, shown_name
+from dd_pa.tally import Tally
 
 LOG_INTERVAL = 60.0
 """Seconds between two log lines about the same thing."""
@@ -56,15 +57,30 @@ class Ledger:
     def __init__(self, sender: object, *, clock: Callable[[], float] = time.monotonic) -> None:
         self._sender = sender
         self._clock = clock
-        self._lock = threading.Lock()
+        self._saying = threading.RLock()  # a handler of a signal may say something while this thread does
         self._said: dict[str, float] = {}
         self.delivered = 0
         self.retried = 0
         self.rejected = 0
-        self.repaired = 0
-        self.dropped: Counter[str] = Counter()
-        self.lost_identities: Counter[str] = Counter()
+        self._repaired = Tally()
+        self._dropped: dict[str, Tally] = {}
+        self._lost_identities: dict[str, Tally] = {}
         self.last_error: str | None = None
+
+    @property
+    def repaired(self) -> int:
+        """Events that went without something."""
+        return self._repaired.value
+
+    @property
+    def dropped(self) -> Counter[str]:
+        """Events that were given up, by reason."""
+        return Counter({reason: tally.value for reason, tally in list(self._dropped.items())})
+
+    @property
+    def lost_identities(self) -> Counter[str]:
+        """Jobs that ran for nobody, by reason."""
+        return Counter({reason: tally.value for reason, tally in list(self._lost_identities.items())})
 
     def count_delivered(self, event: Event) -> None:
         self.delivered += 1  # only the delivery thread writes this one
@@ -84,29 +100,25 @@ class Ledger:
         """Count an event that goes without something; the first problem is said."""
         if trail.watching:
             trail.repaired([problem, *more])
-        with self._lock:
-            self.repaired += 1
+        self._repaired.add()
         self.say("repaired", "an event was sent without what is wrong in it: %r; set STRICT to raise", problem[:200])
 
     def count_dropped(self, reason: DropReason, event: Event | None, name: object = None) -> None:
-        with self._lock:
-            self.dropped[reason] += 1
+        so_far = self._dropped.setdefault(reason, Tally()).add()
         name = event.name if event else name
         signals.send(signals.event_dropped, self._sender, event=event, name=name, reason=reason)
         if reason in DROP_MEANING:
-            so_far, shown = self.dropped[reason], shown_name(name)
+            shown = shown_name(name)
             self.say(reason, "event %s dropped (%s, %d so far): %s", shown, reason, so_far, DROP_MEANING[reason])
 
     def count_lost_identity(self, reason: LostIdentityReason) -> None:
-        with self._lock:
-            self.lost_identities[reason] += 1
-        so_far = self.lost_identities[reason]
+        so_far = self._lost_identities.setdefault(reason, Tally()).add()
         self.say(f"identity {reason}", "a job lacks identity (%s, %d so far): %s", reason, so_far, _WHY_LOST[reason])
 
     def say(self, about: str, message: str, *values: object) -> None:
         """Log a warning, unless one about the same thing was logged within the interval."""
         now = self._clock()
-        with self._lock:
+        with self._saying:
             if now - self._said.get(about, float("-inf")) < LOG_INTERVAL:
                 return
             self._said[about] = now

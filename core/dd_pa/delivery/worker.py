@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import _thread
 import asyncio
 import contextlib
+import itertools
 import logging
 import threading
 import time
@@ -32,6 +34,9 @@ AWAKE = 10.0
 GRACE = 0.2
 """Seconds of a deadline that are kept for ending the thread in order."""
 
+START = 5.0
+"""Seconds that `flush()` and `close()` wait for a thread that is about to start."""
+
 RESTART = 1.0
 """Seconds before the loop is started again after an error that should not happen."""
 
@@ -51,7 +56,9 @@ class Worker:
         self._store, self._ledger = store, ledger
         self._open_outlet, self._make_dispatcher = open_outlet, make_dispatcher
         self._on_start = on_start
-        self._starting = threading.Lock()
+        self._turns = itertools.count()
+        self._starting = False
+        self._begun = threading.Event()
         self._thread: threading.Thread | None = None
         self._stop = threading.Event()
         self._ended = threading.Event()
@@ -88,17 +95,41 @@ class Worker:
             self._poke()
 
     def _start(self) -> None:
-        with self._starting:
-            if self._thread is not None:
-                return
-            thread = threading.Thread(target=self._main, name=THREAD, daemon=True)
-            try:
-                thread.start()
-            except RuntimeError as error:  # no threads left, or the interpreter ends; the next event tries again
-                self._ledger.say("thread", "the delivery thread cannot be started: %s", error)
-                return
-            self._thread = thread
+        """Have a thread start the delivery thread, once.
+
+        Not the caller's: it may be in a signal's handler, which has interrupted `threading` while it holds its lock.
+        """
+        if next(self._turns):
+            return
+        self._starting = True
+        try:
+            _thread.start_new_thread(self._begin, ())
+        except RuntimeError as error:
+            self._not_started(error)
+        else:
             self._on_start()
+
+    def _begin(self) -> None:
+        thread = threading.Thread(target=self._main, name=THREAD, daemon=True)
+        try:
+            thread.start()
+        except RuntimeError as error:
+            self._not_started(error)
+        else:
+            self._thread = thread
+        self._begun.set()
+
+    def _not_started(self, error: RuntimeError) -> None:
+        """Say that there are no threads left, or that the interpreter ends; the next event tries again."""
+        self._starting = False
+        self._turns = itertools.count()
+        self._ledger.say("thread", "the delivery thread cannot be started: %s", error)
+
+    def _other_thread(self) -> threading.Thread | None:
+        """Return the delivery thread, which may be about to begin; None if there is none, or if this is it."""
+        if self._thread is None and self._starting:
+            self._begun.wait(START)
+        return None if self._thread is threading.current_thread() else self._thread
 
     def _poke(self) -> None:
         loop, poked = self._loop, self._poked
@@ -117,7 +148,7 @@ class Worker:
         mark, done = self._store.mark(), threading.Event()
         if self._store.pending:
             self.wake()
-        if self._thread is not None and self._thread is not threading.current_thread():
+        if self._other_thread() is not None:
             self._flushes[done] = mark
             self._poke()
             if not self._ended.is_set():
@@ -141,8 +172,9 @@ class Worker:
             self.flush(max(0.0, deadline - GRACE - time.monotonic()))
         self._stop.set()
         self._poke()
-        if self._thread is not None and self._thread is not threading.current_thread():
-            self._thread.join(max(GRACE, deadline - time.monotonic()))
+        thread = self._other_thread()
+        if thread is not None:
+            thread.join(max(GRACE, deadline - time.monotonic()))
 
     def _main(self) -> None:
         try:

@@ -20,7 +20,7 @@ class Destination:
         self.application_id = application_id
         self.intake = intake
         self._files = files
-        self._opening = threading.Lock()
+        self._opening = threading.RLock()
         self._directory: Directory | None = None
         self._janitor: Directory | None = None
 

@@ -6,28 +6,12 @@ import itertools
 import math
 import os
 import secrets
-import threading
 import time
 from collections.abc import Callable
 
 from dd_pa.store.directory import Descriptor, Directory
 from dd_pa.store.record import FORMAT, Header, encode_header
-
-
-class Tally:
-    """A counter that any thread raises without a lock, as `itertools.count` is one atomic step."""
-
-    def __init__(self) -> None:
-        self.add = itertools.count(1).__next__
-        self._looks = 0
-        self._looking = threading.Lock()
-
-    @property
-    def value(self) -> int:
-        """How often `add` was called."""
-        with self._looking:  # each look is a step of the counter too, and is taken off again
-            self._looks += 1
-            return self.add() - self._looks
+from dd_pa.tally import Tally
 
 
 class Segment:

@@ -19,9 +19,9 @@ from dd_pa.store.options import SpoolOptions
 from dd_pa.store.orphans import Orphans, Troubles
 from dd_pa.store.place import UnsafePlaceError
 from dd_pa.store.record import Line
-from dd_pa.store.segment import Tally
 from dd_pa.store.shelf import Shelf
 from dd_pa.store.writer import Say, SpoolWriter, default_segment_bytes
+from dd_pa.tally import Tally
 
 SCAN_EVERY, SOON = 1.0, 0.05
 """Seconds between two looks, and before one that was cut short goes on."""

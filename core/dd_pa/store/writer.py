@@ -49,7 +49,8 @@ class SpoolWriter:
         self._sync, self._own_reader = sync, own_reader
         self._on_opened, self._on_look = on_opened, on_look
         self._say, self._clock = say, clock
-        self._opening = threading.Lock()
+        self._opening = threading.RLock()
+        self._renewing = False
         self._segment: Segment | None = None
         self._retry_at = -math.inf
         self._refused = ""
@@ -102,8 +103,8 @@ class SpoolWriter:
         if self._clock() < self._retry_at:
             return None
         with self._opening:
-            if self._segment is None and not self.closed and self._clock() >= self._retry_at:
-                self._segment = self._open()
+            if self._segment is None and self._clock() >= self._retry_at:
+                self._renew(None)
             return self._segment
 
     def rotate(self, segment: Segment) -> None:
@@ -111,10 +112,18 @@ class SpoolWriter:
         if not self._opening.acquire(blocking=False):
             return
         try:
-            if self._segment is segment and not self.closed:
-                self._segment = self._open()
+            self._renew(segment)
         finally:
             self._opening.release()
+
+    def _renew(self, segment: Segment | None) -> None:
+        if self._segment is not segment or self.closed or self._renewing:
+            return  # renewing: by this very thread, of which a signal's handler has taken hold
+        self._renewing = True
+        try:
+            self._segment = self._open()
+        finally:
+            self._renewing = False
 
     def retire(self) -> None:
         """Write to a new segment from now on."""
