@@ -96,10 +96,10 @@ def test_the_thread_has_a_name_and_does_not_hold_the_process(intake: RawIntake, 
     """One daemon thread for any number of events."""
     emitter = make_emitter(intake.url)
     track(emitter, 50)
+    assert emitter.flush(5)
 
     [thread] = delivery_threads()
     assert thread.daemon
-    assert emitter.flush(5)
     assert emitter.stats().state == "running"
 
 
