@@ -16,6 +16,12 @@ Link = Callable[[Id | None, Id | None, Id | None, OnProblem], Identity]
 Ids = tuple[Id | None, Id | None, Id | None]
 
 
+MOST_PEOPLE = 1_000
+"""People whose checked ids are remembered; all are forgotten when there are more."""
+
+_KNOWN = frozenset([str, type(None)])
+
+
 class ConsentUnknownError(Exception):
     """Whether a person agrees could not be found out; the text is the class of what was raised."""
 
@@ -35,6 +41,7 @@ class Linker:
         needs_consent: bool = False,
     ) -> None:
         self._identity = identity
+        self._known: dict[Ids, Identity] = {}
         self._strict = strict
         self._asks_consent = asks_consent
         self._needs_consent = needs_consent
@@ -157,12 +164,20 @@ class Linker:
 
     def checked(self, usr: Id | None, account: Id | None, session: Id | None, on_problem: OnProblem) -> Identity:
         """Return ids as the texts that go on the wire, with no look at who is logged in."""
+        if type(usr) in _KNOWN and type(account) in _KNOWN and type(session) in _KNOWN:  # else 1 is True, and both 1.0
+            known = self._known.get((usr, account, session))
+            if known is not None:
+                return known
         try:
-            return Identity(
+            found = Identity(
                 usr=None if usr is None else as_id("usr", usr),
                 account=None if account is None else as_id("account", account),
                 session=None if session is None else as_id("session", session),
             )
+            if len(self._known) >= MOST_PEOPLE:
+                self._known.clear()
+            self._known[found.usr, found.account, found.session] = found
+            return found
         except EventError as error:
             if self._strict:
                 raise
