@@ -1,0 +1,56 @@
+"""Calls `track()` for `benchmarks.instructions`, with whichever revision is on the path; public names only."""
+
+from __future__ import annotations
+
+import logging
+import os
+import subprocess
+import sys
+from decimal import Decimal
+from typing import Any
+
+from dd_pa import Emitter, Settings
+
+WHO: dict[str, Any] = {"usr": "user-12345", "account": "acme", "session": "2b1b778e-9ef6-45d6-89b8-e68ca6ceb436"}
+FLAT: dict[str, Any] = {"order_id": "o-123456", "total": 89.5, "items": 3, "currency": "EUR", "express": True}
+ATTRIBUTES = {
+    "memory": FLAT,
+    "spool": FLAT,
+    "decimal": FLAT | {"total": Decimal("89.50")},
+    "nested": {
+        "order": {"id": "o-4711", "total": 89.5, "currency": "EUR", "items": 3},
+        "customer": {"tier": "premium"},
+    },
+}
+
+
+def main(case: str, directory: str, few: int, many: int) -> None:
+    logging.getLogger("dd_pa").setLevel(logging.CRITICAL)
+    store: dict[str, Any] = {"spool_dir": None}
+    if case == "spool":  # nothing is delivered here: only the caller's part is counted
+        store = {"spool_dir": f"{directory}/spool", "delivery": "process"}
+    emitter = Emitter(Settings(application_id="bench", api_key="bench", intake_url="http://127.0.0.1:9", **store))
+    attributes = ATTRIBUTES[case]
+
+    def call(times: int) -> None:
+        for _ in range(times):
+            emitter.track("checkout.completed", attributes, **WHO)
+
+    call(50)
+    control("-i", "on")
+    call(few)
+    control("-d", "warm")
+    call(few)
+    control("-d", "few")
+    call(many)
+    control("-d", "many")
+    os._exit(0)
+
+
+def control(*what: str) -> None:
+    """Tell valgrind to begin counting, or to write down and begin again."""
+    subprocess.run(["callgrind_control", *what, str(os.getpid())], check=True, stdout=subprocess.DEVNULL)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], sys.argv[2], int(sys.argv[3]), int(sys.argv[4]))
