@@ -12,7 +12,7 @@ from django.core.handlers.asgi import ASGIRequest
 from django.http import HttpRequest
 
 from dd_pa import EventError, RumSession, Settings, request_consent, rum_session_from_environ, rum_session_from_scope
-from dd_pa.gateway import Steps, Work, is_request_known
+from dd_pa.gateway import Handshake, Steps, Work, is_request_known
 from dd_pa.trail import session_origin
 from dd_pa_django.fallback import fallback_session
 from dd_pa_django.login import current_user
@@ -129,9 +129,13 @@ class RequestIdentity:
     def _rum_session(self) -> RumSession | None:
         request, rate = self._request, self._settings.rum_session_sample_rate
         options = self._settings.rum_cookie_options
+        handshake: Handshake | None = getattr(request, "handshake", None)  # of a websocket
+        now = None if handshake is None else handshake.now
+        if handshake is not None and now is None:
+            return None
         if isinstance(request, ASGIRequest):
             # Its META joins the fields of a split Cookie header with a comma, in which cookies get lost.
-            return rum_session_from_scope(request.scope["headers"], sample_rate=rate, cookie_options=options)
+            return rum_session_from_scope(request.scope["headers"], now=now, sample_rate=rate, cookie_options=options)
         return rum_session_from_environ(request.META, sample_rate=rate, cookie_options=options)
 
 

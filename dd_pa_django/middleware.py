@@ -36,17 +36,17 @@ class ProductAnalyticsMiddleware:
     def __call__(self, request: HttpRequest) -> Answer:
         if self._is_async:
             return self._acall(request)
-        with _served(request) as work:
+        with served(request) as work:
             response = self._get_response(request)
         return _answered(request, response, work)
 
     async def _acall(self, request: HttpRequest) -> HttpResponseBase:
-        with _served(request) as work:
+        with served(request) as work:
             response = await self._aget_response(request)
         return _answered(request, response, work)
 
 
-class _served:  # noqa: N801 - a class, as a generator would cost a request that tracks nothing a microsecond
+class served:  # noqa: N801 - a class, as a generator would cost a request that tracks nothing a microsecond
     """A block in which a request is served. What it gives is not over yet, if there is an answer."""
 
     __slots__ = ("_previous", "_request", "_work")

@@ -7,9 +7,12 @@ from typing import Any, cast
 from flask import Flask, Request
 
 from dd_pa import RumSession, Settings, request_consent, rum_session_from_environ
+from dd_pa.gateway import Handshake
 from dd_pa.trail import session_origin
 from dd_pa_flask.context import SessionUnseen
 from dd_pa_flask.fallback import fallback_session
+
+_HANDSHAKE = "dd_pa.handshake"
 
 
 def uses_flask_login(app: Flask) -> bool:
@@ -21,16 +24,20 @@ def uses_flask_login(app: Flask) -> bool:
 class RequestIdentity:
     """The ids of one request. Each is looked up when it is read, so that an event pays only for what it lacks.
 
-    `is_answered`: the session was saved, and what is written to it now is lost.
+    `is_answered`: the session was saved, and what is written to it now is lost. `is_dispatched`: by Flask itself; else
+    somebody has made a request context, as Flask-SocketIO does for each message of a websocket.
     """
 
-    __slots__ = ("_app", "_is_answered", "_request", "_settings")
+    __slots__ = ("_app", "_is_answered", "_is_dispatched", "_request", "_settings")
 
-    def __init__(self, app: Flask, request: Request, settings: Settings, *, is_answered: bool) -> None:
+    def __init__(
+        self, app: Flask, request: Request, settings: Settings, *, is_answered: bool, is_dispatched: bool
+    ) -> None:
         self._app = app
         self._request = request
         self._settings = settings
         self._is_answered = is_answered
+        self._is_dispatched = is_dispatched
 
     @property
     def usr(self) -> str | None:
@@ -76,8 +83,14 @@ class RequestIdentity:
         return session_origin(found, rum=rum, fallback=fallback, otherwise="SESSION_ID")
 
     def _rum_session(self) -> RumSession | None:
+        environ, now = self._request.environ, None
+        if not self._is_dispatched:  # the handshake of a websocket, when an event first asked for it
+            now = environ.setdefault(_HANDSHAKE, Handshake()).now
+            if now is None:
+                return None
         return rum_session_from_environ(
-            self._request.environ,
+            environ,
+            now=now,
             sample_rate=self._settings.rum_session_sample_rate,
             cookie_options=self._settings.rum_cookie_options,
         )

@@ -80,7 +80,13 @@ class AppState:
         if any(app.extensions.get("dd_pa") is not self for app in (context.app, current_app)):
             return None
         is_answered = context.request in self._answered
-        return RequestIdentity(context.app, context.request, self.emitter.settings, is_answered=is_answered)
+        return RequestIdentity(
+            context.app,
+            context.request,
+            self.emitter.settings,
+            is_answered=is_answered,
+            is_dispatched=context.request in self._begun,
+        )
 
     def ends(self, error: BaseException | None) -> None:
         """Be called when the context of a request is left for good: what was started in it acts for nobody any more."""

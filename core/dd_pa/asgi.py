@@ -7,7 +7,7 @@ from contextvars import ContextVar
 from typing import Any
 
 from dd_pa.capture.rum import RumSession, rum_session_from_scope
-from dd_pa.gateway import GatewayIdentity, Resolver, Work
+from dd_pa.gateway import GatewayIdentity, Handshake, Resolver, Work
 from dd_pa.settings import Settings
 
 Scope = MutableMapping[str, Any]
@@ -18,12 +18,16 @@ ASGIApp = Callable[[Scope, Receive, Send], Awaitable[None]]
 _current: ContextVar[Scope | None] = ContextVar("dd_pa_asgi_scope", default=None)
 
 
+_HANDSHAKE = "dd_pa.handshake"
+
+
 class ProductAnalyticsMiddleware:
     """Lets events know which request or websocket they belong to, in its background tasks and streamed body too.
 
-    It remembers the scope and nothing else: no header is read before an event is tracked, none is changed. What other
-    middleware puts into the same scope later (`user`, `session`, `state`) is there when an event is tracked. Tasks and
-    threads that are started in the request know it as well, until it has been answered: `dd_pa.jobs.bind` is for those
+    It remembers the scope, of a websocket also when it was opened, and nothing else: no header is read before an event
+    is tracked, none is changed. What other middleware puts into the same scope later (`user`, `session`, `state`) is
+    there when an event is tracked. Tasks and threads that are started in the request know it as well, until it has been
+    answered: `dd_pa.jobs.bind` is for those
     that outlive it.
     """
 
@@ -36,6 +40,8 @@ class ProductAnalyticsMiddleware:
             return
         # No token: a call that is abandoned is closed in another context, where a token cannot be used.
         before, work = _current.get(), Work()
+        if scope["type"] == "websocket":
+            scope[_HANDSHAKE] = Handshake()
         _current.set(scope)
         try:
             await self._app(scope, receive, send)
@@ -64,8 +70,13 @@ def request_identity(
 
 
 def _rum_session(scope: Scope, settings: Settings) -> RumSession | None:
+    handshake: Handshake | None = scope.get(_HANDSHAKE)
+    now = None if handshake is None else handshake.now
+    if handshake is not None and now is None:
+        return None
     return rum_session_from_scope(
         scope["headers"],
+        now=now,
         sample_rate=settings.rum_session_sample_rate,
         cookie_options=settings.rum_cookie_options,
     )

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from typing import Any, cast
 
 from dd_pa.capture.consent import request_consent
-from dd_pa.capture.rum import RumSession
+from dd_pa.capture.rum import Handshake, RumSession
 from dd_pa.capture.work import Steps, Work, is_request_known
 from dd_pa.settings import Settings
 
-__all__ = ["GatewayIdentity", "RequestIdentity", "Resolver", "Steps", "Work", "is_request_known"]
+__all__ = ["GatewayIdentity", "Handshake", "RequestIdentity", "Resolver", "Steps", "Work", "is_request_known"]
 
 Resolver = Callable[[Any], Any]
 """Returns an id of a request, or None. What else it may return, the emitter checks."""

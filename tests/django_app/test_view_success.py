@@ -7,6 +7,7 @@ from types import ModuleType
 from typing import Any
 
 import pytest
+import strawberry
 from django import forms
 from django.contrib.auth import logout
 from django.contrib.auth.decorators import login_required, permission_required, user_passes_test
@@ -18,8 +19,10 @@ from django.template.response import TemplateResponse
 from django.test import AsyncClient, Client, override_settings
 from django.urls import path
 from django.utils.decorators import method_decorator
+from django.views.decorators.csrf import csrf_exempt
 from django.views.generic import FormView, TemplateView, View
 from ninja import NinjaAPI, Status
+from strawberry.django.views import AsyncGraphQLView, GraphQLView
 
 from dd_pa.testing import capture_events
 from dd_pa_django import form_accepted, tracked
@@ -127,6 +130,21 @@ async def async_report(request: HttpRequest) -> dict[str, int]:
     return {"rows": 2}
 
 
+@strawberry.type
+class Query:
+    @strawberry.field
+    @tracked("order.looked_up", attributes=lambda request, order: {"order": order, "path": request.path})
+    def order(self, info: strawberry.Info, number: int) -> str:
+        if number < 0:
+            raise ValueError("no such order")
+        return f"order {number}"
+
+    @strawberry.field
+    @tracked("order.looked_up")
+    async def async_order(self, number: int) -> str:
+        return f"order {number}"
+
+
 @pytest.fixture(autouse=True)
 def _site() -> Iterator[None]:
     urls: Any = ModuleType("view_success_urls")
@@ -140,6 +158,8 @@ def _site() -> Iterator[None]:
         path("missing-async/", missing_template_async),
         path("missing-class/", MissingTemplate.as_view()),
         path("api/", API.urls),
+        path("graphql/", csrf_exempt(GraphQLView.as_view(schema=strawberry.Schema(Query)))),
+        path("async-graphql/", csrf_exempt(AsyncGraphQLView.as_view(schema=strawberry.Schema(Query)))),
     ]
     loaders = [("django.template.loaders.locmem.Loader", {"form.html": "{{ form.errors }}"})]
     templates = {"BACKEND": "django.template.backends.django.DjangoTemplates", "OPTIONS": {"loaders": loaders}}
@@ -207,6 +227,22 @@ def test_page_that_fails_to_render_was_not_seen(ada: User, name: str) -> None:
 def test_operation_of_an_api(ada_client: Client, name: str, names: list[str]) -> None:
     """Of django-ninja: it returns values, or a pair of status and value."""
     assert fired(lambda: ada_client.get(f"/api/{name}")) == names
+
+
+@pytest.mark.parametrize(
+    ("address", "query", "names"),
+    [
+        ("/graphql/", "{ order(number: 7) }", ["order.looked_up"]),
+        ("/graphql/", "{ a: order(number: 7) b: order(number: 8) }", ["order.looked_up"] * 2),
+        ("/graphql/", "{ order(number: -1) }", []),
+        ("/async-graphql/", "{ a: asyncOrder(number: 7) b: asyncOrder(number: 8) }", ["order.looked_up"] * 2),
+    ],
+)
+def test_resolver_of_a_schema(ada_client: Client, address: str, query: str, names: list[str]) -> None:
+    """Of GraphQL: each call that returns is a success, whatever the status of the answer."""
+    seen = fired(lambda: ada_client.post(address, {"query": query}, content_type="application/json"))
+
+    assert seen == names
 
 
 def test_address_that_cannot_be_read_is_no_login_page(ada_client: Client) -> None:

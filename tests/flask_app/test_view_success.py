@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -11,6 +12,7 @@ from flask import Flask, redirect, request, session, url_for
 from flask.testing import FlaskClient
 from flask_socketio import SocketIO
 
+from dd_pa.capture import rum as rum_module
 from dd_pa.testing import capture_events
 from dd_pa_flask import ProductAnalytics, form_accepted
 from tests.flask_app import rum
@@ -110,3 +112,30 @@ def test_handler_of_a_websocket(app: Flask, analytics: ProductAnalytics, is_allo
     assert [(event.name, event.session, event.attributes["answer"]) for event in events] == (
         [("chat.sent", rum.SESSION, "HI")] if is_allowed else []
     )
+
+
+def test_websocket_keeps_the_session_of_its_handshake(
+    app: Flask, analytics: ProductAnalytics, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its cookie says that it ends in 15 minutes, as none renews it there; after 4 hours no session is claimed."""
+    jumped = [0.0]
+
+    class Clock:
+        monotonic = staticmethod(lambda: time.monotonic() + jumped[0])
+        time = staticmethod(lambda: time.time() + jumped[0])
+
+    monkeypatch.setattr(rum_module, "time", Clock)
+    sockets = SocketIO(app, async_mode="threading")
+
+    @sockets.on("chat")  # type: ignore[untyped-decorator] # Flask-SocketIO has no types
+    @analytics.tracked("chat.sent")
+    def chat() -> None: ...
+
+    browser = sockets.test_client(app, headers={"Cookie": rum.cookie()})
+    with capture_events() as events:
+        for jumped[0] in (0.0, 3600.0, 4 * 3600.0):
+            browser.emit("chat")
+    browser.disconnect()
+
+    assert [event.session for event in events] == [rum.SESSION, rum.SESSION]
+    assert app.extensions["dd_pa"].emitter.stats().dropped == {"unlinked": 1}

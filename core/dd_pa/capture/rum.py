@@ -15,6 +15,10 @@ from typing import Any, Literal
 from dd_pa.capture.baggage import session_id_in_baggage
 from dd_pa.capture.cookie import live_state
 
+SESSION_LASTS = 4 * 3600
+"""Seconds after which nothing claims a browser session that was read before. Datadog ends a session 4 hours after it
+began, and the server knows only when it read the id."""
+
 MAX_HEADER_LENGTH = 16 * 1024
 _READ_LENGTH = MAX_HEADER_LENGTH + 1  # one more, to see whether the limit falls behind a whole cookie
 _MAX_DATE = 8_640_000_000_000_000  # of JavaScript's Date
@@ -32,6 +36,24 @@ class RumSession:
 
     created: int | None
     """When the session began, epoch milliseconds by the browser's clock; None when not said, as always in baggage."""
+
+
+class Handshake:
+    """When a websocket was opened. What comes through it belongs to the browser session of that moment.
+
+    The cookie of the handshake is never renewed: by the clock of a later event it would be dead after 15 minutes.
+    """
+
+    __slots__ = ("_opened", "_since")
+
+    def __init__(self) -> None:
+        self._opened = time.time()
+        self._since = time.monotonic()
+
+    @property
+    def now(self) -> float | None:
+        """The time to read the session by, in epoch seconds; None once no session lasts that long."""
+        return self._opened if time.monotonic() - self._since < SESSION_LASTS else None
 
 
 def read_rum_session(

@@ -8,16 +8,13 @@ from contextvars import ContextVar
 import msgspec
 
 from dd_pa.capture.person import NOBODY, Identity
+from dd_pa.capture.rum import SESSION_LASTS
 from dd_pa.capture.work import Work
 from dd_pa.emitter import Emitter
 from dd_pa.jobs.header import MAX_HEADER, Carried, Seal
 
 HEADER = "dd_pa_identity"
 """Name of the header, of the message option or of the entry of a job's metadata."""
-
-SESSION_LASTS = 4 * 3600
-"""Seconds after which no job claims the browser session of the request that queued it. Datadog ends a session 4 hours
-after it began, and the server knows only when it read the id."""
 
 EmitterOrGetter = Emitter | Callable[[], Emitter | None]
 """An emitter, or what returns it when a job is queued or run (None: there is none, which is no error)."""
