@@ -28,6 +28,9 @@ QUIET_PINGS = 10
 LAST_STREAM = 2**30
 """A connection is replaced long before its numbers end."""
 
+TURN = 262_144
+"""Bytes of large bodies that are written in one turn of the loop, so that a slow peer is noticed in time."""
+
 FAREWELL = 0.1
 """Seconds that the peer has to take our last words."""
 
@@ -89,15 +92,13 @@ class Connection(asyncio.Protocol):
             self._end(Failure.HTTP1)
             return
         self._write(OPENING)
-        self._watch_after(self._patience)
 
     def data_received(self, data: bytes) -> None:
         self._heard = True
         try:
             for kind, flags, stream, payload in self._reader.feed(b"" if self._over else data):
                 self._take(kind, flags, stream, payload)
-                if self._over:
-                    return
+            self._pump()
         except ConnectionFault as fault:
             self._end(Failure.LOST, fault.code)
         self._owner.has_room()
@@ -154,7 +155,7 @@ class Connection(asyncio.Protocol):
     def expire(self, now: float) -> None:
         """Give up the requests whose time is over."""
         for stream, exchange in list(self._exchanges.items()):
-            if exchange.deadline <= now and stream in self._exchanges:
+            if exchange.deadline <= now:
                 self._give_up(stream, Code.CANCEL, Failure.TIMEOUT)
 
     def leave(self, served: int = 0) -> None:
@@ -178,14 +179,17 @@ class Connection(asyncio.Protocol):
         if self._out and not self._transport.is_closing():
             self._transport.write(b"".join(self._out))
         self._out.clear()
+        self._pump()
 
     def _pump(self) -> None:
         """Send as much of the stalled bodies as the windows allow now."""
+        left = TURN
         for stream, exchange in list(self._stalled.items()):
-            while not self._clogged:
+            while left > 0 and not self._clogged:
                 size = min(exchange.unsent, exchange.window, self._window, self._max_frame)
                 if size <= 0 < exchange.unsent:
                     break
+                left -= size
                 self._window -= size
                 self._write(frame(frames.DATA, size == exchange.unsent, stream, exchange.piece(size)))
                 if not exchange.unsent:
@@ -205,7 +209,7 @@ class Connection(asyncio.Protocol):
     def _give_up(self, stream: int, code: Code, failure: Failure) -> None:
         exchange = self._forget(stream)
         self._reset(stream, code)
-        exchange.answered(failure)
+        exchange.end(failure)
 
     def _end(self, failure: Failure, code: Code = Code.NO_ERROR) -> None:
         """End it now; nothing that still comes is looked at."""
@@ -224,7 +228,7 @@ class Connection(asyncio.Protocol):
             self.ready.set_result(Failure.HTTP1 if old else Failure.CONNECT)
         self._owner.leaves(self, 0)
         for exchange in exchanges.values():
-            exchange.answered(failure)
+            exchange.end(failure)
 
     def _take(self, kind: int, flags: int, stream: int, payload: bytes) -> None:
         if stream and kind != frames.PRIORITY and (not stream & 1 or stream >= self._next):
@@ -237,8 +241,6 @@ class Connection(asyncio.Protocol):
 
     def _take_data(self, flags: int, stream: int, payload: bytes) -> None:
         self._receive_window -= len(payload)
-        if self._receive_window < 0:
-            raise ConnectionFault(Code.FLOW_CONTROL_ERROR)
         if self._receive_window < WINDOW // 2:
             self._write(frame(frames.WINDOW_UPDATE, 0, 0, struct.pack(">I", WINDOW - self._receive_window)))
             self._receive_window = WINDOW
@@ -266,7 +268,7 @@ class Connection(asyncio.Protocol):
             self._reset(stream, Code.CANCEL)
         if not self._clogged:
             self._reader.noise = 0
-        exchange.answered(result)
+        exchange.end(result)
 
     def _take_reset(self, flags: int, stream: int, payload: bytes) -> None:
         if stream not in self._exchanges:
@@ -275,7 +277,7 @@ class Connection(asyncio.Protocol):
         if code == Code.REFUSED_STREAM:
             self._owner.unprocessed([exchange])
         else:
-            exchange.answered(_MEANING.get(code, Failure.LOST))
+            exchange.end(_MEANING.get(code, Failure.LOST))
 
     def _take_settings(self, flags: int, stream: int, payload: bytes) -> None:
         if len(payload) % 6 or (flags & frames.ACK and payload):
@@ -288,9 +290,9 @@ class Connection(asyncio.Protocol):
                 raise ConnectionFault(code)
             self._set(name, value)
         self._write(frame(frames.SETTINGS, frames.ACK, 0))
-        self._pump()
         if not self.ready.done():
             self.ready.set_result(None)
+            self._watch_after(QUIET)
 
     def _set(self, name: int, value: int) -> None:
         if name == MAX_STREAMS:
@@ -311,11 +313,11 @@ class Connection(asyncio.Protocol):
     def _take_goaway(self, flags: int, stream: int, payload: bytes) -> None:
         last, code = struct.unpack_from(">II", payload)
         last &= 0x7FFFFFFF
-        self.leave((last + 1) // 2 if last < self._next else 0)
         late = [self._forget(stream) for stream in list(self._exchanges) if stream > last]
+        self.leave((last + 1) // 2 if last < self._next else 0)
         if code == Code.ENHANCE_YOUR_CALM:
             for exchange in late:
-                exchange.answered(Failure.CALM)
+                exchange.end(Failure.CALM)
         else:
             self._owner.unprocessed(late)
 
@@ -331,7 +333,6 @@ class Connection(asyncio.Protocol):
             self._stalled[stream].window += more
             if self._stalled[stream].window > MAX_WINDOW:
                 raise StreamFault(Code.FLOW_CONTROL_ERROR)
-        self._pump()
 
     def _take_nothing(self, flags: int, stream: int, payload: bytes) -> None:
         """Ignore a PRIORITY, which has no meaning any more."""

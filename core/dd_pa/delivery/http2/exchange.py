@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 import enum
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
@@ -41,12 +42,13 @@ Answered = Callable[[Answer | Failure], None]
 
 
 class Exchange:
-    """One request and its answer. `answered` is called once, on the loop, and must not raise."""
+    """One request and its answer."""
 
-    __slots__ = ("answered", "body", "content", "deadline", "head", "read", "refusals", "sent", "used", "window")
+    __slots__ = ("_answered", "body", "content", "deadline", "head", "read", "refusals", "sent", "used", "window")
 
     def __init__(self, body: bytes, answered: Answered, deadline: float) -> None:
-        self.body, self.answered, self.deadline = body, answered, deadline
+        self.body, self.deadline = body, deadline
+        self._answered = answered
         self.refusals = 0
         self.begin(0)
 
@@ -56,6 +58,10 @@ class Exchange:
         self.read = self.used = 0
         self.head: Head | None = None
         self.content = b""
+
+    def end(self, result: Answer | Failure) -> None:
+        """Have it said what became of the request: in the next turn of the loop, so that nobody is called back into."""
+        asyncio.get_running_loop().call_soon(self._answered, result)
 
     @property
     def unsent(self) -> int:

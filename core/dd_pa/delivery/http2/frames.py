@@ -75,7 +75,7 @@ class Reader:
         """Frames since it was last set to 0."""
         self._rest = b""
         self._first = True
-        self._block: tuple[int, int, bytes] | None = None
+        self._block: tuple[int, int, bytearray] | None = None
 
     def feed(self, data: bytes) -> Iterator[Frame]:
         """Yield the frames that are whole now; raise `ConnectionFault` at one that must not come."""
@@ -126,14 +126,14 @@ class Reader:
                 if len(payload) < 5:
                     raise ConnectionFault(Code.FRAME_SIZE_ERROR)
                 payload = payload[5:]
-            begun, first = b"", flags
+            first, block = flags, bytearray()
         elif self._block is None or self._block[1] != stream:
             raise ConnectionFault
         else:
-            first, _, begun = self._block
-        block = begun + payload
+            first, _, block = self._block
+        block += payload
         if len(block) > MAX_BLOCK:
             raise ConnectionFault(Code.ENHANCE_YOUR_CALM)
         whole = flags & END_HEADERS
         self._block = None if whole else (first, stream, block)
-        return (HEADERS, first, stream, block) if whole else None
+        return (HEADERS, first, stream, bytes(block)) if whole else None

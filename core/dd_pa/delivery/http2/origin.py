@@ -44,7 +44,7 @@ class Origin:
         self._closed = False
 
     def post(self, body: bytes, answered: Answered) -> None:
-        """Send a request; `answered` is called once, mostly later, on the loop."""
+        """Send a request; `answered` is called once, later, on the loop."""
         now = self._loop.time()
         if self._usable and self._usable[0].room and not self._waiting:
             self._usable[0].send(Exchange(body, answered, now + self._timeout))
@@ -69,7 +69,7 @@ class Origin:
         for exchange in reversed(exchanges):
             exchange.refusals += 1
             if exchange.refusals > REFUSALS:
-                exchange.answered(Failure.REFUSED)
+                exchange.end(Failure.REFUSED)
             else:
                 self._waiting.appendleft(exchange)
         self.has_room()
@@ -104,7 +104,7 @@ class Origin:
         except Exception:  # what sockets, TLS and look-ups of names raise is no short list
             failure = Failure.CONNECT
         self._opening = None
-        if connection is not None and failure is None:
+        if connection is not None and failure is None and not self._closed:
             self._opened(connection)
             return
         if connection is not None:
@@ -113,15 +113,16 @@ class Origin:
 
     def _opened(self, connection: Connection) -> None:
         self._failures = 0
-        for worn in [usable for usable in self._usable if usable.worn]:
-            worn.leave()
+        worn = [usable for usable in self._usable if usable.worn]
         self._usable.insert(0, connection)
+        for usable in worn:
+            usable.leave()
         self.has_room()
 
     async def _dial(self) -> Connection:
         secure = self._tls is not None
         _, connection = await self._loop.create_connection(
-            lambda: Connection(self, self._fields, self._timeout / 2, self._lifetime),
+            lambda: Connection(self, self._fields, self._timeout / 4, self._lifetime),
             self._host,
             self._port,
             ssl=self._tls,
@@ -141,7 +142,7 @@ class Origin:
             return
         waiting, self._waiting = self._waiting, deque()
         for exchange in waiting:
-            exchange.answered(failure)
+            exchange.end(failure)
 
     def _sweep_later(self) -> None:
         if self._sweeping is None:
@@ -156,7 +157,7 @@ class Origin:
         late = [exchange for exchange in self._waiting if exchange.deadline <= now]
         self._waiting = deque(exchange for exchange in self._waiting if exchange.deadline > now)
         for exchange in late:
-            exchange.answered(Failure.TIMEOUT)
+            exchange.end(Failure.TIMEOUT)
         if self._waiting or any(connection.busy for connection in self._all):
             self._sweep_later()
 
@@ -165,8 +166,8 @@ class Origin:
         self._closed = True
         if self._sweeping:
             self._sweeping.cancel()
-        if self._opening:
-            self._opening.cancel()
+        if self._opening and not (await asyncio.wait([self._opening], timeout=FAREWELL))[0]:
+            self._opening.cancel()  # not at once: asyncio forgets a socket that is cancelled just as it is connected
             await asyncio.wait([self._opening])
         self._usable.clear()
         for connection in list(self._all):
