@@ -84,8 +84,6 @@ class Origin:
             if abs(served - self._served) <= served // 10:
                 self._lifetime = served // 2
             self._served = served
-        if connection.busy and not self._usable:
-            self._open()
 
     def _open(self) -> None:
         too_soon = self._usable and (len(self._usable) >= MOST_CONNECTIONS or self._loop.time() < self._not_before)
