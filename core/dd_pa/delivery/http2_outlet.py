@@ -29,8 +29,8 @@ _OUTCOMES = {
 class Http2Outlet:
     """Posts events over HTTP/2, and over httpx in HTTP/1.1 as long as the server speaks no HTTP/2.
 
-    Over TLS it is negotiated. A plain server, which is on this machine, may offer it by `Alt-Svc` (RFC 9113, section 3.3):
-    asking one that knows nothing of it would look like a broken request to it.
+    Over TLS it is negotiated. A plain server, which is on this machine, may offer it by `Alt-Svc`: to one that
+    knows nothing of it, the attempt would look like a broken request (RFC 9113, section 3.3).
     """
 
     def __init__(self, settings: Settings, heard: Heard | None = None) -> None:
