@@ -10,7 +10,7 @@ from dd_pa.delivery.dispatcher import Dispatcher
 from dd_pa.delivery.gate import RetryPolicy
 from dd_pa.delivery.ledger import DropReason, Ledger
 from dd_pa.delivery.opening import open_outlet
-from dd_pa.delivery.outlet import Outlet
+from dd_pa.delivery.outlet import DirectOutlet, Outlet
 from dd_pa.delivery.stats import Stats
 from dd_pa.delivery.transport import Transport
 from dd_pa.delivery.worker import Worker
@@ -40,7 +40,7 @@ class Pipeline:
 
         self._closing, self._over = closed, False
         displaced = {"overflow"} if settings.overflow == "drop_oldest" else set()
-        self._dropped_later = {"expired", "shutdown", "damaged", *displaced}
+        self._dropped_later = {"expired", "shutdown", "damaged", "not_set_aside", *displaced}
         self.ledger = Ledger(sender)
         self.builder = EventBuilder(settings)
         self._store = open_store(settings, on_dropped=self._dropped, say=self.ledger.say, for_all=for_all)
@@ -74,7 +74,7 @@ class Pipeline:
     def _dropped(self, reason: DropReason, event: Event | None) -> None:
         self.ledger.count_dropped(reason, event)
 
-    def _make_dispatcher(self, outlet: Outlet, on_settled: Callable[[], None]) -> Dispatcher:
+    def _make_dispatcher(self, outlet: Outlet | DirectOutlet, on_settled: Callable[[], None]) -> Dispatcher:
         return Dispatcher(
             self._store,
             self.ledger,
@@ -162,6 +162,7 @@ class Pipeline:
             delivered=ledger.delivered,
             retried=ledger.retried,
             rejected=ledger.rejected,
+            quarantined=self._worker.quarantined,
             repaired=ledger.repaired,
             dropped=dropped,
             lost_identities=dict(ledger.lost_identities),

@@ -11,9 +11,10 @@ from dd_pa.delivery.outcome import MAX_WAIT, Verdict, asked_wait, judge
 
 VERDICTS = {
     Verdict.DELIVERED: [200, 202, 204, 299],
-    Verdict.RETRY: [408, 429, 500, 501, 502, 503, 504, 507, 529, 599],
-    Verdict.PAUSE: [300, 301, 302, 303, 304, 307, 308, 399, 401, 403],
-    Verdict.REJECT: [400, 402, 404, 405, 409, 410, 413, 415, 422, 431, 451, 499],
+    Verdict.RETRY: [408, 500, 501, 502, 503, 504, 507, 529, 599],
+    Verdict.LIMIT: [429],
+    Verdict.PAUSE: [300, 301, 302, 303, 304, 307, 308, 399, 401, 402, 403, 404, 405, 407, 410, 421, 425, 426, 451],
+    Verdict.REJECT: [400, 409, 411, 413, 414, 415, 422, 431, 499],
 }
 
 

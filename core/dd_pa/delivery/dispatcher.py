@@ -8,13 +8,14 @@ import time
 from collections.abc import Callable
 
 from dd_pa import signals
+from dd_pa.capture.attributes import MAX_BYTES as MAX_EVENT
 from dd_pa.capture.event import Event
 from dd_pa.delivery.gate import Gate, RetryPolicy
-from dd_pa.delivery.late import LATE_AFTER, without_session
 from dd_pa.delivery.ledger import Ledger
 from dd_pa.delivery.outcome import Outcome, Verdict
-from dd_pa.delivery.outlet import Outlet
-from dd_pa.delivery.retries import Retries
+from dd_pa.delivery.outlet import DirectOutlet, Outlet, direct
+from dd_pa.delivery.preparation import EXPIRED, prepared
+from dd_pa.delivery.quarantine import FailedEvent, Quarantine
 from dd_pa.store.protocol import Source
 
 logger = logging.getLogger("dd_pa")
@@ -22,14 +23,27 @@ logger = logging.getLogger("dd_pa")
 RECONNECTS = 2
 """Times that an event is sent again at once after its connection was lost; after that it waits like any failure."""
 
-HELD = 10
-"""Times the width: so many events may wait for another attempt before no new ones are taken from the store."""
+MAX_IN_FLIGHT = 16 * 1024 * 1024
+"""Bytes of bodies that may be in flight."""
 
-LATE_SESSION = Outcome(
-    verdict=Verdict.REJECT,
-    reason="late_session",
-    detail="delivered over 4 hours late, and only its browser session linked it",
-)
+SLICE = 256
+"""Steps of filling in one turn of the loop; those that expired, say, need no room, and there may be any number."""
+
+REJECTIONS = 100
+"""So many events rejected in a row, and none taken: it is the address, or us, and no longer the events."""
+
+NOT_SET_ASIDE = 60.0
+"""Seconds before an event that could not be written to the dead letters is written again."""
+
+
+class Attempt:
+    """One request in flight."""
+
+    __slots__ = ("event", "failed", "passed", "started")
+
+    def __init__(self, event: Event, failed: FailedEvent | None, started: float, passed: int) -> None:
+        self.event, self.failed = event, failed
+        self.started, self.passed = started, passed
 
 
 class Dispatcher:
@@ -39,7 +53,7 @@ class Dispatcher:
         self,
         store: Source,
         ledger: Ledger,
-        outlet: Outlet,
+        outlet: Outlet | DirectOutlet,
         *,
         policy: RetryPolicy,
         max_age: float,
@@ -47,147 +61,240 @@ class Dispatcher:
         on_settled: Callable[[], None],
         clock: Callable[[], float] = time.time,
     ) -> None:
-        self._store, self._ledger, self._outlet = store, ledger, outlet
+        self._store, self._ledger, self._outlet = store, ledger, direct(outlet)
         self._policy, self._max_age, self._sender = policy, max_age, sender
         self._on_settled = on_settled
         self._clock = clock
-        self._retries = Retries()
-        self._sends: set[asyncio.Task[None]] = set()
-        self._again: set[asyncio.Task[None]] = set()
         self._loop = asyncio.get_running_loop()
-        self._ending = False
-        self.gate = Gate(policy, width=outlet.width)
+        self._attempts: set[Attempt] = set()
+        self._again = self._bytes = 0
+        self._passed = self._rejections = 0
+        self._filling = self._ending = False
+        self._turn = False
+        self.quarantine = Quarantine(policy)
+        self.gate = Gate(policy, width=self._outlet.width)
 
     @property
     def busy(self) -> bool:
         """Requests are in flight, or events wait for another attempt."""
-        return bool(self._sends or self._retries)
+        return bool(self._attempts or self.quarantine)
 
     def fill(self) -> None:
         """Start as many requests as may be in flight now."""
-        now = self._loop.time()
-        while not self._ending and len(self._sends) < self.gate.room(now):
-            event = self._next(now)
-            if event is None:
-                return
-            self._start(event)
+        self.gate.width = self._outlet.width
+        for _ in range(SLICE):
+            now = self._loop.time()
+            room = self.gate.room(now) - len(self._attempts)
+            if self._ending or room <= 0:
+                break
+            if not (self._send_some(room, now) if self.quarantine else self._send_fresh(room, now)):
+                break
+        else:
+            self._fill_soon()
+        if self.gate.refusal is not None and not self._attempts and not self.gate.closed:
+            self._note_pause(self.gate.pause)
 
-    def _next(self, now: float) -> Event | None:
-        """Return the event to send next: one that is due again, but in at most half of the room, else a fresh one.
+    def _send_fresh(self, limit: int, now: float) -> bool:
+        """Send up to `limit` events that have not been tried; return whether there was one and room for it."""
+        if self._bytes >= MAX_IN_FLIGHT:
+            return False
+        events = self._store.take(min(limit, max(1, (MAX_IN_FLIGHT - self._bytes) // MAX_EVENT)))
+        for event in events:
+            self._start(event, None, now)
+        return bool(events)
 
-        Events that failed may be why the intake fails, or hangs: they must never take all the room.
-        """
-        full = len(self._retries) >= HELD * self._outlet.width
-        if full or len(self._again) < self.gate.room(now) // 2:
-            due = self._retries.pop(now)
-            if due is not None or full:
-                return due
-        return self._fresh() or (None if self._again else self._retries.pop(now))
+    def _send_some(self, room: int, now: float) -> bool:
+        """Send one event, failed ones and fresh ones in turn: neither may starve the other."""
+        self._turn = not self._turn
+        if self._turn or (self.gate.closed and self.quarantine.fullness < 1):
+            return self._send_if_room(now) or self._send_again(room, now)
+        return self._send_again(room, now) or self._send_if_room(now)
 
-    def _fresh(self) -> Event | None:
-        return next(iter(self._store.take(1)), None)
+    def _send_if_room(self, now: float) -> bool:
+        if self.quarantine.fullness >= 1:
+            for failed in self.quarantine.most_tried():
+                self._make_room(failed)
+        fullness = self.quarantine.fullness
+        if fullness >= 2 or (fullness >= 1 and len(self._attempts) > self._again):
+            return False
+        return self._send_fresh(1, now)
 
-    def _start(self, event: Event) -> None:
-        age = self._clock() - event.occurred_at / 1000
-        if age > self._max_age:
-            self._settle(event)
-            self._ledger.count_dropped("expired", event)
+    def _make_room(self, failed: FailedEvent) -> None:
+        if failed.sentence is None:
+            self._give_up(failed)
             return
-        body = event.body if age <= LATE_AFTER else without_session(event.body)
-        if body is None:
-            self._reject(event, LATE_SESSION)
+        self._settle(failed.event)  # it could not be written down for as long as there was room
+        self._ledger.count_dropped("not_set_aside", failed.event)
+
+    def _send_again(self, room: int, now: float) -> bool:
+        """Send an event that has failed before: those that may be to blame take but a part of the room."""
+        width = room + len(self._attempts)
+        failed = None
+        if self._again < max(1, width // 2):
+            failed = self.quarantine.pop_undecided(now)
+        if failed is None and self._again < max(1, width // 4):
+            failed = self.quarantine.pop_convicted(now)
+        if failed is None:
+            return False
+        if failed.sentence is not None:
+            self._set_aside(failed.event, failed.sentence)
+        else:
+            self._start(failed.event, failed, now)
+        return True
+
+    def _start(self, event: Event, failed: FailedEvent | None, now: float) -> None:
+        body = prepared(event, self._clock(), self._max_age)
+        if isinstance(body, Outcome):
+            self._set_aside(event, body)
             return
-        task = self._loop.create_task(self._send(event, body))
-        self._sends.add(task)
-        if self._retries.knows(event):
-            self._again.add(task)
-        task.add_done_callback(self._sent)
-
-    async def _send(self, event: Event, body: bytes) -> None:
-        started = self._loop.time()
-        outcome = await self._attempt(event, body)
-        match outcome.verdict:
-            case Verdict.DELIVERED:
-                self._settle(event)
-                self._ledger.count_delivered(event)
-                self._answered(started)
-            case Verdict.REJECT:
-                self._reject(event, outcome)
-                self._answered(started)
-            case _:
-                self._failed(event, outcome, started)
-
-    async def _attempt(self, event: Event, body: bytes) -> Outcome:
+        attempt = Attempt(event, failed, now, self._passed)
+        self._attempts.add(attempt)
+        self._bytes += len(event.body)
+        self._again += failed is not None
         try:
-            return await self._outlet.send(event, body)
-        except BaseException as error:  # the worst a transport does (a panic is no Exception) must not lose the event
-            if self._ending:
-                raise
-            return Outcome(verdict=Verdict.RETRY, reason=type(error).__name__)
+            self._outlet.start(event, body, lambda outcome: self._done(attempt, outcome))
+        except BaseException as error:  # of an outlet that is not ours
+            self._done(attempt, Outcome(verdict=Verdict.RETRY, reason=type(error).__name__))
 
-    def _sent(self, task: asyncio.Task[None]) -> None:
-        self._sends.discard(task)
-        self._again.discard(task)
-        if task.cancelled():
+    def _done(self, attempt: Attempt, outcome: Outcome) -> None:
+        if attempt not in self._attempts:  # an outlet that calls twice
             return
-        if (failure := task.exception()) is not None:  # a bug of ours, or a receiver of a signal that calls exit()
+        self._attempts.discard(attempt)
+        self._bytes -= len(attempt.event.body)
+        self._again -= attempt.failed is not None
+        try:
+            self._conclude(attempt, outcome)
+        except BaseException as failure:  # a bug of ours, or a receiver of a signal that calls exit()
             self._ledger.say("delivery", "delivery failed: %s", type(failure).__name__)
+        self._fill_soon()
+
+    def _fill_soon(self) -> None:
+        """Fill once for all that is answered in this turn of the loop."""
+        if not self._filling and not self._ending:
+            self._filling = True
+            self._loop.call_soon(self._fill_again)
+
+    def _fill_again(self) -> None:
+        self._filling = False
         self.fill()
         self._on_settled()
 
-    def _reject(self, event: Event, outcome: Outcome) -> None:
-        self._store.reject(event, outcome.reason, outcome.detail)
-        self._retries.forget(event)
-        self._ledger.count_rejected(event, outcome.reason, outcome.detail)
+    def _conclude(self, attempt: Attempt, outcome: Outcome) -> None:
+        match outcome.verdict:
+            case Verdict.DELIVERED:
+                self._settle(attempt.event)
+                self._rejections = 0
+                self._pass(attempt)
+                self._ledger.count_delivered(attempt.event)
+            case Verdict.REJECT:
+                self._judge_rejection(attempt, outcome)
+                self._set_aside(attempt.event, outcome)
+            case _ if not self._ending:
+                self._judge_failure(attempt, outcome)
 
     def _settle(self, event: Event) -> None:
         self._store.settle(event)
-        self._retries.forget(event)
+        if self.quarantine:
+            self.quarantine.forget(event)
 
-    def _answered(self, started: float) -> None:
+    def _pass(self, attempt: Attempt) -> None:
+        """Note that the destination is well."""
+        self._passed += 1
         paused = self.gate.paused_by
-        self.gate.succeeded(started)
+        if alone := self.gate.succeeded(attempt.started):
+            for failed in self.quarantine.waiting(alone):
+                self._convict(failed)
         if paused and not self.gate.paused_by:
             logger.warning("the intake takes events again; delivery goes on")
             signals.send(signals.delivery_resumed, self._sender)
 
-    def _failed(self, event: Event, outcome: Outcome, started: float) -> None:
-        now = self._loop.time()
+    def _judge_rejection(self, attempt: Attempt, outcome: Outcome) -> None:
+        """Take a rejection for a sign of life, unless everything is rejected."""
+        self._rejections += 1
+        if self._rejections < REJECTIONS:
+            self._pass(attempt)
+        else:
+            refusal = Outcome(verdict=Verdict.PAUSE, reason=outcome.reason)
+            self._blame_destination(attempt, refusal)
+
+    def _judge_failure(self, attempt: Attempt, outcome: Outcome) -> None:
+        """Find out who is to blame: the event, the destination, or nobody knows."""
         self._ledger.count_retried(outcome.reason)
-        failures, alone = self._retries.failed(event, self._ledger.delivered)
-        if outcome.verdict is Verdict.LOST and self.gate.healthy and failures <= RECONNECTS:
-            self._retries.add(event, now)
-            return
-        for_all = bool(outcome.wait) or outcome.verdict is Verdict.PAUSE
-        if for_all or not alone:  # what fails again and again while others arrive must not slow them down
-            self._close_gate(outcome, now, started)
-        wait = 0.0 if for_all else min(self._policy.wait(failures), self.gate.longest_wait)
-        self._retries.add(event, now + wait)
+        failed = self.quarantine.note(attempt.event, outcome)
+        others_passed = self._passed > (failed.passed if failed.convictions else attempt.passed)
+        failed.passed = self._passed
+        if failed.convictions:
+            self._convict(failed, counts=others_passed and not self.gate.hurried)
+        elif outcome.verdict is Verdict.LOST and failed.failures <= RECONNECTS and not self.gate.closed:
+            self.quarantine.add(failed, self._loop.time())
+        elif others_passed and outcome.verdict is not Verdict.LIMIT:
+            self._convict(failed)
+        else:
+            self._blame_destination(attempt, outcome)
+            self._wait_undecided(failed, outcome)
 
-    def _close_gate(self, outcome: Outcome, now: float, started: float) -> None:
-        was_paused = self.gate.paused_by
-        self.gate.failed(outcome, now, started)
-        if self.gate.paused_by and not was_paused:
-            self._say_paused(outcome)
-
-    def _say_paused(self, outcome: Outcome) -> None:
-        logger.error(
-            "delivery is paused: the intake answers %s %r; check API_KEY, SITE and INTAKE_URL. Events are kept.",
-            outcome.reason,
-            outcome.detail,
+    def _blame_destination(self, attempt: Attempt, outcome: Outcome) -> None:
+        was_closed = self.gate.closed
+        self._note_pause(
+            lambda: self.gate.failed(attempt.event.id, outcome, self._loop.time(), attempt.started),
         )
-        signals.send(signals.delivery_paused, self._sender, reason=outcome.reason)
+        if self.gate.closed and not was_closed:  # those that failed first are no longer suspected
+            self.quarantine.release(self._loop.time())
+
+    def _wait_undecided(self, failed: FailedEvent, outcome: Outcome) -> None:
+        if self.gate.closed:  # the gate says when
+            self.quarantine.add(failed, self._loop.time())
+            return
+        pauses = outcome.verdict is Verdict.PAUSE
+        wait = self._policy.pause_wait(failed.failures) if pauses else self._policy.wait(failed.failures)
+        self._wait(failed, max(wait, outcome.wait or 0.0))
+
+    def _wait(self, failed: FailedEvent, seconds: float) -> None:
+        self.quarantine.add(failed, self._loop.time() + min(seconds, self.gate.longest_wait))
+
+    def _convict(self, failed: FailedEvent, *, counts: bool = True) -> None:
+        """Let an event wait by itself, or give it up if it had its tries."""
+        if counts and self.quarantine.convict(failed, self._loop.time()):
+            self._give_up(failed)
+        else:
+            self._wait(failed, self.quarantine.own_wait(failed))
+
+    def _give_up(self, failed: FailedEvent) -> None:
+        last = failed.outcome or EXPIRED
+        detail = f"given up after {failed.failures} failures while others passed: {last.detail}"
+        self._set_aside(failed.event, Outcome(verdict=Verdict.REJECT, reason=last.reason, detail=detail))
+
+    def _set_aside(self, event: Event, why: Outcome) -> None:
+        """Hand an event to the dead letters; one for which there is no room now stays, and is handed over later."""
+        if not self._store.reject(event, why.reason, why.detail):
+            failed = self.quarantine.get(event) or self.quarantine.note(event, why)
+            failed.sentence = why
+            self._wait(failed, NOT_SET_ASIDE)
+            return
+        self.quarantine.forget(event)
+        if why is EXPIRED:
+            self._ledger.count_dropped("expired", event)
+        else:
+            self._ledger.count_rejected(event, why.reason, why.detail)
+
+    def _note_pause(self, change: Callable[[], None]) -> None:
+        """Do what may pause the delivery, and say so if it does."""
+        was_paused = self.gate.paused_by
+        change()
+        if self.gate.paused_by and not was_paused:
+            logger.error(
+                "delivery is paused: the intake answers %s; check API_KEY, SITE and INTAKE_URL. Events are kept.",
+                self.gate.paused_by,
+            )
+            signals.send(signals.delivery_paused, self._sender, reason=self.gate.paused_by)
 
     def hurry(self) -> None:
         """Try everything once more now, and soon again: the process is about to end."""
         self.gate.hurry()
-        self._retries.all_due_now()
+        self.quarantine.all_due_now()
         self.fill()
 
-    async def cancel(self) -> None:
+    async def close(self) -> None:
         """Send nothing more and end the requests in flight; their events stay unsettled in the store."""
         self._ending = True
-        sends = list(self._sends)
-        for task in sends:
-            task.cancel()
-        await asyncio.gather(*sends, return_exceptions=True)
+        await self._outlet.aclose()

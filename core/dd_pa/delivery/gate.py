@@ -1,3 +1,9 @@
+"""What is learnt about the destination: how much may be sent to it now.
+
+One event that fails says nothing about the intake: a firewall dislikes its text, or it meets a bug. The gate closes
+when different events fail in a row with no success between, and opens when something passes.
+"""
+
 from __future__ import annotations
 
 import math
@@ -9,6 +15,12 @@ from dd_pa.delivery.outcome import Outcome, Verdict
 
 HURRIED_WAIT = 0.2
 """Longest wait in seconds once the process is about to end."""
+
+ROW = 3
+"""So many different events that fail in a row are a fault of the destination."""
+
+LONGEST_FOR_ONE = 60.0
+"""Seconds that the intake is left alone, at most, for what it answered to one or two events only."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,20 +39,36 @@ class RetryPolicy:
     draw: Callable[[float, float], float] = random.uniform
     """Chooses the jitter between two bounds."""
 
-    def wait(self, failures: int) -> float:
-        """Return the seconds to wait after so many failures in a row (1 or more)."""
-        return self.draw(0.0, min(self.cap, self.base * 2.0 ** min(failures - 1, 32)))
+    def wait(self, failures: int, *, patience: float = 1.0) -> float:
+        """Return the seconds to wait after so many failures in a row (1 or more). `patience`: caps, times as long."""
+        return self.draw(0.0, min(self.cap * patience, self.base * 2.0 ** min(failures - 1, 32)))
+
+    def pause_wait(self, failures: int) -> float:
+        """Return the seconds to wait after so many refusals of the key in a row; they need no jitter."""
+        return min(self.cap, self.pause * 2.0 ** min(failures - 1, 32))
 
 
 class Gate:
-    """How many requests may be in flight now. A failure leaves room for one probe; each success doubles the room."""
+    """How many requests may be in flight now.
+
+    While it is closed, a few events at a time, other ones each time, probe the destination after longer and longer
+    waits. Each success doubles the room.
+    """
 
     def __init__(self, policy: RetryPolicy, *, width: int) -> None:
         self._policy = policy
-        self._width = width
+        self.width = width
+        """Most requests that the outlet takes; may change."""
+
         self._room = width
-        self._failures = 0
-        self._failed_at = -math.inf
+        self._rounds = 0
+        self._failed_at = self._closed_at = -math.inf
+        self._row: set[str] = set()
+        self._passed_since = 0
+        self._refusal: Outcome | None = None
+        self.closed = False
+        """The destination fails; not only an event."""
+
         self.opens_at = 0.0
         """Loop time, in seconds, before which nothing may be sent."""
 
@@ -52,42 +80,92 @@ class Gate:
 
     @property
     def healthy(self) -> bool:
-        """The last answer was no failure."""
-        return self._failures == 0 and self.paused_by is None
+        """Nothing has failed since the last success."""
+        return not self._row
+
+    @property
+    def hurried(self) -> bool:
+        """The process is about to end."""
+        return self.longest_wait < math.inf
+
+    @property
+    def refusal(self) -> Outcome | None:
+        """The last of the answers since the last success that refused the key or the address."""
+        return self._refusal
 
     def room(self, now: float) -> int:
         """Return how many requests may be in flight at `now`."""
-        return self._room if now >= self.opens_at else 0
+        return min(self._room, self.width) if now >= self.opens_at else 0
 
-    def succeeded(self, started: float) -> None:
-        """Note a good answer to a request of the loop time `started`; one older than the last failure says nothing."""
-        if started < self._failed_at:
-            return
-        self._failures = 0
-        self.paused_by = None
-        self._room = min(self._width, self._room * 2)
+    def succeeded(self, started: float) -> set[str]:
+        """Note a good answer to a request of the loop time `started`.
 
-    def failed(self, outcome: Outcome, now: float, started: float) -> None:
-        """Close for a while. Requests that were in flight together fail once: only the first closes the gate."""
+        Returns the ids of the events that failed on their own, as others pass. If it was sent before the gate closed,
+        it opens it only together with as many others as events have failed.
+        """
+        if self.closed and started < self._closed_at:
+            self._passed_since += 1
+            if self._passed_since < len(self._row):
+                return set()
+        elif self.closed and len(self._row) >= ROW:
+            self._row = set()  # they failed with the destination
+        if self._room < self.width:
+            self._room *= 2
+        return self._reopen() if self._row or self.closed else self._row
+
+    def _reopen(self) -> set[str]:
+        alone, self._row = self._row, set()
+        self.closed = False
+        self.paused_by = self._refusal = None
+        self._rounds = self._passed_since = 0
+        self.opens_at = 0.0
+        return alone
+
+    def failed(self, event_id: str, outcome: Outcome, now: float, started: float) -> None:
+        """Note that an event failed with nothing to say that others pass."""
+        self._row.add(event_id)
         if outcome.verdict is Verdict.PAUSE:
-            self.paused_by = outcome.reason
-        news = started >= self._failed_at
+            self._refusal = outcome
+        if outcome.verdict is not Verdict.LIMIT and len(self._row) < ROW:
+            return
+        if self._refusal is not None:
+            self.paused_by = self._refusal.reason
+        self._close(outcome, now, started)
+
+    def _close(self, outcome: Outcome, now: float, started: float) -> None:
+        """Close for a while. Requests that were in flight together fail once: only the first closes the gate."""
+        news = started >= self._failed_at or not self.closed
+        if not self.closed:
+            self.closed, self._closed_at = True, now
         if news:
             self._failed_at = now
-            self._failures += 1
-            self._room = 1
+            self._rounds += 1
+            self._passed_since = 0
+            self._room = self._probes()
         if outcome.wait:
-            self._open_after(outcome.wait, now)
+            self._open_after(outcome.wait if len(self._row) >= ROW else min(outcome.wait, LONGEST_FOR_ONE), now)
         elif news:
             self._open_after(self._wait(), now)
 
+    def _probes(self) -> int:
+        """Return how many events may probe the destination at once.
+
+        More after each few rounds in vain, so that many bad events in front cannot hide the good ones behind them; but
+        not with a key that is refused.
+        """
+        few, many = max(1, self.width // 8), max(1, self.width // 2)
+        return few if self.paused_by else min(many, few << min((self._rounds - 1) // 3, 32))
+
     def _wait(self) -> float:
-        if self.paused_by is None:
-            return self._policy.wait(self._failures)
-        return min(self._policy.cap, self._policy.pause * 2.0 ** min(self._failures - 1, 32))
+        return self._policy.pause_wait(self._rounds) if self.paused_by else self._policy.wait(self._rounds)
 
     def _open_after(self, wait: float, now: float) -> None:
         self.opens_at = max(self.opens_at, now + min(wait, self.longest_wait))
+
+    def pause(self) -> None:
+        """Say that there is nothing left to try but what was refused. What comes in is tried at once all the same."""
+        if self._refusal is not None:
+            self.paused_by = self._refusal.reason
 
     def hurry(self) -> None:
         """Forget the wait and wait little from now on: the process is about to end."""

@@ -26,6 +26,8 @@ DropReason = Literal[
     "closed",
     "damaged",
     "failed",
+    "dead_letters",
+    "not_set_aside",
     "test_run",
 ]
 
@@ -44,10 +46,12 @@ DROP_MEANING: dict[str, str] = {
     "unlinked": "no login, no identify() block, and no live session of the browser SDK to link it to",
     "before_send": "BEFORE_SEND dropped it or failed",
     "overflow": "there was no room (BUFFER_SIZE, SPOOL_MAX_BYTES)",
-    "expired": "it could not be delivered for MAX_AGE seconds",
+    "expired": "it could not be delivered for MAX_AGE seconds; the spool and the outbox keep it as a dead letter",
     "damaged": "its record on disk was damaged; it is among the dead letters (dd-pa spool list)",
     "failed": "it could not be stored, for a reason that should not exist; please report it",
     "closed": "it was tracked after close()",
+    "dead_letters": "a dead letter gave way to a newer one: they take a 16th of SPOOL_MAX_BYTES (dd-pa spool list)",
+    "not_set_aside": "it was rejected, and could not be written to the dead letters",
 }
 
 
@@ -94,7 +98,8 @@ class Ledger:
         self.rejected += 1  # only the delivery thread writes this one
         self.last_error = reason
         signals.send(signals.event_rejected, self._sender, event=event, reason=reason, detail=detail)
-        self.say("rejected", "the intake rejects events: %s %r (event %s)", reason, detail[:200], event.id)
+        # What the intake says may quote the event.
+        self.say("rejected", "an event was set aside: %s (event %s); event_rejected has the details", reason, event.id)
 
     def count_repaired(self, problem: str, *more: str) -> None:
         """Count an event that goes without something; the first problem is said."""

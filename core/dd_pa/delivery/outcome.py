@@ -20,11 +20,14 @@ class Verdict(enum.Enum):
     RETRY = "retry"
     """The intake cannot take it now: try later, and go easy on the intake."""
 
+    LIMIT = "limit"
+    """The intake wants less from everybody for a while: send nothing for as long as it asks."""
+
     LOST = "lost"
     """The connection ended under the request, as HTTP/2 servers do after some 1,000: try again on another one."""
 
     PAUSE = "pause"
-    """The key or the address is wrong: keep everything and try again slowly."""
+    """The key, the address or the way to it is wrong: keep everything and try again slowly."""
 
     REJECT = "reject"
     """This event will never be taken; the others may."""
@@ -39,7 +42,7 @@ class Outcome:
     """Short and safe to log: `503`, `ConnectTimeout`."""
 
     detail: str = ""
-    """The intake's own words, cut; may echo the event, so it is logged only escaped."""
+    """The intake's own words, cut; they may echo the event, so they are never logged."""
 
     wait: float | None = None
     """Seconds that the intake asks to wait for."""
@@ -48,15 +51,25 @@ class Outcome:
 DELIVERED = Outcome(verdict=Verdict.DELIVERED)
 
 
+ABOUT_THE_WAY = frozenset({401, 402, 403, 404, 405, 406, 407, 410, 421, 423, 425, 426, 451})
+"""What an intake answers to any event: the key, the address, a proxy or the connection is not right."""
+
+
 def judge(status: int, headers: Mapping[str, str], detail: str = "") -> Outcome:
     """Return what an HTTP status means. `headers` are looked up in lower case."""
     if 200 <= status < 300:
         return DELIVERED
-    if status in (408, 429) or status >= 500:
-        return Outcome(verdict=Verdict.RETRY, reason=str(status), detail=detail, wait=asked_wait(headers))
-    if status in (401, 403) or 300 <= status < 400:
-        return Outcome(verdict=Verdict.PAUSE, reason=str(status), detail=detail)
-    return Outcome(verdict=Verdict.REJECT, reason=str(status), detail=detail)
+    return Outcome(verdict=_verdict(status), reason=str(status), detail=detail, wait=asked_wait(headers))
+
+
+def _verdict(status: int) -> Verdict:
+    if status == 429:
+        return Verdict.LIMIT
+    if status == 408 or status >= 500:
+        return Verdict.RETRY
+    if status in ABOUT_THE_WAY or 300 <= status < 400:
+        return Verdict.PAUSE
+    return Verdict.REJECT
 
 
 def asked_wait(headers: Mapping[str, str]) -> float | None:

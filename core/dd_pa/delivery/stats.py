@@ -20,7 +20,7 @@ class Stats:
     """Attempts that failed and are, or were, followed by another."""
 
     rejected: int
-    """Events that the intake refused for good."""
+    """Events that the intake refused for good, or that failed again and again while others passed."""
 
     repaired: int
     """Events that were sent without something that was wrong in them, or linked without an id that failed."""
@@ -33,6 +33,9 @@ class Stats:
 
     pending: int
     """Events that wait, or are on their way."""
+
+    quarantined: int = 0
+    """Of these, the events that failed while others passed, and wait for another attempt of their own."""
 
     oldest_pending_age: float | None
     """Seconds since the oldest pending event occurred, or None."""

@@ -15,7 +15,7 @@ from typing import Any, Literal
 from dd_pa.delivery.dispatcher import Dispatcher
 from dd_pa.delivery.executor import InlineExecutor
 from dd_pa.delivery.ledger import Ledger
-from dd_pa.delivery.outlet import Outlet
+from dd_pa.delivery.outlet import DirectOutlet, Outlet
 from dd_pa.delivery.quiet import THREAD
 from dd_pa.delivery.unseen import make_loop
 from dd_pa.store.protocol import Source
@@ -49,8 +49,8 @@ class Worker:
         store: Source,
         ledger: Ledger,
         *,
-        open_outlet: Callable[[], Outlet],
-        make_dispatcher: Callable[[Outlet, Callable[[], None]], Dispatcher],
+        open_outlet: Callable[[], Outlet | DirectOutlet],
+        make_dispatcher: Callable[[Outlet | DirectOutlet, Callable[[], None]], Dispatcher],
         on_start: Callable[[], object],
     ) -> None:
         self._store, self._ledger = store, ledger
@@ -80,6 +80,11 @@ class Worker:
         if dispatcher.gate.paused_by:
             return "paused"
         return "running" if dispatcher.gate.healthy else "backing_off"
+
+    @property
+    def quarantined(self) -> int:
+        """Events that failed while others passed, and wait for another attempt."""
+        return 0 if self._dispatcher is None else self._dispatcher.quarantine.convicted
 
     @property
     def runs(self) -> bool:
@@ -209,9 +214,8 @@ class Worker:
         try:
             await self._deliver(self._dispatcher, self._poked)
         finally:
-            await self._dispatcher.cancel()
             with contextlib.suppress(Exception):
-                await outlet.aclose()
+                await self._dispatcher.close()
 
     async def _deliver(self, dispatcher: Dispatcher, poked: asyncio.Event) -> None:
         now = asyncio.get_running_loop().time

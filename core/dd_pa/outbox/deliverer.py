@@ -11,7 +11,7 @@ from dd_pa.delivery.dispatcher import Dispatcher
 from dd_pa.delivery.gate import RetryPolicy
 from dd_pa.delivery.ledger import Ledger
 from dd_pa.delivery.opening import open_outlet
-from dd_pa.delivery.outlet import Outlet
+from dd_pa.delivery.outlet import DirectOutlet, Outlet
 from dd_pa.delivery.stats import Stats
 from dd_pa.delivery.transport import Transport
 from dd_pa.delivery.worker import Worker
@@ -89,7 +89,7 @@ class OutboxDeliverer:
         self._became, self._became_at = 0, time.monotonic()
         metrics.observe_where_used(self)
 
-    def _make_dispatcher(self, outlet: Outlet, on_settled: Callable[[], None]) -> Dispatcher:
+    def _make_dispatcher(self, outlet: Outlet | DirectOutlet, on_settled: Callable[[], None]) -> Dispatcher:
         return Dispatcher(
             self._store,
             self._ledger,
@@ -203,6 +203,7 @@ class OutboxDeliverer:
             delivered=ledger.delivered,
             retried=ledger.retried,
             rejected=ledger.rejected,
+            quarantined=self._worker.quarantined,
             repaired=0,
             lost_identities={},
             dropped=dict(ledger.dropped),
