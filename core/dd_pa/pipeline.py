@@ -43,7 +43,13 @@ class Pipeline:
         self._dropped_later = {"expired", "shutdown", "damaged", "not_set_aside", *displaced}
         self.ledger = Ledger(sender)
         self.builder = EventBuilder(settings)
-        self._store = open_store(settings, on_dropped=self._dropped, say=self.ledger.say, for_all=for_all)
+        self._store = open_store(
+            settings,
+            on_dropped=self._dropped,
+            say=self.ledger.say,
+            can_deliver=lambda: self._worker.state not in ("backing_off", "paused"),
+            for_all=for_all,
+        )
         self._put = self._store.put
         self._delivers = for_all or settings.delivery == "thread"
         self._worker = Worker(
@@ -88,8 +94,7 @@ class Pipeline:
     def submit(self, event: Event) -> bool:
         """Store an event; return False if it was dropped instead."""
         if self._closing:
-            self.ledger.count_dropped("closed", event)
-            return False
+            return self._submit_late(event)
         if observers.present and (kept := self._kept_in_test_run(event)) is not None:
             return kept
         stored = self._put(event)
@@ -100,6 +105,16 @@ class Pipeline:
         if self._over:  # closed by another thread since the first line: nobody else would ever see this event
             self._drop_rest()
         return stored
+
+    def _submit_late(self, event: Event) -> bool:
+        """Leave an event that comes after the end of the delivery to the next process, if there is a spool."""
+        if self._settings.spool_dir is not None:
+            if observers.present and (kept := self._kept_in_test_run(event)) is not None:
+                return kept
+            if self._store.keep(event):
+                return True
+        self.ledger.count_dropped("closed", event)
+        return False
 
     def _kept_in_test_run(self, event: Event) -> bool | None:
         """Return True if a test has captured the event, False if it was held back, None if it may go its way."""

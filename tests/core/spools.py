@@ -38,6 +38,7 @@ class Watched:
         self.dropped: list[tuple[str, Event | None]] = []
         self.said: list[str] = []
         self.now = 0.0
+        self.healthy = True
         self.destination = Destination(str(path), application_id, INTAKE, files)
         self.memory = MemoryStore(
             size=1000, drop_newest=False, on_overflow=lambda event: self.dropped.append(("overflow", event))
@@ -48,6 +49,7 @@ class Watched:
             SpoolOptions(**({"max_bytes": 1 << 28} | options)),
             on_dropped=lambda reason, event: self.dropped.append((reason, event)),
             say=lambda about, message, *values: self.said.append(message % values),
+            can_deliver=lambda: self.healthy,
             clock=lambda: self.now,
         )
 

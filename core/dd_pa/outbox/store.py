@@ -151,6 +151,10 @@ class OutboxStore:
             self._ready.extendleft(reversed(self._taken.values()))
             self._taken.clear()
 
+    def hand_back(self, event: Event) -> bool:
+        """Its lease decides who delivers an event."""
+        return False
+
     def tend(self) -> None:
         """Nothing is due here."""
 

@@ -27,10 +27,10 @@ EVERY, CALM = 1.0, 4.0
 FILES_A_SECOND = 4000
 """So many are looked at in the mean: the more there are, the rarer are the rounds."""
 
-STEPS = 32
+STEPS = 256
 """Steps of a look."""
 
-ENTRIES = 16
+ENTRIES = 4
 """Names of a directory that are read in one step."""
 
 LOOKS = 128

@@ -70,6 +70,14 @@ class MemoryStore:
     def tend(self) -> None:
         """Nothing is due here."""
 
+    def keep(self, event: Event) -> bool:
+        """Nothing survives the end here."""
+        return False
+
+    def hand_back(self, event: Event) -> bool:
+        """All events are this process's own."""
+        return False
+
     def close(self) -> None:
         """Nothing is open here."""
 

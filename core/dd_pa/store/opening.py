@@ -15,11 +15,12 @@ def open_store(
     *,
     on_dropped: Callable[[Literal["overflow", "damaged"], Event | None], None],
     say: Callable[..., None],
+    can_deliver: Callable[[], bool],
     for_all: bool,
 ) -> Store:
     """Return the store that the settings ask for; nothing is opened or made before the first event.
 
-    `for_all`: this process delivers for all others.
+    `can_deliver` tells whether the intake takes events from this process now. `for_all`: it delivers for all others.
     """
     memory = MemoryStore(
         size=settings.buffer_size,
@@ -43,4 +44,4 @@ def open_store(
         drop_newest=settings.overflow == "drop_newest",
     )
     destination = Destination(settings.spool_dir, settings.application_id, str(settings.intake_url))
-    return Spool(destination, memory, options, on_dropped=on_dropped, say=say)
+    return Spool(destination, memory, options, on_dropped=on_dropped, say=say, can_deliver=can_deliver)

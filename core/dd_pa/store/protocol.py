@@ -33,6 +33,13 @@ class Source(Protocol):
         """
         ...
 
+    def hand_back(self, event: Event) -> bool:
+        """Forget a taken event, and return True, if another process is to deliver it instead.
+
+        Asked for events that are not in flight, while this process cannot deliver.
+        """
+        ...
+
     def reclaim(self) -> None:
         """Take nothing as taken any more; for a delivery that starts again."""
         ...
@@ -83,6 +90,10 @@ class Store(Source, Protocol):
 
     def drain(self) -> list[Event]:
         """Remove and return every event that would be lost with the process; for its end."""
+        ...
+
+    def keep(self, event: Event) -> bool:
+        """Keep an event that comes after `close()` for another process; return whether that was possible."""
         ...
 
     def close(self) -> None:

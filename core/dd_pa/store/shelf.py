@@ -15,7 +15,7 @@ MAX_ORPHANS = 16
 MOST_ORPHANS = 128
 """Segments of dead processes that are held at once, each of them because an event of it is on its way."""
 
-DROPPED_AT_ONCE = 64
+DROPPED_AT_ONCE = 4
 """Events that are counted as dropped before the delivery thread does something else."""
 
 
