@@ -150,7 +150,7 @@ def test_a_page_that_cannot_be_read_is_passed_over(tmp_path: Path) -> None:
 
 def test_no_more_is_dropped_than_there_is_too_much(tmp_path: Path) -> None:
     """Segments that a living process holds are dropped by it, for the janitor asks; each by one, and once."""
-    options = {"max_bytes": 640_000, "segment_bytes": 80_000}
+    options: dict[str, Any] = {"max_bytes": 640_000, "segment_bytes": 80_000}
     first, *others = workers = [Watched(tmp_path / "spool", **options) for _ in range(4)]
     first.tend()
     for number in range(4):
