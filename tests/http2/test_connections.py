@@ -136,6 +136,23 @@ async def test_a_connection_that_ends_loses_only_what_was_in_flight() -> None:
 
 
 @pytest.mark.asyncio
+async def test_a_connection_that_ends_as_it_begins() -> None:
+    """With the server's SETTINGS and a fault in one packet; it must not be taken for one that can be used."""
+
+    async def broken(wire: Wire) -> None:
+        await wire.hello()
+        wire.send(b"x" * 20)
+        await wire.until_the_end()
+
+    async with client(broken, well_behaved) as posting:
+        first = await posting.post(b"1")
+        second = await posting.post(b"2")
+
+    assert isinstance(first[0], Failure)
+    assert contents(second) == [b"2"]
+
+
+@pytest.mark.asyncio
 async def test_a_silent_peer_is_asked_and_left() -> None:
     """In half of the time that its requests have; on the next connection all goes on."""
 

@@ -102,7 +102,8 @@ class Origin:
         except Exception:  # what sockets, TLS and look-ups of names raise is no short list
             failure = Failure.CONNECT
         self._opening = None
-        if connection is not None and failure is None and not self._closed:
+        usable = connection is not None and failure is None and not connection.leaving  # it may have ended meanwhile
+        if connection is not None and usable and not self._closed:
             self._opened(connection)
             return
         if connection is not None:
