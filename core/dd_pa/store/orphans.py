@@ -14,7 +14,7 @@ from dd_pa.store.segment import ack_name
 PROBES = 16
 """Segments that are tried at most before the delivery thread does something else."""
 
-FIRST_WAIT, LONGEST_WAIT = 2.0, 300.0
+FIRST_WAIT, LONGEST_WAIT = 2.0, 60.0
 """Seconds for which a file that fails is left alone."""
 
 OF_THE_DISK = frozenset(
