@@ -7,7 +7,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 SEEDS = os.environ.get("SIMULATION_SEEDS", "0:20")
-HOLDING = "kill,ends,stall,fork,lost,flaky,enospc,list_fail,descriptors,nfs"
+HOLDING = "kill,ends,stall,lost,flaky"
 """Kinds of trouble that are mended on main; without --kinds, each seed has its own of all kinds."""
 
 
