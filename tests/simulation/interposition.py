@@ -6,6 +6,7 @@ process still gets the real ones.
 
 from __future__ import annotations
 
+import _thread
 import concurrent.futures.thread
 import errno
 import fcntl
@@ -290,6 +291,16 @@ def _install_threads() -> None:
         thread = simulated_thread()
         return real_ident() if thread is None or thread.ident is None else thread.ident
 
+    real_start = _thread.start_new_thread
+
+    def start(function: Callable[..., object], args: tuple[Any, ...]) -> int:
+        if Running.inside() is None:
+            return real_start(function, args)
+        thread = SimulatedThread(target=function, args=args)
+        thread.start()
+        return thread.ident or 0
+
+    replace(_thread, {"start_new_thread": start})
     replace(threading, {"current_thread": current, "get_ident": ident, "Thread": SimulatedThread})
     replace(threading, {"Lock": SimulatedLock, "RLock": SimulatedRLock, "_allocate_lock": SimulatedLock})
     replace(socket, {"socketpair": _socketpair})
