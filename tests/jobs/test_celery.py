@@ -56,6 +56,7 @@ def shop(request: pytest.FixtureRequest, start_worker: StartWorker) -> Iterator[
     )
     worker.wait_for("ready.")
     emitter = make_emitter()
+    gc.collect()  # the shop of the other broker, whose tasks have the same names
     app = make_app(broker, queue, emitter)
     yield Shop(app, emitter, runs)
     app.close()
