@@ -10,6 +10,7 @@ from flask.cli import AppGroup
 COMMANDS = {
     "deliver": "dd_pa_flask.commands.deliver",
     "doctor": "dd_pa_flask.commands.doctor",
+    "events": "dd_pa_flask.commands.events",
     "prune": "dd_pa_flask.commands.prune",
     "query": "dd_pa_flask.commands.query",
     "send": "dd_pa_flask.commands.send",
@@ -22,7 +23,7 @@ class Commands(AppGroup):
     """Imports a command's module when it is wanted, so that `flask run` pays for none of them."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        """Return the names, sorted; those of the outbox are for apps with SQLAlchemy."""
+        """Return the names, sorted; those of the outbox and of models are for apps with SQLAlchemy."""
         return sorted(COMMANDS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
