@@ -215,3 +215,12 @@ def test_user_of_an_event_costs_the_view_no_query(app: Flask, client: FlaskClien
 
     assert client.get("/me").text == "7"
     assert len(statements) == 1
+
+
+def test_declared_events_are_listed(app: Flask) -> None:
+    """By `flask dd-pa events`: their names, the model, and what brings them about."""
+    listed = app.test_cli_runner().invoke(args=["dd-pa", "events"])
+    lines = [line.split() for line in listed.output.splitlines()]
+
+    assert ["order.placed", "Order", "created"] in lines
+    assert ["order.state_changed", "Order", "state"] in lines

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any, TypeVar, Unpack, overload
 from weakref import WeakKeyDictionary, WeakSet
@@ -27,6 +27,12 @@ class ModelEvents:
 
     def __init__(self, emitter: Emitter | Callable[[], Emitter | None]) -> None:
         self._find_emitter = emitter if callable(emitter) else lambda: emitter
+        self._declared: WeakKeyDictionary[type, list[Declaration]] = WeakKeyDictionary()
+
+    def declared(self) -> Iterator[tuple[type, Declaration]]:
+        """Yield each class with what was declared on it."""
+        for model, declarations in self._declared.items():
+            yield from ((model, declaration) for declaration in declarations)
 
     @overload
     def track_model(self, model: ModelT, /, **options: Unpack[ModelOptions]) -> ModelT: ...
@@ -60,6 +66,7 @@ class ModelEvents:
             if not isinstance(model, type):
                 raise TypeError("track_model is for mapped classes: @track_model(created='order.placed')")
             _Follower(self._find_emitter, declaration, model).follow()
+            self._declared.setdefault(model, []).append(declaration)
             return model
 
         return declare if model is None else declare(model)
