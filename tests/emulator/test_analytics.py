@@ -210,7 +210,7 @@ BASE = {"data_source": "product_analytics", "search": {"query": "*"}}
     ("attributes", "reason"),
     [
         pytest.param({"from": 2, "to": 1}, "data.attributes.from must be before to", id="range"),
-        pytest.param({"to": "1"}, "data.attributes.to must be a whole number from 0 to 9007199254740992", id="to"),
+        pytest.param({"to": "1"}, "data.attributes.to must be a whole number from 0 to 253370764800000", id="to"),
         pytest.param({"query": None}, "data.attributes.query is required", id="query"),
         pytest.param({"query": []}, "data.attributes.query must be an object", id="query-type"),
         pytest.param({"query": {"query": BASE}}, "data.attributes.query.compute is required", id="compute"),

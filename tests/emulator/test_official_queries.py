@@ -138,7 +138,7 @@ OPERATIONS: list[tuple[str, str, dict[str, Any]]] = [
         "query_event_filtered_users",
         "query_event_filtered_users_request",
         {
-            **PEOPLE,
+            **{name: value for name, value in PEOPLE.items() if name not in ("sort", "wildcard_search_term")},
             "include_row_count": True,
             "event_query": {"query": "@event.name:a", "time_frame": {"start": 1, "end": 2_000_000_000}},
         },

@@ -38,7 +38,7 @@ from dd_pa.emulator.sessions.routes import SessionRoutes
 from dd_pa.emulator.sessions.store import Sessions
 from dd_pa.emulator.stream import Streams
 from dd_pa.emulator.warehouse.flat import Event
-from dd_pa.emulator.warehouse.warehouse import Warehouse
+from dd_pa.emulator.warehouse.warehouse import MAX_SECONDS, Warehouse
 
 
 class Emulator:
@@ -53,7 +53,8 @@ class Emulator:
     and its routes are for those who know it. A request body must arrive within `body_timeout` seconds. `clock` gives
     epoch seconds. `data` is a folder where events stay for 15 months of queries; without it they are gone with this
     object. `segments` is a JSON file of the segments that queries may name. In queries a server event has the time of
-    its arrival, as in Datadog, or that of `dd_pa.occurred_at` with `by_occurrence`.
+    its arrival, as in Datadog, or that of `dd_pa.occurred_at` with `by_occurrence`. A query that takes longer than
+    `query_seconds` is stopped, and says `timeout`.
 
     Raises WarehouseError if `data` cannot be used, SegmentsError if `segments` cannot.
     """
@@ -72,6 +73,7 @@ class Emulator:
         data: str | Path | None = None,
         segments: str | Path | None = None,
         by_occurrence: bool = False,
+        query_seconds: float = MAX_SECONDS,
     ) -> None:
         self._rules = Rules(None, application_ids, strict=strict)
         self.api_keys = api_keys
@@ -80,6 +82,7 @@ class Emulator:
         self._sessions = Sessions()
         self._recent = Recent()
         self._by_occurrence = by_occurrence
+        self._query_seconds = query_seconds
         self._audience = Audience(load_segments(Path(segments)) if segments is not None else {})
         self._warehouse = Warehouse(Path(data) if data is not None else None, clock)
         self._saved = SavedViews(Path(data) if data is not None else None)
@@ -101,7 +104,8 @@ class Emulator:
         sessions = SessionRoutes(boot, self._sessions, self._is_stopping)
         # The intake is served before the page's routes are tried; here it only says which method it takes.
         intake = Route(PATH, self._intake, methods=["POST"])
-        queries = QueryRoutes(self._warehouse, self._faults, self._audience, self._rules.knows, clock)
+        ways = (self._warehouse, self._faults, self._audience, self._rules.knows, clock, self._query_seconds)
+        queries = QueryRoutes(*ways)
         stream_route = Route(f"{API}/stream", stream, methods=["GET"])
         reports = Reports(self._warehouse, self._saved)
         own = (*api.routes(), *sessions.routes(), *queries.routes(), *reports.routes(), *assets.routes())

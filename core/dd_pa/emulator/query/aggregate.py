@@ -17,12 +17,14 @@ class Compute:
     """Path of a facet; None only for count."""
 
     @staticmethod
-    def read(fields: Fields, default: Compute | None = None) -> Compute:
-        """Read `aggregation` and `metric`; where neither is given, the default holds."""
+    def read(fields: Fields, default: Compute | None = None, counted: str | None = None) -> Compute:
+        """Read `aggregation` and `metric`; what is not given is as in the default. `counted` is what count counts."""
         if default is not None and "aggregation" not in fields and "metric" not in fields:
             return default
         aggregation = aggregation_of(fields, default.aggregation if default else None)
         if aggregation == "count":
+            if "metric" in fields and fields.facet("metric") != counted:
+                raise fields.wrong("metric", "has no meaning for count, which counts events: name another aggregation")
             return Compute(aggregation, None)
         known = default.metric if default and default.metric else None
         return Compute(aggregation, fields.facet("metric", known))

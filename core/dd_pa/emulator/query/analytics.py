@@ -21,14 +21,21 @@ _EXTRAS = ("timestamp", "date")
 def scalar(request: Request) -> dict[str, Any]:
     """Return the columns of a scalar answer."""
     query = request.attributes.member("query")
-    compute = Compute.read(query.member("compute"))
+    asked = query.member("compute")
+    # As documented: an interval may be given, and is ignored.
+    asked.integer("interval", 1, default=1)
+    compute = Compute.read(asked)
     groups = read_groups(query, compute)
+    _check_unfelt(request, query)
     grouped = Grouped(request.statement, groups, compute, _condition(request, query))
     names = ", ".join(grouped.names)
     order = f" GROUP BY {names} ORDER BY {', '.join(f'any_value({rank})' for rank in grouped.ranks)}" if groups else ""
     chosen = [*grouped.names, grouped.value, "count(*)"]
     rows = request.statement.rows(f"{grouped.tables} SELECT {', '.join(chosen)} FROM {grouped.chosen}{order}")
     return {"columns": columns(groups, [row[:-1] for row in rows if row[-1]])}
+
+
+_STRATEGIES = ("simple", "background", "trino-multistep", "materialized-view")
 
 
 def _condition(request: Request, query: Fields) -> str:
@@ -39,11 +46,18 @@ def _condition(request: Request, query: Fields) -> str:
 def columns(groups: list[Group], rows: list[tuple[Any, ...]]) -> list[dict[str, Any]]:
     """Return rows of group values and a number as the columns of an answer; no rows give no values, not 0."""
     found: list[dict[str, Any]] = [
-        {"name": group.facet, "type": "group", "values": [row[number] for row in rows]}
+        {"name": group.dimension.facet, "type": "group", "values": [row[number] for row in rows]}
         for number, group in enumerate(groups)
     ]
     numbers = [None if row[-1] is None else float(row[-1]) for row in rows]
     return [*found, {"name": "query", "type": "number", "values": numbers, "meta": {"unit": None}}]
+
+
+def _check_unfelt(request: Request, query: Fields) -> None:
+    """Check what says how a query is worked out, not what it is about: with any of it the answer is the same."""
+    request.attributes.choice("enforced_execution_type", _STRATEGIES, _STRATEGIES[0])
+    if query.texts("indexes") not in ([], ["*"]):
+        raise query.wrong("indexes", 'must be left out, or ["*"]: all events are in one index')
 
 
 def timeseries(request: Request) -> dict[str, Any]:
@@ -52,6 +66,7 @@ def timeseries(request: Request) -> dict[str, Any]:
     compute = Compute.read(query.member("compute"))
     interval = interval_of(query.member("compute"), window_of(request.attributes))
     groups = read_groups(query, compute)
+    _check_unfelt(request, query)
     grouped = Grouped(request.statement, groups, compute, _condition(request, query))
     bucket = f"ts - ts % {request.statement.bind(interval)}"
     ranks = [f"any_value({rank})" for rank in grouped.ranks]

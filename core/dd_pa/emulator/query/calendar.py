@@ -18,6 +18,8 @@ _DAYS = [name.lower() for name in day_name]
 _HOUR = re.compile(r"([0-9]{1,2})(am|pm)?")
 _ORDINAL = re.compile(r"([0-9]{1,2})(?:st|nd|rd|th)")
 _EPOCH = datetime(1970, 1, 1)
+_NEVER = 253_402_300_800_000
+"""The year 10000: when an interval begins that no calendar reaches."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,12 +76,16 @@ class CalendarInterval:
         return _EPOCH + timedelta(hours=self.hour, days=(self.weekday - 3) if self.unit == "week" else 0)
 
     def _begin(self, number: int) -> int:
+        try:
+            return round(self._wall(number).replace(tzinfo=self.zone).timestamp() * 1000)
+        except (ValueError, OverflowError):
+            return _NEVER
+
+    def _wall(self, number: int) -> datetime:
         if self.unit in _MONTHS:
             months = number * _MONTHS[self.unit] * self.quantity
-            wall = datetime(1970 + months // 12, months % 12 + 1, self.day)
-        else:
-            wall = self._origin() + number * _SPANS[self.unit] * self.quantity
-        return round(wall.replace(tzinfo=self.zone).timestamp() * 1000)
+            return datetime(1970 + months // 12, months % 12 + 1, self.day)
+        return self._origin() + number * _SPANS[self.unit] * self.quantity
 
 
 def _hour(fields: Fields, alignment: str) -> int:

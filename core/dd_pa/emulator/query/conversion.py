@@ -36,15 +36,15 @@ class _Metric:
         aggregation = aggregation_of(compute)
         target = self._target or Target(1, self._last, is_node=False)
         reached = f"count(t{target.end})"
-        if name == "__dd.conversion":
-            self.is_whole = True
-            return reached
+        is_counting = aggregation in ("count", "cardinality")
+        self.is_whole = is_counting and name in ("__dd.conversion", "__dd.time_to_convert")
         if name == "__dd.time_to_convert":
             took = f"(t{target.end} - t{target.start})"
-            if aggregation in ("count", "cardinality"):
-                self.is_whole = True
-                return f"count({took})"
-            return _over(aggregation, took)
+            return f"count({took})" if is_counting else _over(aggregation, took)
+        if not is_counting:
+            raise compute.wrong("aggregation", f"must be count or cardinality for {name}, which is one number")
+        if name == "__dd.conversion":
+            return reached
         if name == "__dd.conversion_rate":
             return f"{reached} / nullif(count(t{target.start}), 0)"
         if target.is_node:
@@ -76,7 +76,7 @@ def scalar(request: Request) -> dict[str, Any]:
     segments = read_segments(query, journey)
     rows = best(_rows(request, journey, metric, segments, []), segments, _weight)
     found: list[dict[str, Any]] = [
-        {"name": segment.facet, "type": "group", "values": [tags[number] for tags, _ in rows]}
+        {"name": segment.dimension.facet, "type": "group", "values": [tags[number] for tags, _ in rows]}
         for number, segment in enumerate(segments)
     ]
     numbers = [None if value is None else float(value) for _, (value,) in rows]
@@ -127,15 +127,18 @@ def entities(request: Request) -> dict[str, Any]:
         raise search.wrong("join_keys", f"must name one of {', '.join(f'@{name}' for name in ENTITIES)}")
     step, wanted = _wanted(journey, query)
     segments = read_segments(query, journey)
+    columns, has_times = _columns(query)
     filtered = request.statement.search(query.search("entity_filters"))
     times = ", ".join(f"t{number}" for number in range(1, len(journey.aliases) + 1))
+    tables = f"{journey.tables}, {segmented(request.statement, segments)}"
+    source = f"FROM parts JOIN events ON events.seq = parts.q{step} WHERE {wanted} AND {filtered}"
+    within = _within(request, tables, source, segments)
     rows = request.statement.rows(
-        f"{journey.tables}, {segmented(request.statement, segments)} SELECT count(*) OVER (), k, t{step}, body, "
-        f"{times} "
-        f"FROM parts JOIN events ON events.seq = parts.q{step} WHERE {wanted} AND {filtered} "
+        f"{tables} SELECT count(*) OVER (), k, t{step}, body, {times} {source}{within} "
         f"ORDER BY t{step} DESC, k LIMIT {MAX_ROWS}"
     )
-    records = [_record(journey, query, row[1:]) for row in rows]
+    moments = journey.aliases if has_times else []
+    records = [_record(journey.key, columns, moments, row[1:]) for row in rows]
     records = _sorted(records, query.optional("sort"))
     limit = query.integer("limit", 1, MAX_ROWS, _DEFAULT_ROWS)
     return {"entity": ENTITIES[journey.key], "total_count": rows[0][0] if rows else 0, "records": records[:limit]}
@@ -155,14 +158,28 @@ def _wanted(journey: Journey, query: Fields) -> tuple[int, str]:
     return target.end, f"t{target.end} IS NOT NULL{onward}"
 
 
-def _record(journey: Journey, query: Fields, row: tuple[Any, ...]) -> dict[str, Any]:
+def _columns(query: Fields) -> tuple[list[str], bool]:
+    """Read which facets a row has, and whether the time of each step."""
+    computed = [column.choice("name", ("first_conversion_timestamps",)) for column in query.members("computed_columns")]
+    return query.texts("entity_columns"), bool(computed)
+
+
+def _within(request: Request, tables: str, source: str, segments: list[Segment]) -> str:
+    """Return the condition that a row is of a group within the limits, the groups with the most rows first."""
+    if not segments:
+        return ""
+    names = ", ".join(f"g{number}" for number in range(1, len(segments) + 1))
+    counted = request.statement.rows(f"{tables} SELECT {names}, count(*) {source} GROUP BY {names}")
+    kept = best([(row[:-1], row[-1:]) for row in counted], segments, _weight)
+    rows = [f"({', '.join(request.statement.bind(tag) for tag in tags)})" for tags, _ in kept]
+    return f" AND ({names}) IN ({', '.join(rows)})" if rows else " AND false"
+
+
+def _record(key: str, columns: list[str], moments: list[str], row: tuple[Any, ...]) -> dict[str, Any]:
     body = json.loads(row[2])
-    record = {f"@{journey.key}": row[0], "timestamp": row[1]}
-    record |= {column: value_at(body, column) for column in query.texts("entity_columns")}
-    for column in query.members("computed_columns"):
-        column.choice("name", ("first_conversion_timestamps",))
-        record |= {f"{alias}_timestamp": moment for alias, moment in zip(journey.aliases, row[3:], strict=True)}
-    return record
+    record = {f"@{key}": row[0], "timestamp": row[1]}
+    record |= {column: value_at(body, column) for column in columns}
+    return record | {f"{alias}_timestamp": moment for alias, moment in zip(moments, row[3:], strict=False)}
 
 
 def _sorted(records: list[dict[str, Any]], sort: Fields) -> list[dict[str, Any]]:

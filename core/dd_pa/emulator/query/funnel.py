@@ -16,7 +16,7 @@ def funnel(request: Request) -> dict[str, Any]:
     """Return the steps of a funnel answer."""
     query = request.attributes.member("query")
     journey = Journey(request, query.member("search"))
-    compute = Compute.read(query.optional("compute"), Compute("cardinality", journey.key))
+    compute = Compute.read(query.optional("compute"), Compute("cardinality", journey.key), journey.key)
     segments = read_segments(query, journey)
     names = [f"g{number}" for number in range(1, len(segments) + 1)]
     whole = _measured(request, journey, compute, [], "parts AS (SELECT * FROM journeys)")[()]

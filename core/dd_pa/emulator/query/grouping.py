@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from dd_pa.emulator.query.aggregate import Compute
+from dd_pa.emulator.query.dimension import Dimension
 from dd_pa.emulator.query.fields import Fields
 from dd_pa.emulator.query.statement import Statement
 
@@ -19,9 +20,7 @@ MISSING = "N/A"
 class Group:
     """One facet to group by."""
 
-    facet: str
-    """As it was asked for; columns of the answer are named after it."""
-    path: str
+    dimension: Dimension
     limit: int
     exclude_missing: bool
     sort: Compute
@@ -39,8 +38,7 @@ def read_groups(fields: Fields, compute: Compute) -> list[Group]:
 def _read(fields: Fields, compute: Compute) -> Group:
     sort = fields.optional("sort")
     return Group(
-        facet=fields.text("facet"),
-        path=fields.facet("facet"),
+        dimension=Dimension.read(fields),
         limit=fields.integer("limit", 1, MAX_LIMIT, DEFAULT_LIMIT),
         exclude_missing=fields.flag("should_exclude_missing"),
         sort=Compute.read(sort, compute),
@@ -80,10 +78,10 @@ class Grouped:
         spread = []
         for number, group in enumerate(self._groups, 1):
             columns.append(f"{group.sort.column(statement)} AS s{number}")
-            if statement.is_single(group.path):
-                columns.append(f"{statement.text(group.path)} AS g{number}")
+            if group.dimension.is_single(statement):
+                columns.append(f"{group.dimension.text(statement)} AS g{number}")
             else:
-                columns.append(f"{statement.texts(group.path)} AS h{number}")
+                columns.append(f"{group.dimension.texts(statement)} AS h{number}")
                 spread.append(number)
         tables = [f"e0 AS (SELECT {', '.join(columns)} FROM events WHERE {condition})"]
         for step, number in enumerate(spread):

@@ -51,11 +51,13 @@ class Mappings:
             "type": attributes.text("type"),
             "join": {"attribute": attributes.text("join_attribute"), "type": attributes.text("join_type")},
             "fields": [_field(field) for field in attributes.members("fields")],
+            "metadata": _metadata(attributes),
             "created_at": _iso(now_ms),
             "created_by": _NOBODY,
             "updated_at": _iso(now_ms),
             "updated_by": _NOBODY,
         }
+        data.refuse_unread()
         with self._lock:
             if (entity, identity) in self._connections:
                 raise data.wrong("id", "is a connection already")
@@ -69,6 +71,7 @@ class Mappings:
         added = [_field(field) for field in attributes.members("fields_to_add")]
         changed = {change.text("field_id"): _change(change) for change in attributes.members("fields_to_update")}
         gone = set(attributes.texts("fields_to_delete"))
+        data.refuse_unread()
         with self._lock:
             known = self._connections.get((entity, identity))
             if known is None:
@@ -85,6 +88,11 @@ class Mappings:
         """Forget a connection; False for one that is not there."""
         with self._lock:
             return self._connections.pop((entity, identity), None) is not None
+
+
+def _metadata(attributes: Fields) -> dict[str, str]:
+    metadata = attributes.optional("metadata")
+    return {name: metadata.text(name) for name in metadata}
 
 
 def _attribute(name: str, kind: str, shown: str, groups: list[str], *, custom: bool) -> dict[str, Any]:

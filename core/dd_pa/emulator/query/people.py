@@ -8,10 +8,13 @@ from datetime import UTC, datetime
 from typing import Any
 
 from dd_pa.emulator.predicates import row_test
+from dd_pa.emulator.query.fields import LAST_MS
 from dd_pa.emulator.query.statement import Statement
 from dd_pa.emulator.tree import Node
 
 MAX_PEOPLE = 200_000
+_FIRST_MS = -62_135_596_800_000
+"""The year 1: no date can be said before it, whatever clock an event was told by."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +42,11 @@ def people(statement: Statement, kind: str, condition: str = "true") -> list[Per
         f"GROUP BY k ORDER BY last DESC, k LIMIT {MAX_PEOPLE}"
     )
     return [_person(kind, own, row) for row in rows]
+
+
+def everybody(statement: Statement, kind: str) -> list[Person]:
+    """Return all users or accounts; within one request they are looked up once."""
+    return statement.once(f"people.{kind}", lambda: people(statement, kind))
 
 
 def _own_paths(statement: Statement, kind: str) -> list[str]:
@@ -101,7 +109,11 @@ def _value(spelled: str) -> object:
 
 
 def _iso(moment: int) -> str:
-    return datetime.fromtimestamp(moment / 1000, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    return (
+        datetime.fromtimestamp(max(_FIRST_MS, min(moment, LAST_MS)) / 1000, UTC)
+        .isoformat(timespec="milliseconds")
+        .replace("+00:00", "Z")
+    )
 
 
 def attribute_names(kind: str) -> list[tuple[str, str]]:

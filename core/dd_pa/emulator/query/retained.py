@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 from dd_pa.emulator.query.analytics import value_at
-from dd_pa.emulator.query.fields import Fields
+from dd_pa.emulator.query.fields import Fields, aggregation_of
 from dd_pa.emulator.query.request import Request
 from dd_pa.emulator.query.retention import Member, Retention
 
@@ -78,8 +78,10 @@ def grid(request: Request) -> dict[str, Any]:
 
 def _metric(query: Fields) -> str:
     compute = query.member("compute")
-    compute.text("aggregation")
-    return compute.choice("metric", _METRICS)
+    metric = compute.choice("metric", _METRICS)
+    if aggregation_of(compute) not in ("count", "cardinality"):
+        raise compute.wrong("aggregation", f"must be count or cardinality for {metric}, which is one number")
+    return metric
 
 
 class _Scope:
@@ -198,15 +200,14 @@ def scalar(request: Request) -> dict[str, Any]:
     query = request.attributes.member("query")
     metric = _metric(query)
     retention, scope = Retention(request), _Scope(query)
-    groups = [group.text("facet") for group in query.members("group_by")]
     by_group: dict[tuple[str, ...], list[Cell]] = defaultdict(list)
     for line in lines_of(retention, retention.members()):
         if line.size and (scope.is_average or scope.has_cohort(line.cohort)):
             by_group[line.group] += [cell for number, cell in enumerate(line.cells) if scope.has_period(number)]
     found = sorted(by_group.items())
     columns: list[dict[str, Any]] = [
-        {"name": facet, "type": "group", "values": [group[number] for group, _ in found]}
-        for number, facet in enumerate(groups)
+        {"name": group.dimension.facet, "type": "group", "values": [tags[number] for tags, _ in found]}
+        for number, group in enumerate(retention.groups)
     ]
     values = [_together(cells, metric) for _, cells in found]
     return {"columns": [*columns, {"name": "query", "type": "number", "values": values, "meta": {"unit": None}}]}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -12,6 +12,7 @@ from dd_pa.emulator.query.fields import Fields, window_of
 from dd_pa.emulator.query.grouping import MISSING
 from dd_pa.emulator.query.request import Request
 from dd_pa.emulator.query.scope import Scope
+from dd_pa.emulator.query.segments import Segment, best, read_segment
 
 MAX_PERIODS = 100
 _DAY_MS = 24 * 3600 * 1000
@@ -57,7 +58,7 @@ class Retention:
         self._fixed = _fixed(returning) if returning is not criteria and "time_interval" in returning else None
         self.cohorts = self._cohorts(interval)
         self.unit, self.length = self._period()
-        self._groups = _groups(query)
+        self.groups = _groups(query)
         scope = Scope(request.statement, self.window, request.audience)
         filters = search.optional("filters")
         everywhere = (
@@ -92,16 +93,25 @@ class Retention:
         statement = self._request.statement
         who = statement.text(self.entity[1:])
         missing = statement.bind(MISSING)
-        groups = [f"arg_min(coalesce({statement.text(path)}, {missing}), (ts, seq))" for path, _ in self._groups]
+        texts = [f"{group.dimension.text(statement)} AS g{n}" for n, group in enumerate(self.groups)]
+        groups = [f"arg_min(coalesce(g{n}, {missing}), (ts, seq))" for n in range(len(self.groups))]
         rows = statement.rows(
-            f"SELECT {', '.join([f'{who} AS k', 'min(ts)', *groups])} FROM events "
-            f"WHERE {self._first} AND {who} IS NOT NULL GROUP BY k ORDER BY k"
+            f"SELECT {', '.join(['k', 'min(ts)', *groups])} "
+            f"FROM (SELECT {', '.join([f'{who} AS k', 'ts', 'seq', *texts])} FROM events WHERE {self._first}) "
+            "WHERE k IS NOT NULL GROUP BY k ORDER BY k"
         )
         found = [Member(row[0], self._cohort_at(row[1]), row[1], row[2:]) for row in rows]
-        return [member for member in found if self._is_wanted(member)]
+        return self._within([member for member in found if self._is_wanted(member)])
 
     def _is_wanted(self, member: Member) -> bool:
-        return all(not exclude or tag != MISSING for tag, (_, exclude) in zip(member.group, self._groups, strict=True))
+        tagged = zip(member.group, self.groups, strict=True)
+        return all(not group.exclude_missing or tag != MISSING for tag, group in tagged)
+
+    def _within(self, members: list[Member]) -> list[Member]:
+        """Return the members of the groups within the limits, the largest first."""
+        sizes = Counter(member.group for member in members)
+        kept = {tags for tags, _ in best(list(sizes.items()), self.groups, float)}
+        return [member for member in members if member.group in kept]
 
     def _cohort_at(self, moment: int) -> int:
         return next(number for number, cohort in enumerate(self.cohorts) if moment < cohort.end)
@@ -145,12 +155,10 @@ def _fixed(returning: Fields) -> tuple[str, float, int]:
     return unit, value, max(1, round(_FIXED[unit] * value))
 
 
-def _groups(query: Fields) -> list[tuple[str, bool]]:
-    """Read `group_by`: the facets of the first event, and whether those without it are left out."""
-    found = []
-    for group in query.members("group_by"):
-        group.choice("target", ("cohort", "return_period"))
-        if group.text("target") == "return_period" or "source" in group:
-            raise group.wrong("target", "must be cohort, and source must not be given: the emulator knows no others")
-        found.append((group.facet("facet"), group.flag("should_exclude_missing")))
-    return found
+def _groups(query: Fields) -> list[Segment]:
+    """Read `group_by`: of the event that made somebody a member."""
+    found = query.members("group_by")
+    for group in found:
+        if group.choice("target", ("cohort", "return_period")) == "return_period":
+            raise group.wrong("target", "must be cohort: the emulator knows no groups by return period")
+    return [read_segment(group) for group in found]

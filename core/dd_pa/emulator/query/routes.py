@@ -19,7 +19,7 @@ from dd_pa.emulator.faults import QUERY_RATE_LIMITED, Fault, Faults
 from dd_pa.emulator.guard import QUERIES
 from dd_pa.emulator.query import analytics, audiences, conversion, retained
 from dd_pa.emulator.query.audience import Audience
-from dd_pa.emulator.query.fields import MAX_BODY, BadRequest, attributes_of, data_of
+from dd_pa.emulator.query.fields import MAX_BODY, BadRequest, Fields, data_of
 from dd_pa.emulator.query.funnel import funnel
 from dd_pa.emulator.query.mapping import ENTITIES, Mappings
 from dd_pa.emulator.query.request import Request
@@ -44,7 +44,9 @@ class Endpoint(NamedTuple):
     """data.type of the answer."""
     compute: Compute
     has_meta: bool = True
-    """Whether the answer's schema has `meta`."""
+    """Whether the schemas have `meta` in the answer, and `request_id` in the request."""
+    has_id: bool = False
+    """Whether the request's schema has `data.id`, which becomes the answer's."""
 
 
 ENDPOINTS: Mapping[str, Endpoint] = {
@@ -62,16 +64,18 @@ ENDPOINTS: Mapping[str, Endpoint] = {
     "retention/scalar": Endpoint("formula_retention_request", "scalar_response", retained.scalar),
     "retention/timeseries": Endpoint("formula_retention_request", "timeseries_response", retained.timeseries),
     "sankey": Endpoint("sankey_request", "sankey_response", sankey, has_meta=False),
-    "users/query": Endpoint("query_users_request", "query_response", audiences.users, has_meta=False),
+    "users/query": Endpoint("query_users_request", "query_response", audiences.users, has_meta=False, has_id=True),
     "users/event_filtered_query": Endpoint(
-        "query_event_filtered_users_request", "query_response", audiences.active_users, has_meta=False
+        "query_event_filtered_users_request", "query_response", audiences.active_users, has_meta=False, has_id=True
     ),
-    "accounts/query": Endpoint("query_account_request", "query_response", audiences.accounts, has_meta=False),
+    "accounts/query": Endpoint(
+        "query_account_request", "query_response", audiences.accounts, has_meta=False, has_id=True
+    ),
     "users/facet_info": Endpoint(
-        "users_facet_info_request", "users_facet_info", audiences.facets_of("usr"), has_meta=False
+        "users_facet_info_request", "users_facet_info", audiences.facets_of("usr"), has_meta=False, has_id=True
     ),
     "accounts/facet_info": Endpoint(
-        "users_facet_info_request", "users_facet_info", audiences.facets_of("account"), has_meta=False
+        "users_facet_info_request", "users_facet_info", audiences.facets_of("account"), has_meta=False, has_id=True
     ),
 }
 
@@ -86,13 +90,15 @@ class QueryRoutes:
         audience: Audience,
         is_known: Callable[[str], bool],
         clock: Callable[[], float],
+        seconds: float,
     ) -> None:
-        """`is_known` says whether an API key may be used."""
+        """`is_known` says whether an API key may be used; a query may take `seconds`."""
         self._warehouse = warehouse
         self._faults = faults
         self._audience = audience
         self._is_known = is_known
         self._clock = clock
+        self._seconds = seconds
         self._mappings = Mappings()
         # A few of its own: queries that take long must not keep the page from reading.
         self._threads = ThreadPoolExecutor(MAX_AT_ONCE, "dd-pa-query")
@@ -177,18 +183,31 @@ class QueryRoutes:
         return bool(headers.get("dd-application-key")) and self._is_known(key)
 
     def _answer(self, endpoint: Endpoint, body: bytes, state: str | None) -> Response:
+        data = data_of(body, endpoint.kind)
+        attributes = data.member("attributes")
+        request_id = _id(endpoint, data, attributes)
+        if state is not None and endpoint.has_meta:
+            return _done(endpoint, {}, request_id, state)
         try:
-            attributes = attributes_of(body, endpoint.kind)
-            request_id = attributes.text("request_id", "") or str(uuid.uuid4())
-            if state is not None and endpoint.has_meta:
-                return _done(endpoint, {}, request_id, state)
-            now = int(self._clock() * 1000)
-            request = Request(attributes, Statement(self._warehouse), self._audience, now)
-            return _done(endpoint, endpoint.compute(request), request_id, "done")
+            statement = Statement(self._warehouse, self._seconds)
+            request = Request(attributes, statement, self._audience, int(self._clock() * 1000))
+            found = endpoint.compute(request)
         except QueryTimeoutError:
-            return _refused(400, "the query took longer than 10 s: ask for a shorter time range")
+            if endpoint.has_meta:
+                return _done(endpoint, {}, request_id, "timeout")
+            return _refused(400, f"the query took longer than {self._seconds:g} s: ask for a shorter time range")
         except WarehouseError as error:
             return _refused(503, str(error))
+        data.refuse_unread()
+        return _done(endpoint, found, request_id, "done")
+
+
+def _id(endpoint: Endpoint, data: Fields, attributes: Fields) -> str:
+    """Return the id the request has, where its schema has one, or a new one."""
+    given = attributes.text("request_id", "") if endpoint.has_meta else ""
+    if endpoint.has_id:
+        given = data.text("id", "")
+    return given or str(uuid.uuid4())
 
 
 async def _body(request: HttpRequest) -> bytes:

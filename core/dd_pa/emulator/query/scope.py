@@ -22,7 +22,7 @@ class Scope:
     def events(self, query: Fields) -> str:
         """Return the condition of a base query within the time range: events, or occurrences."""
         source = query.choice("data_source", _SOURCES)
-        search = query.optional("search")
+        search = query.member("search")
         condition = f"{self._statement.between(self.window)} AND {self._statement.search(search.search('query'))}"
         if source == "product_analytics" or "occurrences" not in search:
             return condition

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
+from dd_pa.emulator.query.dimension import Dimension
 from dd_pa.emulator.query.fields import Fields
 from dd_pa.emulator.query.grouping import DEFAULT_LIMIT, MAX_FACETS, MAX_LIMIT, MISSING
 from dd_pa.emulator.query.journey import Journey
@@ -19,8 +20,7 @@ Tags: TypeAlias = tuple[str, ...]
 class Segment:
     """One facet to group journeys by."""
 
-    facet: str
-    path: str
+    dimension: Dimension
     limit: int
     exclude_missing: bool
     descending: bool
@@ -35,21 +35,23 @@ def read_segments(fields: Fields, journey: Journey) -> list[Segment]:
     wanted = fields.members("group_by")
     if len(wanted) > MAX_FACETS:
         raise fields.wrong("group_by", f"must have at most {MAX_FACETS} facets")
-    return [_read(group, journey) for group in wanted]
+    return [_of_step(group, journey) for group in wanted]
 
 
-def _read(group: Fields, journey: Journey) -> Segment:
-    if "source" in group:
-        raise group.wrong("source", "is not supported by the emulator: name a facet of the events")
+def _of_step(group: Fields, journey: Journey) -> Segment:
     target = journey.target(group)
+    return read_segment(group, target.end if target else 1, group.texts("value_filters"))
+
+
+def read_segment(group: Fields, step: int = 1, values: Sequence[str] = ()) -> Segment:
+    """Read one member of `group_by`."""
     return Segment(
-        facet=group.text("facet"),
-        path=group.facet("facet"),
+        dimension=Dimension.read(group),
         limit=group.integer("limit", 1, MAX_LIMIT, DEFAULT_LIMIT),
         exclude_missing=group.flag("should_exclude_missing"),
         descending=group.optional("sort").choice("order", ("asc", "desc"), "desc") == "desc",
-        step=target.end if target else 1,
-        values=tuple(group.texts("value_filters")),
+        step=step,
+        values=tuple(values),
     )
 
 
@@ -57,7 +59,7 @@ def segmented(statement: Statement, segments: Sequence[Segment]) -> str:
     """Return a further table `parts`: the journeys with their groups g1, g2 …"""
     columns, joins, kept = ["journeys.*"], "", []
     for number, segment in enumerate(segments, 1):
-        event = f"(SELECT seq, {statement.text(segment.path)} AS v FROM events)"
+        event = f"(SELECT seq, {segment.dimension.text(statement)} AS v FROM events)"
         joins += f" LEFT JOIN {event} x{number} ON x{number}.seq = journeys.q{segment.step}"
         columns.append(f"coalesce(x{number}.v, {statement.bind(MISSING)}) AS g{number}")
         if segment.exclude_missing:

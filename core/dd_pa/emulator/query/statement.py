@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import re
 import time
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 from dd_pa.emulator.tree import Node
 from dd_pa.emulator.warehouse.binding import Binding
 from dd_pa.emulator.warehouse.clauses import Conditions
 from dd_pa.emulator.warehouse.database import QueryTimeoutError
 from dd_pa.emulator.warehouse.warehouse import MAX_SECONDS, Warehouse
+
+Known = TypeVar("Known")
 
 
 class Statement:
@@ -25,6 +28,7 @@ class Statement:
         self._catalogue = warehouse.catalogue(seconds)
         self.bind = Binding()
         self._conditions = Conditions(self._catalogue, self.bind)
+        self._known: dict[str, Any] = {}
 
     def rows(self, sql: str) -> list[tuple[Any, ...]]:
         """Run it with the values that its text names, and forget these."""
@@ -33,6 +37,13 @@ class Statement:
             raise QueryTimeoutError
         named = set(re.findall(r"\$(p[0-9]+)", sql))
         return self._warehouse.read(sql, {name: self.bind.values[name] for name in named}, left)
+
+    def once(self, name: str, work_out: Callable[[], Known]) -> Known:
+        """Return what is worked out the first time it is asked for."""
+        if name not in self._known:
+            self._known[name] = work_out()
+        found: Known = self._known[name]
+        return found
 
     def search(self, node: Node) -> str:
         """Return the condition of a search."""
