@@ -16,7 +16,7 @@ import msgspec
 
 from dd_pa.capture.event import Event
 from dd_pa.store.destination import Destination
-from dd_pa.store.directory import AlienFileError, Directory
+from dd_pa.store.directory import AlienFileError, Descriptor, Directory
 from dd_pa.store.journal import Journal, adopt
 from dd_pa.store.reader import SegmentReader
 from dd_pa.store.record import DamagedRecordError, Header, checked_body, encode, event_of
@@ -60,11 +60,17 @@ _decode = msgspec.json.Decoder(DeadLetter).decode
 
 
 class DeadLetters:
-    """Appends to the dead letters of one destination; for one thread. The oldest go when `max_bytes` are reached."""
+    """Appends to the dead letters of one destination; for one thread. The oldest go when `max_bytes` are reached.
 
-    def __init__(self, destination: Destination, *, max_bytes: int) -> None:
+    `on_gone` is called with each one that went, None if its event cannot be read.
+    """
+
+    def __init__(
+        self, destination: Destination, *, max_bytes: int, on_gone: Callable[[Event | None], None] = lambda event: None
+    ) -> None:
         self._destination = destination
         self._max_bytes = max_bytes
+        self._on_gone = on_gone
         self._segment: Segment | None = None
 
     def add(self, event: Event, reason: str, detail: str) -> None:
@@ -102,12 +108,24 @@ class DeadLetters:
         for name in directory.names():
             if sum(sizes.values()) < self._max_bytes:
                 return
-            with contextlib.suppress(AlienFileError, FileNotFoundError):
-                file = directory.open_to_lock(name)
-                if file.lock():  # nobody writes it, or reads it to replay
-                    directory.remove(name, file)
+            with contextlib.suppress(AlienFileError, OSError):  # of this one; the next goes instead
+                if self._remove(directory, name):
                     for gone in (name, ack_name(name)):
                         sizes.pop(gone, None)
+
+    def _remove(self, directory: Directory, name: str) -> bool:
+        """Remove a segment that nobody writes, or reads to replay, and tell of what was in it."""
+        file = directory.open_to_lock(name)
+        journal = _journal_to_lock(directory, name)
+        if not file.lock() or (journal is not None and not journal.lock()) or not directory.holds(name, file):
+            return False
+        lost = [entry.event(self._destination.application_id) for entry in _readable(directory, name)]
+        directory.remove(name, file)
+        if journal is not None:
+            directory.remove(ack_name(name), journal)
+        for event in lost:
+            self._on_gone(event)
+        return True
 
     def close(self) -> None:
         self._segment = None
@@ -121,12 +139,22 @@ def entries(directory: Directory) -> Iterator[Entry]:
     """Yield the dead letters that were neither replayed nor purged, oldest first."""
     for name in directory.names():
         with contextlib.suppress(AlienFileError, FileNotFoundError):
-            reader = SegmentReader(directory.open(name), directory.files)
-            settled = _settled(directory, name)
-            while (line := reader.next_line()) is not None:
-                if line.offset and line.offset not in settled:
-                    with contextlib.suppress(DamagedRecordError, msgspec.DecodeError):
-                        yield Entry(_decode(checked_body(line.data)), name, line.offset)
+            yield from _entries(directory, name)
+
+
+def _entries(directory: Directory, name: str) -> Iterator[Entry]:
+    reader = SegmentReader(directory.open(name), directory.files)
+    settled = _settled(directory, name)
+    while (line := reader.next_line()) is not None:
+        if line.offset and line.offset not in settled:
+            with contextlib.suppress(DamagedRecordError, msgspec.DecodeError):
+                yield Entry(_decode(checked_body(line.data)), name, line.offset)
+
+
+def _readable(directory: Directory, name: str) -> Iterator[Entry]:
+    """Yield what can be read of a segment on a disk that fails."""
+    with contextlib.suppress(OSError):
+        yield from _entries(directory, name)
 
 
 def _settled(directory: Directory, name: str) -> set[int]:
@@ -134,6 +162,13 @@ def _settled(directory: Directory, name: str) -> set[int]:
         return Journal(directory.open(ack_name(name)), directory.files).settled()
     except FileNotFoundError:
         return set()
+
+
+def _journal_to_lock(directory: Directory, name: str) -> Descriptor | None:
+    try:
+        return directory.open_to_lock(ack_name(name))
+    except FileNotFoundError:  # nothing of it was replayed or purged yet
+        return None
 
 
 def settle(

@@ -13,7 +13,7 @@ from dd_pa.store.protocol import Store
 def open_store(
     settings: Settings,
     *,
-    on_dropped: Callable[[Literal["overflow", "damaged"], Event | None], None],
+    on_dropped: Callable[[Literal["overflow", "damaged", "dead_letters"], Event | None], None],
     say: Callable[..., None],
     can_deliver: Callable[[], bool],
     for_all: bool,

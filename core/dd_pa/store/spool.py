@@ -26,7 +26,7 @@ from dd_pa.tally import Tally
 SCAN_EVERY, SOON = 1.0, 0.05
 """Seconds between two looks, and before one that was cut short goes on."""
 
-OnDropped = Callable[[Literal["overflow", "damaged"], Event | None], None]
+OnDropped = Callable[[Literal["overflow", "damaged", "dead_letters"], Event | None], None]
 """Told of each event that is given up, and why."""
 Mark = tuple[int, list[tuple[Held, int]], list[str]]
 
@@ -57,7 +57,11 @@ class Spool:
         self._again: deque[Event] = deque()
         self._handed_over = Tally()
         self._foreign = 0
-        self._dead = DeadLetters(destination, max_bytes=max(64 * 1024, options.max_bytes // 16))
+        self._dead = DeadLetters(
+            destination,
+            max_bytes=max(64 * 1024, options.max_bytes // 16),
+            on_gone=lambda event: on_dropped("dead_letters", event),
+        )
         self._writer = self._make_writer(own_reader=options.reads)
         self._late: SpoolWriter | None = None
         troubles = Troubles(say=say, clock=clock)
