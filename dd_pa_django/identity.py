@@ -12,7 +12,16 @@ from django.core.handlers.asgi import ASGIRequest
 from django.http import HttpRequest
 
 from dd_pa import EventError, RumSession, Settings, request_consent, rum_session_from_environ, rum_session_from_scope
-from dd_pa.gateway import Handshake, Steps, Work, is_request_known
+from dd_pa.gateway import (
+    Handshake,
+    Steps,
+    Whose,
+    Work,
+    anonymous_id_from_environ,
+    anonymous_id_from_scope,
+    fields_of,
+    is_request_known,
+)
 from dd_pa.trail import session_origin
 from dd_pa_django.fallback import fallback_session
 from dd_pa_django.login import current_user
@@ -101,6 +110,20 @@ class RequestIdentity:
     @property
     def consent(self) -> bool | None:
         return cast("bool | None", self._read("consent", self._consent_of))
+
+    def known(self, whose: Whose) -> object:
+        """Return what USER_ATTRIBUTES or ACCOUNT_ATTRIBUTES says."""
+        wanted = self._settings.user_attributes if whose == "usr" else self._settings.account_attributes
+        if isinstance(wanted, tuple):
+            return self._read(whose, lambda request: fields_of(whose, current_user(request), wanted))
+        return self._read(whose, wanted)
+
+    @property
+    def anonymous_id(self) -> str | None:
+        request, options = self._request, self._settings.rum_cookie_options
+        if isinstance(request, ASGIRequest):
+            return anonymous_id_from_scope(request.scope["headers"], cookie_options=options)
+        return anonymous_id_from_environ(request.META, cookie_options=options)
 
     def _consent_of(self, request: HttpRequest) -> bool | None:
         return request_consent(self._settings, request, request.META.get("HTTP_SEC_GPC"))

@@ -101,8 +101,12 @@ def _needs_no_thread(emitter: Emitter, has_all_ids: bool, on_commit: bool | None
     if waits and has_open_transactions():
         return False
     request = served_request()
-    if request is None or has_all_ids:
+    if request is None:
         return True
+    if settings.user_attributes is not None or settings.account_attributes is not None:
+        return False
+    if has_all_ids:
+        return not settings.anonymous_id or is_at_hand(request)
     return not (settings.user_id or settings.account_id or settings.session_id) and is_at_hand(request)
 
 

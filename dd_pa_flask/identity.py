@@ -1,13 +1,12 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
 from typing import Any, cast
 
 from flask import Flask, Request
 
-from dd_pa import RumSession, Settings, request_consent, rum_session_from_environ
-from dd_pa.gateway import Handshake
+from dd_pa import EventError, RumSession, Settings, request_consent, rum_session_from_environ
+from dd_pa.gateway import Handshake, Whose, anonymous_id_from_environ, fields_of
 from dd_pa.trail import session_origin
 from dd_pa_flask.context import SessionUnseen
 from dd_pa_flask.fallback import fallback_session
@@ -71,6 +70,23 @@ class RequestIdentity:
             return fallback_session(self._app, may_write=not self._is_answered)
         return found
 
+    def known(self, whose: Whose) -> object:
+        """Return what `USER_ATTRIBUTES` or `ACCOUNT_ATTRIBUTES` says; names are fields of Flask-Login's user."""
+        wanted = self._settings.user_attributes if whose == "usr" else self._settings.account_attributes
+        if not isinstance(wanted, tuple):
+            return self._resolved(wanted)
+        if not uses_flask_login(self._app):
+            raise EventError(whose, "names of fields need Flask-Login's user; give a callable of the request")
+        from dd_pa_flask.login import logged_in_user  # noqa: PLC0415 - needs Flask-Login
+
+        with SessionUnseen():
+            return fields_of(whose, logged_in_user(), wanted)
+
+    @property
+    def anonymous_id(self) -> str | None:
+        """The browser SDK's id of the visitor, if the request's cookie has one."""
+        return anonymous_id_from_environ(self._request.environ, cookie_options=self._settings.rum_cookie_options)
+
     def origin(self, name: str, found: str) -> str:
         """Say where an id that was just read is from; for a debug panel. Calls nothing of the application's."""
         settings = self._settings
@@ -101,7 +117,7 @@ class RequestIdentity:
         with SessionUnseen():
             return request_consent(self._settings, self._request, self._request.headers.get("Sec-GPC"))
 
-    def _resolved(self, resolver: Callable[..., Any] | str | None) -> str | None:
+    def _resolved(self, resolver: Any) -> str | None:
         if not callable(resolver):
             return None
         with SessionUnseen():

@@ -30,7 +30,12 @@ def logged_in_user_id() -> str | None:
     contexts too, and no event puts a cookie on a response. The view loads its user itself then, which costs no query
     where the ORM's session still has the row.
     """
-    return id_of(current_user) if _LOADED in g else id_of(_user_of(request_context().request))
+    return id_of(logged_in_user())
+
+
+def logged_in_user() -> Any:
+    """Return the user who is logged in, or the visitor who is not; loaded as `logged_in_user_id` says."""
+    return current_user if _LOADED in g else _user_of(request_context().request)
 
 
 def _user_of(request: Request) -> Any:

@@ -138,7 +138,7 @@ class AppState:
         """
         if not has_request_context() or _request() in self._streaming:
             return unknown_visitor(self.emitter.settings)
-        found = self.emitter.identity()
+        found = self.emitter.identity(traits=True)
         if is_personal(self.emitter.settings, found):
             self._personal.add(_request())
         return found

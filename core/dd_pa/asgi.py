@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, MutableMapping
 from contextvars import ContextVar
 from typing import Any
 
-from dd_pa.capture.rum import RumSession, rum_session_from_scope
+from dd_pa.capture.rum import RumSession, anonymous_id_from_scope, rum_session_from_scope
 from dd_pa.gateway import GatewayIdentity, Handshake, Resolver, Work
 from dd_pa.settings import Settings
 
@@ -57,7 +57,8 @@ def request_identity(
     """Return what `Emitter(settings, identity=…)` takes. The browser session comes from baggage or cookie.
 
     `user_id` and `account_id` (else USER_ID and ACCOUNT_ID) are called with the scope when an event needs them; they
-    return None for nobody, and must not block. SESSION_ID and CONSENT are called with the scope too.
+    return None for nobody, and must not block. SESSION_ID, CONSENT, USER_ATTRIBUTES and ACCOUNT_ATTRIBUTES
+    are called with the scope too.
     """
     return GatewayIdentity(
         settings=settings,
@@ -66,6 +67,7 @@ def request_identity(
         account_id=account_id,
         rum_session=_rum_session,
         gpc=_gpc,
+        anonymous_id=_anonymous_id,
     )
 
 
@@ -80,6 +82,10 @@ def _rum_session(scope: Scope, settings: Settings) -> RumSession | None:
         sample_rate=settings.rum_session_sample_rate,
         cookie_options=settings.rum_cookie_options,
     )
+
+
+def _anonymous_id(scope: Scope, settings: Settings) -> str | None:
+    return anonymous_id_from_scope(scope["headers"], cookie_options=settings.rum_cookie_options)
 
 
 def _gpc(scope: Scope) -> str | None:

@@ -7,7 +7,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from dd_pa.capture.person import Identity
+import msgspec
+
+from dd_pa.capture.person import Identity, Traits
 from dd_pa.settings import Settings
 
 ELEMENT_ID = "dd-pa-rum"
@@ -55,8 +57,14 @@ def page_setup(settings: Settings, identity: Identity) -> dict[str, Any]:
         init["trackingConsent"] = "not-granted"
     elif settings.consent is not None:
         init["trackingConsent"] = "granted"
-    people = {"user": identity.usr, "account": identity.account}
-    return {"init": init, **{name: {"id": key} for name, key in people.items() if key is not None}}
+    traits = identity.traits or Traits()
+    people = {"user": (identity.usr, traits.usr), "account": (identity.account, traits.account)}
+    named = {name: {"id": key, **_members(known)} for name, (key, known) in people.items() if key is not None}
+    return {"init": init, **named}
+
+
+def _members(known: bytes) -> dict[str, Any]:
+    return dict(msgspec.json.decode(b"{%b}" % known))
 
 
 def is_personal(settings: Settings, identity: Identity) -> bool:

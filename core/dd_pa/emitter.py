@@ -4,11 +4,14 @@ from collections.abc import Callable, Mapping
 from types import TracebackType
 from typing import Any, Self
 
+import msgspec
+
 from dd_pa import forks, metrics, observers, test_run, trail
 from dd_pa.capture.attributes import shallow_copy
 from dd_pa.capture.event import Event, EventDraft, shown_name
 from dd_pa.capture.linking import ConsentUnknownError, Link, Linker, OnProblem
-from dd_pa.capture.person import DENIED, Id, Identity, IdentityCallable
+from dd_pa.capture.person import DENIED, Id, Identity, IdentityCallable, same_traits
+from dd_pa.capture.traits import TraitsReader, Whose
 from dd_pa.delivery.gate import RetryPolicy
 from dd_pa.delivery.ledger import LostIdentityReason
 from dd_pa.delivery.stats import Stats
@@ -36,8 +39,8 @@ class Emitter:
         retry: RetryPolicy | None = None,
     ) -> None:
         self.settings = settings
-        asks = {"asks_consent": settings.asks_consent, "needs_consent": settings.consent is not None}
-        self._linker = Linker(identity, strict=settings.strict, **asks)
+        asks: dict[str, Any] = {"asks_consent": settings.asks_consent, "needs_consent": settings.consent is not None}
+        self._linker = Linker(identity, strict=settings.strict, traits=_traits_reader(settings), **asks)
         self._lenient_linker = Linker(identity, strict=False, **asks)
         self._before_send = settings.before_send if callable(settings.before_send) else None
         self._transport = transport
@@ -212,22 +215,24 @@ class Emitter:
     def _say_consent_failed(self, error: ConsentUnknownError) -> None:
         self._pipeline.ledger.say("consent", "CONSENT failed, so events are dropped: %s", error)
 
-    def identity(self, *, lenient: bool = False) -> Identity:
+    def identity(self, *, lenient: bool = False, traits: bool = False) -> Identity:
         """Return whom an event tracked now would be linked to: for a page that tells the browser SDK, or for a job.
 
         Looks the ids up as `track()` does, so it may query the database; empty outside of a request and of an
         `identify()` block. An id that cannot be found is left out; in strict mode the reason is raised, unless
-        `lenient`. Without consent there are none, and `consent` is False.
+        `lenient`. Without consent there are none, and `consent` is False. `traits`: with what USER_ATTRIBUTES and
+        ACCOUNT_ATTRIBUTES say, which a page may know and a job does not carry.
         """
         ledger = self._pipeline.ledger
         linker = self._lenient_linker if lenient else self._linker
         try:
-            found = linker.link(None, None, None, lambda problem: ledger.say("identity", "no id: %.200r", problem))
+            link = linker.link if traits else linker.link_ids
+            found = link(None, None, None, lambda problem: ledger.say("identity", "no id: %.200r", problem))
             consent = linker.consent()
         except ConsentUnknownError as error:
             self._say_consent_failed(error)
             return DENIED
-        return Identity(usr=found.usr, account=found.account, session=found.session, consent=consent)
+        return msgspec.structs.replace(found, consent=consent)
 
     def count_lost_identity(self, reason: LostIdentityReason) -> None:
         """Count that a job runs for nobody, or for somebody without a session; said in the log once a minute."""
@@ -258,7 +263,8 @@ class Emitter:
         if draft is None:
             return None
         on_problem = self._pipeline.ledger.count_repaired
-        return draft.name, draft.attributes, self._linker.checked(draft.usr, draft.account, draft.session, on_problem)
+        checked = self._linker.checked(draft.usr, draft.account, draft.session, on_problem)
+        return draft.name, draft.attributes, same_traits(identity, checked)
 
     def _draft(
         self,
@@ -339,6 +345,14 @@ class Emitter:
         self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
     ) -> None:
         self.close()
+
+
+def _traits_reader(settings: Settings) -> TraitsReader | None:
+    asked: dict[Whose, object] = {"usr": settings.user_attributes, "account": settings.account_attributes}
+    wanted = frozenset(whose for whose, setting in asked.items() if setting is not None)
+    if not wanted and not settings.anonymous_id:
+        return None
+    return TraitsReader(strict=settings.strict, wanted=wanted, anonymous_id=settings.anonymous_id)
 
 
 def _shown(error: Exception) -> str:

@@ -8,11 +8,25 @@ from dataclasses import dataclass
 from typing import Any, cast
 
 from dd_pa.capture.consent import request_consent
-from dd_pa.capture.rum import Handshake, RumSession
+from dd_pa.capture.rum import Handshake, RumSession, anonymous_id_from_environ, anonymous_id_from_scope
+from dd_pa.capture.traits import Whose, fields_of
 from dd_pa.capture.work import Steps, Work, is_request_known
+from dd_pa.errors import SettingsError
 from dd_pa.settings import Settings
 
-__all__ = ["GatewayIdentity", "Handshake", "RequestIdentity", "Resolver", "Steps", "Work", "is_request_known"]
+__all__ = [
+    "GatewayIdentity",
+    "Handshake",
+    "RequestIdentity",
+    "Resolver",
+    "Steps",
+    "Whose",
+    "Work",
+    "anonymous_id_from_environ",
+    "anonymous_id_from_scope",
+    "fields_of",
+    "is_request_known",
+]
 
 Resolver = Callable[[Any], Any]
 """Returns an id of a request, or None. What else it may return, the emitter checks."""
@@ -28,6 +42,12 @@ class GatewayIdentity:
     account_id: Resolver | None
     rum_session: Callable[[Any, Settings], RumSession | None]
     gpc: Callable[[Any], str | None]
+    anonymous_id: Callable[[Any, Settings], str | None]
+
+    def __post_init__(self) -> None:
+        for key in ("user_attributes", "account_attributes"):
+            if isinstance(getattr(self.settings, key), tuple):
+                raise SettingsError(key.upper(), "must be a callable here, as a gateway knows no user to have fields")
 
     def __call__(self) -> RequestIdentity | None:
         """Return the identity of the current request, with nothing looked up yet; None where none is served."""
@@ -63,6 +83,14 @@ class RequestIdentity:
     @property
     def consent(self) -> bool | None:
         return request_consent(self._gateway.settings, self._request, self._gateway.gpc(self._request))
+
+    def known(self, whose: Whose) -> object:
+        settings = self._gateway.settings
+        return self._resolved(settings.user_attributes if whose == "usr" else settings.account_attributes)
+
+    @property
+    def anonymous_id(self) -> str | None:
+        return self._gateway.anonymous_id(self._request, self._gateway.settings)
 
     def _resolved(self, resolver: Any) -> str | None:
         return cast("str | None", resolver(self._request)) if callable(resolver) else None

@@ -19,6 +19,10 @@ Resolver = Callable[..., Any] | str | None
 """A callable, or the dotted path of one (`"shop.analytics.account_of"`), imported when the settings are made."""
 
 
+Attributes = Callable[..., Any] | str | Sequence[str] | None
+"""A callable or its dotted path, or the names of fields of the user."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
     """Everything that can be configured. Making one checks it: `SettingsError` names the key and the fix."""
@@ -104,6 +108,16 @@ class Settings:
     session_id: Resolver = field(default=None, repr=False)
     """Callable of the request that returns `session.id` or None, instead of the browser SDK's baggage and cookie."""
 
+    user_attributes: Attributes = field(default=None, repr=False)
+    """What is known about the user, put beside `usr.id`: a callable of the request that returns a mapping or None, or
+    the names of fields of the user. Called once per request, if there is an event."""
+
+    account_attributes: Attributes = field(default=None, repr=False)
+    """The same about the account, put beside `account.id`."""
+
+    anonymous_id: bool = False
+    """True: the browser SDK's anonymous id of the visitor is put beside `usr.id`."""
+
     rum_session_sample_rate: float = 100.0
     """The browser SDK's `sessionSampleRate` (percent), so that no session is claimed that
     RUM did not keep (SDK v7 decides by the session's id)."""
@@ -166,6 +180,8 @@ class Settings:
     def __post_init__(self) -> None:
         for key in ("before_send", "user_id", "account_id", "session_id", "consent"):
             self._set(key, checks.resolver(key.upper(), getattr(self, key)))
+        for key in ("user_attributes", "account_attributes"):
+            self._set(key, checks.known_attributes(key.upper(), getattr(self, key)))
         checks.numbers(self)
         self._set("spool_dir", checks.spool(self))
         self._set("client_token", settings_rum.client_token(self.client_token))

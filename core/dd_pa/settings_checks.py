@@ -203,3 +203,24 @@ def resolver(key: str, value: Any) -> Any:
     if not callable(found):
         raise SettingsError(key, f"{value!r} is not callable")
     return found
+
+
+_NOT_NAMED = {
+    "id": "is there anyway: it is what USER_ID or ACCOUNT_ID says",
+    "anonymous_id": "is what ANONYMOUS_ID is for",
+    "password": "must not leave this server",
+}
+
+
+def known_attributes(key: str, value: Any) -> Any:
+    """Return a callable, or the names of fields as a tuple."""
+    if value is None or callable(value) or isinstance(value, str):
+        return resolver(key, value)
+    if not isinstance(value, (list, tuple)):
+        raise SettingsError(key, f"must be a callable, its dotted path or a tuple of names, not {type(value).__name__}")
+    for name in value:
+        if not isinstance(name, str) or not name.isidentifier() or name.startswith("_"):
+            raise SettingsError(key, f"{name!r} is no name of a field; name each that is to be sent")
+        if name in _NOT_NAMED:
+            raise SettingsError(key, f"{name!r} {_NOT_NAMED[name]}; leave it out")
+    return tuple(value) or None

@@ -102,6 +102,7 @@ def _types() -> dict[str, Any]:
     hints: dict[str, Any] = get_type_hints(Settings)
     special: dict[str, Any] = dict.fromkeys(("API_KEY", "APP_KEY", "BEARER_TOKEN", "OVERFLOW", "DELIVERY"), str)
     special |= {"JOB_SECRET": Any, "JOB_SECRET_FALLBACKS": Any}  # a text or bytes, which the settings look at
+    special |= {"USER_ATTRIBUTES": Any, "ACCOUNT_ATTRIBUTES": Any}
     return {item.name.upper(): hints[item.name] for item in fields(Settings)} | special
 
 

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any
 
-from dd_pa.capture.rum import RumSession, rum_session_from_environ
+from dd_pa.capture.rum import RumSession, anonymous_id_from_environ, rum_session_from_environ
 from dd_pa.gateway import GatewayIdentity, Resolver, Steps, Work
 from dd_pa.settings import Settings
 
@@ -125,7 +125,7 @@ def request_identity(
     """Return what `Emitter(settings, identity=…)` takes. The browser session comes from baggage or cookie.
 
     `user_id` and `account_id` (else USER_ID and ACCOUNT_ID) are called with the environ when an event needs them, and
-    return None for nobody. SESSION_ID and CONSENT are called with the environ too.
+    return None for nobody. SESSION_ID, CONSENT, USER_ATTRIBUTES and ACCOUNT_ATTRIBUTES are called with the environ too.
     """
     return GatewayIdentity(
         settings=settings,
@@ -134,6 +134,7 @@ def request_identity(
         account_id=account_id,
         rum_session=_rum_session,
         gpc=_gpc,
+        anonymous_id=_anonymous_id,
     )
 
 
@@ -143,6 +144,10 @@ def _rum_session(environ: Environ, settings: Settings) -> RumSession | None:
         sample_rate=settings.rum_session_sample_rate,
         cookie_options=settings.rum_cookie_options,
     )
+
+
+def _anonymous_id(environ: Environ, settings: Settings) -> str | None:
+    return anonymous_id_from_environ(environ, cookie_options=settings.rum_cookie_options)
 
 
 def _gpc(environ: Environ) -> str | None:

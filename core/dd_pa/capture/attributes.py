@@ -74,11 +74,12 @@ def shallow_copy(attributes: object) -> dict[Any, Any]:
 class AttributeCleaner:
     """One walk over the attributes of one event."""
 
-    def __init__(self, *, strict: bool, room: int = MAX_ATTRIBUTES) -> None:
+    def __init__(self, *, strict: bool, room: int = MAX_ATTRIBUTES, holder: str = "an event") -> None:
         self.repairs: list[str] = []
         """What was left out or replaced, and why: `order.total: is not a finite number`."""
 
         self._strict = strict
+        self._limit = f"{holder} can have {room if holder != 'an event' else MAX_ATTRIBUTES} attributes"
         self.room = room
         """Attributes that may still come."""
 
@@ -156,7 +157,7 @@ class AttributeCleaner:
     def _is_full(self, path: str) -> bool:
         self.room -= 1
         if self.room < 0:
-            self._problem(path, f"an event can have {MAX_ATTRIBUTES} attributes, lists and mappings counted")
+            self._problem(path, f"{self._limit}, lists and mappings counted")
         return self.room < 0
 
     def _key(self, key: object, path: str) -> str | None:

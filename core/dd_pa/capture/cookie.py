@@ -19,7 +19,7 @@ SESSION_ID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}
 MAX_SESSION_AGE_MS = 4 * 60 * 60 * 1000
 MAX_DIGITS = 100
 
-_ENTRY = re.compile(r"&(id|created|expire|isExpired|rum|c)=([a-z0-9-]++)(?![^&])")
+_ENTRY = re.compile(r"&(id|aid|created|expire|isExpired|rum|c)=([a-z0-9-]++)(?![^&])")
 _BLANKS = " \t"
 _KNUTH_FACTOR = 1111111111111111111
 
@@ -44,6 +44,22 @@ def live_state(
     live = [state for state in older if _is_live(state, now_ms) and state.get("rum") in ("1", "2")]
     if live:
         return "_dd_s", _preferred(live, cookie_options)
+    return None
+
+
+def anonymous_id(header: str, *, cookie_options: str | None) -> str | None:
+    """
+    Find the SDK's id of the visitor, which outlives his sessions.
+
+    Of several copies of a cookie the one whose ``c`` equals ``cookie_options`` wins, else the one that expires last.
+    """
+    if "aid=" not in header:
+        return None
+
+    for states in _copies(header):
+        known = [state for state in states if SESSION_ID.fullmatch(state.get("aid", ""))]
+        if known:
+            return max(known, key=lambda state: (_has_options(state, cookie_options), _expires(state)))["aid"]
     return None
 
 
@@ -102,7 +118,16 @@ def _preferred(live: list[State], cookie_options: str | None) -> State:
     return max(
         live,
         key=lambda state: (
-            cookie_options is not None and state.get("c") == cookie_options,
+            _has_options(state, cookie_options),
             int(state.get("expire", "0")),
         ),
     )
+
+
+def _has_options(state: State, cookie_options: str | None) -> bool:
+    return cookie_options is not None and state.get("c") == cookie_options
+
+
+def _expires(state: State) -> float:
+    """Return when a state ends; what has ended already says no date any more."""
+    return -math.inf if "isExpired" in state else _date(state.get("expire", ""))

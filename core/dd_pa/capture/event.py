@@ -117,8 +117,9 @@ class EventBuilder:
 
     def _link(self, identity: Identity) -> bytes:
         traits = identity.traits or _NO_TRAITS
+        visitor = b'"anonymous_id":%b' % self._encode(traits.anonymous_id) if traits.anonymous_id else b""
         members = (
-            (b"usr", identity.usr, traits.usr),
+            (b"usr", identity.usr, b",".join(filter(None, (visitor, traits.usr)))),
             (b"account", identity.account, traits.account),
             (b"session", identity.session, b""),
         )

@@ -5,9 +5,11 @@ can be about one and the same person; docs/linking.md has the cases.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from typing import Any
 
 from dd_pa import trail
 from dd_pa.capture.person import DENIED, Id, Identity, IdentityCallable, IdentitySource, as_id, is_same
+from dd_pa.capture.traits import TraitsReader
 from dd_pa.capture.work import Work, current_work
 from dd_pa.errors import EventError
 
@@ -39,14 +41,36 @@ class Linker:
         strict: bool,
         asks_consent: bool = False,
         needs_consent: bool = False,
+        traits: TraitsReader | None = None,
     ) -> None:
         self._identity = identity
         self._known: dict[Ids, Identity] = {}
         self._strict = strict
         self._asks_consent = asks_consent
         self._needs_consent = needs_consent
+        self._traits = traits
 
     def link(self, usr: Id | None, account: Id | None, session: Id | None, on_problem: OnProblem) -> Identity:
+        """Return the person as `link_ids` does, with what is known of him if he is the one of the request."""
+        found = self.link_ids(usr, account, session, on_problem)
+        return found if self._traits is None else self._described(self._traits, found, on_problem)
+
+    def _described(self, traits: TraitsReader, found: Identity, on_problem: OnProblem) -> Identity:
+        work = current_work()
+        if self._identity is None or found.consent is False or (work is not None and work.is_whole):
+            return found
+        source: Any = self._source(self._identity, on_problem)
+        if not hasattr(source, "known"):  # an application's own identity callable
+            return found
+        try:
+            return traits.described(found, source, on_problem)
+        except Exception as error:
+            if self._strict:
+                raise
+            on_problem(f"what is known could not be found out: {type(error).__name__}")
+            return found
+
+    def link_ids(self, usr: Id | None, account: Id | None, session: Id | None, on_problem: OnProblem) -> Identity:
         """Return the person. A bad or failing id raises in strict mode; else it is left out and told to `on_problem`.
 
         Without consent returns `DENIED`; raises `ConsentUnknownError` if asking failed (the failure in strict mode).

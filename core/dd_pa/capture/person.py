@@ -25,6 +25,9 @@ class Traits(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     account: bytes = b""
     """Beside `account.id`."""
 
+    anonymous_id: str | None = None
+    """`usr.anonymous_id`: the browser SDK's id of the visitor; goes nowhere but beside `usr.id`."""
+
 
 class Identity(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """The user, account and browser session that an event belongs to: one person, and nobody else's ids."""
@@ -42,7 +45,8 @@ class Identity(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """Whether this person agreed to events; None: nobody said. Not sent, but carried into jobs."""
 
     traits: Traits | None = None
-    """What USER_ATTRIBUTES and ACCOUNT_ATTRIBUTES say, encoded. Not for applications to set."""
+    """What USER_ATTRIBUTES, ACCOUNT_ATTRIBUTES and ANONYMOUS_ID say. Not for applications to set.
+    Not carried into jobs."""
 
 
 NOBODY = Identity()
@@ -90,6 +94,16 @@ def within(outer: Identity, stated: Identity, *, inherits: bool = True) -> Ident
 
 def _denies(outer: Identity, stated: Identity) -> bool:
     return outer.consent is False and stated.consent is None
+
+
+def same_traits(known: Identity, changed: Identity) -> Identity:
+    """Return a person whose ids were changed, with what was known of those that were not."""
+    traits = known.traits
+    if traits is None or changed.usr != known.usr:
+        return changed
+    if changed.account != known.account:
+        traits = msgspec.structs.replace(traits, account=b"")
+    return msgspec.structs.replace(changed, traits=traits)
 
 
 def is_same(usr: object, other: object) -> bool:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from dd_pa.capture.baggage import session_id_in_baggage
-from dd_pa.capture.cookie import live_state
+from dd_pa.capture.cookie import anonymous_id, live_state
 
 SESSION_LASTS = 4 * 3600
 """Seconds after which nothing claims a browser session that was read before. Datadog ends a session 4 hours after it
@@ -101,10 +101,8 @@ def rum_session_from_environ(
 
     For ASGI use `rum_session_from_scope`, also where a framework offers a WSGI-like mapping there.
     """
-    # WSGI servers join repeated fields with a comma, cookies too; the SDK's cookies never hold one.
-    cookie: str = environ.get("HTTP_COOKIE", "")
     return read_rum_session(
-        cookie=cookie[:_READ_LENGTH].replace(",", ";"),
+        cookie=_cookie_of_environ(environ),
         baggage=environ.get("HTTP_BAGGAGE", ""),
         now=now,
         sample_rate=sample_rate,
@@ -128,12 +126,37 @@ def rum_session_from_scope(
         elif name == b"baggage":
             baggage.append(value)
     return read_rum_session(
-        cookie=b";".join(cookies)[:_READ_LENGTH].decode("latin-1"),
-        baggage=b",".join(baggage)[:_READ_LENGTH].decode("latin-1"),
+        cookie=_joined(cookies, b";"),
+        baggage=_joined(baggage, b","),
         now=now,
         sample_rate=sample_rate,
         cookie_options=cookie_options,
     )
+
+
+def anonymous_id_from_environ(environ: Mapping[str, Any], *, cookie_options: str | None = None) -> str | None:
+    """Read the SDK's id of the visitor of a WSGI request; see `anonymous_id_from_scope`."""
+    return anonymous_id(_cut(_cookie_of_environ(environ), ";"), cookie_options=cookie_options)
+
+
+def anonymous_id_from_scope(headers: Iterable[tuple[bytes, bytes]], *, cookie_options: str | None = None) -> str | None:
+    """
+    Read the SDK's id of the visitor of an ASGI request, from its cookies: a lower-case UUIDv4, or nothing.
+
+    It stays when a session ends, so no date is looked at. No header but the cookie has it.
+    """
+    cookies = [value for name, value in headers if name == b"cookie"]
+    return anonymous_id(_cut(_joined(cookies, b";"), ";"), cookie_options=cookie_options)
+
+
+def _cookie_of_environ(environ: Mapping[str, Any]) -> str:
+    # WSGI servers join repeated fields with a comma, cookies too; the SDK's cookies never hold one.
+    cookie: str = environ.get("HTTP_COOKIE", "")
+    return cookie[:_READ_LENGTH].replace(",", ";")
+
+
+def _joined(fields: list[bytes], separator: bytes) -> str:
+    return separator.join(fields)[:_READ_LENGTH].decode("latin-1")
 
 
 def _cut(header: str, separator: str) -> str:

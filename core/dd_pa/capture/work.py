@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from typing import Any
 
 from dd_pa.capture.person import Identity
 
@@ -16,7 +17,7 @@ from dd_pa.capture.person import Identity
 class Work:
     """A request, a job or a block, from its beginning to its end. It is put in force by being made."""
 
-    __slots__ = ("base", "identity", "is_over", "is_whole", "job", "outer")
+    __slots__ = ("base", "identity", "is_over", "is_whole", "job", "outer", "seen")
 
     def __init__(
         self, *, identity: Identity | None = None, job: Identity | None = None, is_whole: bool = False
@@ -30,6 +31,9 @@ class Work:
 
         self.is_whole = is_whole
         """Of a block: nothing else counts, neither its job nor its request."""
+
+        self.seen: dict[Any, Any] | None = None
+        """What was found out about its person, once there was an event; of a request."""
 
         self.is_over = False
         self.base: Work | None = self if identity is None else None if self.outer is None else self.outer.base
