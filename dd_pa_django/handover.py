@@ -175,8 +175,10 @@ def open_transaction(using: str | None) -> BaseDatabaseWrapper | None:
     Connects to no database.
     """
     alias = DEFAULT_DB_ALIAS if using is None else using
-    if alias in connections and connections[alias].in_atomic_block:
-        return connections[alias]
+    if alias in connections:
+        found = connections[alias]
+        if found.in_atomic_block:
+            return found
     if using is not None or len(connections.settings) == 1:
         return None  # looking a connection up costs as much as all the rest of track()
     return next((item for item in connections.all(initialized_only=True) if item.in_atomic_block), None)

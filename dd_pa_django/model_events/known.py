@@ -1,5 +1,7 @@
 """What is known of the rows of instances: the values of followed fields when they were last read or written.
 
+Who asks hands over the connection: to look one up costs as much as all the rest.
+
 It is kept in the instance's `_state`. Copies of the instance have it too; what is pickled does not.
 """
 
@@ -10,7 +12,6 @@ from copy import deepcopy
 from itertools import count
 from typing import Any
 
-from django.db import connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models import Model
 from django.db.models.base import ModelState
@@ -49,11 +50,11 @@ class Known:
 
     __slots__ = ("moment", "pk", "using", "values")
 
-    def __init__(self, pk: Any, using: str, values: Mapping[str, Any]) -> None:
+    def __init__(self, pk: Any, connection: BaseDatabaseWrapper, values: Mapping[str, Any]) -> None:
         self.pk = pk
-        self.using = using
+        self.using = connection.alias
         self.values = values
-        self.moment = Moment(connections[using])
+        self.moment = Moment(connection)
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Known:
         return self
@@ -77,50 +78,52 @@ class KnownState(ModelState):
         return ModelState, (), {key: value for key, value in self.__dict__.items() if key != _KNOWN}
 
 
-def known(instance: Model, root: type[Model], using: str) -> Mapping[str, Any]:
+def known(instance: Model, root: type[Model], connection: BaseDatabaseWrapper) -> Mapping[str, Any]:
     """Return the values in the instance's row in this database, by `attname`, as far as they are known without asking.
 
     Nothing is known of another row than the one that was seen, of one that was written since through another instance,
     and of what a rollback has undone.
     """
     found: Known | None = instance._state.__dict__.get(_KNOWN)
-    if found is None or found.using != using or found.pk != instance.pk or not found.moment.stands():
+    if found is None or found.using != connection.alias or found.pk != instance.pk or not found.moment.stands():
         return {}
-    written = _last_written(root, found.pk, using)
+    written = _last_written(root, found.pk, connection)
     return {} if written is not None and written.number > found.moment.number else found.values
 
 
-def note_read(instance: Model, values: Mapping[str, Any], using: str) -> Moment:
+def note_read(instance: Model, values: Mapping[str, Any], connection: BaseDatabaseWrapper) -> Moment:
     """Keep what was read of the instance's row."""
     state: Any = instance._state
     if type(state) is ModelState:
         state.__class__ = KnownState
-    found = state.__dict__[_KNOWN] = Known(instance.pk, using, values)
+    found = state.__dict__[_KNOWN] = Known(instance.pk, connection, values)
     return found.moment
 
 
-def note_written(instance: Model, values: Mapping[str, Any], root: type[Model], using: str) -> None:
+def note_written(
+    instance: Model, values: Mapping[str, Any], root: type[Model], connection: BaseDatabaseWrapper
+) -> None:
     """Keep what was written to the instance's row; what other instances know of it is past."""
-    _note(root, instance.pk, using, note_read(instance, values, using))
+    _note(root, instance.pk, connection, note_read(instance, values, connection))
 
 
-def note_created(instance: Model, table: type[Model], using: str) -> None:
+def note_created(instance: Model, table: type[Model], connection: BaseDatabaseWrapper) -> None:
     """Keep that there is such a row again, if it was deleted."""
-    found = _last_written(table, instance.pk, using)
+    found = _last_written(table, instance.pk, connection)
     if found is not None and found.deletes:
-        del connections[using].__dict__[_ROWS][table, instance.pk]
+        del connection.__dict__[_ROWS][table, instance.pk]
 
 
-def note_deleted(instance: Model, table: type[Model], using: str) -> bool:
+def note_deleted(instance: Model, table: type[Model], connection: BaseDatabaseWrapper) -> bool:
     """Keep that a row is deleted. Returns False if it was so before, through another instance.
 
     An object with several tables has a row in each.
     """
     found: Known | None = instance._state.__dict__.get(_KNOWN)
-    if is_deleted(instance, table, using):
-        written = _last_written(table, instance.pk, using)
+    if is_deleted(instance, table, connection):
+        written = _last_written(table, instance.pk, connection)
         return found is not None and written is not None and found.moment.number > written.number
-    _note(table, instance.pk, using, Moment(connections[using], deletes=True))
+    _note(table, instance.pk, connection, Moment(connection, deletes=True))
     return True
 
 
@@ -130,9 +133,9 @@ def is_doubtful(instance: Model) -> bool:
     return found is not None and not found.moment.stands()
 
 
-def is_deleted(instance: Model, table: type[Model], using: str) -> bool:
+def is_deleted(instance: Model, table: type[Model], connection: BaseDatabaseWrapper) -> bool:
     """Tell whether a row was deleted, as far as this connection knows."""
-    written = _last_written(table, instance.pk, using)
+    written = _last_written(table, instance.pk, connection)
     return written is not None and written.deletes and written.stands()
 
 
@@ -141,13 +144,13 @@ def forget(instance: Model) -> None:
     instance._state.__dict__.pop(_KNOWN, None)
 
 
-def _last_written(root: type[Model], pk: Any, using: str) -> Moment | None:
-    rows: dict[Any, Moment] = connections[using].__dict__.get(_ROWS, {})
+def _last_written(root: type[Model], pk: Any, connection: BaseDatabaseWrapper) -> Moment | None:
+    rows: dict[Any, Moment] = connection.__dict__.get(_ROWS, {})
     return rows.get((root, pk))
 
 
-def _note(root: type[Model], pk: Any, using: str, moment: Moment) -> None:
-    rows: dict[Any, Moment] = connections[using].__dict__.setdefault(_ROWS, {})
+def _note(root: type[Model], pk: Any, connection: BaseDatabaseWrapper, moment: Moment) -> None:
+    rows: dict[Any, Moment] = connection.__dict__.setdefault(_ROWS, {})
     rows.pop((root, pk), None)  # so that the dict's order is that of the writing
     rows[root, pk] = moment
     if len(rows) > MAX_ROWS:

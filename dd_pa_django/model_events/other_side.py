@@ -89,14 +89,15 @@ def _rows_with(model: type[Model], field: Any, instance: Model, using: str) -> l
 
 
 def _after_delete(sender: type[Model], instance: Model, using: str, **kwargs: Any) -> None:
-    block = block_of(connections[using])
+    connection = connections[using]
+    block = block_of(connection)
     for model, field, rows in () if block is None else block.leaving.pop((sender, id(instance)), ()):
         watch = watches[model]
         if not field.many_to_many:
             watch.after_update(_as_left(rows, field, using), [field.attname], using)
             continue
         for row in rows:
-            if not is_deleted(row, watch.table, using):
+            if not is_deleted(row, watch.table, connection):
                 fire_relation(row, field, "removed", [instance.pk], using)
 
 

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.core.exceptions import FieldDoesNotExist
-from django.db import DEFAULT_DB_ALIAS
+from django.db import DEFAULT_DB_ALIAS, connections
+from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models import Model
 
 from dd_pa import Emitter
@@ -81,9 +82,8 @@ class ModelWatch:
     def _written(self, names: Collection[str] | None) -> list[Any]:
         return [item for item in self.fields if names is None or item.name in names or item.attname in names]
 
-    def known(self, instance: Model, using: str) -> Mapping[str, Any]:
-        """Return what is known of the instance's row, by `attname`."""
-        return known(instance, self.root, using)
+    def _known(self, instance: Model, connection: BaseDatabaseWrapper) -> Mapping[str, Any]:
+        return known(instance, self.root, connection)
 
     def on_load(self, instance: Model) -> None:
         """Remember what was loaded. Called for each instance that is, so it does no more than it must."""
@@ -92,31 +92,36 @@ class ModelWatch:
             if name in values:
                 value = values[name]
                 found[name] = value if type(value) in stored.UNCHANGING else stored.kept(value)
-        note_read(instance, found, instance._state.db or DEFAULT_DB_ALIAS)
+        note_read(instance, found, connections[instance._state.db or DEFAULT_DB_ALIAS])
 
     def on_refresh(self, instance: Model, names: Collection[str] | None) -> None:
         """Remember what was read again, with what is known of the rest."""
         using = instance._state.db or DEFAULT_DB_ALIAS
         read = stored.loaded(instance, self._written(names), using)
-        note_read(instance, {**self.known(instance, using), **read}, using)
+        connection = connections[using]
+        note_read(instance, {**self._known(instance, connection), **read}, connection)
 
     def before_update(self, instances: Sequence[Model], names: Collection[str] | None, using: str) -> None:
         """Read the old values that are not known: of deferred fields, and after a rollback. Mostly there are none."""
         written = {field.attname for field in self._written(names)}
-        unsure = [item for item in instances if written and not written <= self.known(item, using).keys()]
+        if not written:
+            return
+        connection = connections[using]
+        unsure = [item for item in instances if not written <= self._known(item, connection).keys()]
         if not unsure or active_emitter() is None:
             return
         found = stored.read(self.model, [item.pk for item in unsure], self.fields, using)
         for item in unsure:
-            note_read(item, found.get(item.pk, {}), using)
+            note_read(item, found.get(item.pk, {}), connection)
 
     def after_update(self, instances: Sequence[Model], names: Collection[str] | None, using: str) -> None:
         """Fire the events of fields that differ from what was known of them, and know better from now on."""
         written = self._written(names)
         if not written:
             return
+        connection = connections[using]
         for instance, new in zip(instances, self._new_values(instances, written, using), strict=True):
-            old = self.known(instance, using)
+            old = self._known(instance, connection)
             changes = {
                 field.attname: {"old": old[field.attname], "new": new[field.attname]}
                 for field in written
@@ -125,7 +130,7 @@ class ModelWatch:
                 and stored.differs(field, old[field.attname], new[field.attname])
             }
             if changes or not old.keys() >= new.keys():  # else all that was known is as true as before
-                note_written(instance, {**old, **new}, self.root, using)
+                note_written(instance, {**old, **new}, self.root, connection)
             self._fire_updates(instance, changes, using)
 
     def _new_values(self, instances: Sequence[Model], written: Sequence[Any], using: str) -> list[dict[str, Any]]:
@@ -151,16 +156,17 @@ class ModelWatch:
 
     def after_create(self, instance: Model, using: str) -> None:
         if self.fields or self.deletions:
-            note_written(instance, stored.loaded(instance, self.fields, using), self.root, using)
-        if self.deletions:
-            note_created(instance, self.table, using)
+            connection = connections[using]
+            note_written(instance, stored.loaded(instance, self.fields, using), self.root, connection)
+            if self.deletions:
+                note_created(instance, self.table, connection)
         self._fire_all(self.creations, instance, using)
 
     def before_delete(self, instance: Model, using: str) -> None:
         """Fire while what belongs to the row is still there for the callables; a failing deletion takes it back."""
         if is_doubtful(instance) and not stored.read(self.model, [instance.pk], [], using):
             return
-        if note_deleted(instance, self.table, using):
+        if note_deleted(instance, self.table, connections[using]):
             self._fire_all(self.deletions, instance, using)
 
     def _fire_all(self, events: Sequence[tuple[Declaration, str]], instance: Model, using: str) -> None:

@@ -51,7 +51,7 @@ def test_events_agree_with_the_table(using: str, other: str) -> None:
     run_state_machine_as_test(
         Program,
         settings=settings(
-            max_examples=RUNS or 12,
+            max_examples=RUNS or 6,
             derandomize=not RUNS,
             database=None,
             stateful_step_count=30,
