@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from types import TracebackType
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import msgspec
 
@@ -15,11 +15,12 @@ from dd_pa.capture.traits import TraitsReader, Whose
 from dd_pa.delivery.gate import RetryPolicy
 from dd_pa.delivery.ledger import LostIdentityReason
 from dd_pa.delivery.stats import Stats
-from dd_pa.delivery.transport import Transport
-from dd_pa.delivery.warmup import warm_up
 from dd_pa.errors import EventError
 from dd_pa.pipeline import Pipeline
 from dd_pa.settings import Settings
+
+if TYPE_CHECKING:
+    from dd_pa.delivery.transport import Transport
 
 
 class Emitter:
@@ -51,6 +52,8 @@ class Emitter:
 
         self._closed = False
         if settings.enabled:  # not again in a forked child: OpenSSL may have been forked with a lock taken
+            from dd_pa.delivery.warmup import warm_up  # noqa: PLC0415 - httpx and asyncio, dearer than all of ours
+
             warm_up(settings)
         self._pipelines = {forks.generation: self._make_pipeline()}
         self._latest = self._pipeline

@@ -3,19 +3,21 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from dd_pa import ending, forks, hosts, observers, signals, test_run
 from dd_pa.capture.event import Event, EventBuilder
-from dd_pa.delivery.dispatcher import Dispatcher
 from dd_pa.delivery.gate import RetryPolicy
 from dd_pa.delivery.ledger import DropReason, Ledger
-from dd_pa.delivery.opening import open_outlet
-from dd_pa.delivery.outlet import DirectOutlet, Outlet
 from dd_pa.delivery.stats import Stats
-from dd_pa.delivery.transport import Transport
 from dd_pa.delivery.worker import Worker
 from dd_pa.settings import Settings
 from dd_pa.store.opening import open_store
+
+if TYPE_CHECKING:
+    from dd_pa.delivery.dispatcher import Dispatcher
+    from dd_pa.delivery.outlet import DirectOutlet, Outlet
+    from dd_pa.delivery.transport import Transport
 
 logger = logging.getLogger("dd_pa")
 
@@ -55,7 +57,7 @@ class Pipeline:
         self._worker = Worker(
             self._store,
             self.ledger,
-            open_outlet=lambda: open_outlet(settings, transport),
+            open_outlet=self._open_outlet,
             make_dispatcher=self._make_dispatcher,
             on_start=self._started,
         )
@@ -80,7 +82,14 @@ class Pipeline:
     def _dropped(self, reason: DropReason, event: Event | None) -> None:
         self.ledger.count_dropped(reason, event)
 
+    def _open_outlet(self) -> Outlet | DirectOutlet:
+        from dd_pa.delivery.opening import open_outlet  # noqa: PLC0415 - see delivery.warmup
+
+        return open_outlet(self._settings, self._transport)
+
     def _make_dispatcher(self, outlet: Outlet | DirectOutlet, on_settled: Callable[[], None]) -> Dispatcher:
+        from dd_pa.delivery.dispatcher import Dispatcher  # noqa: PLC0415 - see delivery.warmup
+
         return Dispatcher(
             self._store,
             self.ledger,

@@ -7,7 +7,6 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 
 MAX_WAIT = 900.0
 """Longest wait in seconds that an intake can ask for; more is taken for a mistake or an attack."""
@@ -90,6 +89,8 @@ def _seconds(value: str) -> float | None:
 
 
 def _seconds_until(value: str) -> float | None:
+    from email.utils import parsedate_to_datetime  # noqa: PLC0415 - see delivery.warmup
+
     try:
         moment = parsedate_to_datetime(value)
     except ValueError:

@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 import _thread
-import asyncio
 import contextlib
 import itertools
 import logging
 import threading
 import time
 from collections.abc import Callable
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
-from dd_pa.delivery.dispatcher import Dispatcher
-from dd_pa.delivery.executor import InlineExecutor
 from dd_pa.delivery.ledger import Ledger
-from dd_pa.delivery.outlet import DirectOutlet, Outlet
 from dd_pa.delivery.quiet import THREAD
-from dd_pa.delivery.unseen import make_loop
 from dd_pa.store.protocol import Source
+
+if TYPE_CHECKING:
+    import asyncio
+
+    from dd_pa.delivery.dispatcher import Dispatcher
+    from dd_pa.delivery.outlet import DirectOutlet, Outlet
 
 logger = logging.getLogger("dd_pa")
 
@@ -192,6 +193,9 @@ class Worker:
 
     def _live(self) -> None:
         """Run one loop until the end, or until an error that should not happen."""
+        from dd_pa.delivery.executor import InlineExecutor  # noqa: PLC0415 - see delivery.warmup
+        from dd_pa.delivery.unseen import make_loop  # noqa: PLC0415
+
         loop = self._loop = make_loop()
         loop.set_default_executor(InlineExecutor())
         failure: BaseException | None = None
@@ -208,6 +212,8 @@ class Worker:
             self._stop.wait(RESTART)
 
     async def _run(self) -> None:
+        import asyncio  # noqa: PLC0415 - see delivery.warmup
+
         self._poked = asyncio.Event()
         outlet = self._open_outlet()
         self._dispatcher = self._make_dispatcher(outlet, self._answer_flushes)
@@ -218,6 +224,8 @@ class Worker:
                 await self._dispatcher.close()
 
     async def _deliver(self, dispatcher: Dispatcher, poked: asyncio.Event) -> None:
+        import asyncio  # noqa: PLC0415 - see delivery.warmup
+
         now = asyncio.get_running_loop().time
         busy_at = now()
         while not self._stop.is_set():
@@ -233,6 +241,8 @@ class Worker:
             await self._rest(dispatcher, poked, lively=now() - busy_at < AWAKE)
 
     async def _rest(self, dispatcher: Dispatcher, poked: asyncio.Event, *, lively: bool) -> None:
+        import asyncio  # noqa: PLC0415 - see delivery.warmup
+
         self._asleep = not lively
         if self._asleep and self._store.waiting:  # an event came in before the line above
             self._asleep = False
@@ -253,6 +263,8 @@ class Worker:
 
 def _wind_up(loop: asyncio.AbstractEventLoop) -> None:
     """Close a loop, and first what still runs on it."""
+    import asyncio  # noqa: PLC0415 - see delivery.warmup
+
     tasks = asyncio.all_tasks(loop)
     for task in tasks:
         task.cancel()
