@@ -246,6 +246,30 @@ def test_a_damaged_record_is_set_aside(tmp_path: Path) -> None:
     assert b'"reason":"damaged"' in letters.read_bytes()
 
 
+@pytest.mark.parametrize(
+    "moment", ["9" * 400, "-1", "-" + "9" * 30, "1.5", "true", "null", '"1"', "253402300800000", "1e300"]
+)
+def test_a_moment_that_no_clock_shows_is_damage(tmp_path: Path, moment: str) -> None:
+    """Nothing that reckons with it raises: the record is set aside, and the others are delivered."""
+    expected, segment = left_behind(tmp_path / "spool")
+    record = b'{"application":{"id":"shop"},"event":{"name":"a.b"},"dd_pa":{"event_id":"e","occurred_at":%b}}'
+    record %= moment.encode()
+    with segment.open("ab") as file:
+        file.write(b"\n%08x %b\n" % (crc32(record), record))
+    watched = Watched(tmp_path / "spool")
+    watched.tend()
+    taken = watched.spool.take(10)
+
+    assert ids(taken) == expected
+    assert (watched.spool.oldest() or 0) / 1000 > 0
+    assert watched.dropped == [("damaged", None)]
+    for one in taken:
+        watched.spool.settle(one)
+    watched.tend()
+    [letters] = (segment.parent / "rejected").glob("*.seg")
+    assert b'"reason":"damaged"' in letters.read_bytes()
+
+
 def test_an_event_of_another_application_is_never_sent(tmp_path: Path) -> None:
     """Each event's application is looked at, not only the segment's."""
     other = Watched(tmp_path / "other", application_id="shop")

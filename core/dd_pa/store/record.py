@@ -6,7 +6,7 @@ empty one was torn. Its check sum tells a line that was damaged later.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Annotated, NamedTuple
 from zlib import crc32
 
 import msgspec
@@ -19,6 +19,9 @@ FORMAT = 1
 
 MAX_LINE = MAX_BYTES + 64 * 1024
 """Longest line that is read; no record is that long."""
+
+LAST_MOMENT = 253_402_300_799_999
+"""The end of the year 9999, in epoch milliseconds: what no clock shows is damage, and nobody reckons with it."""
 
 _PREFIX = 9
 
@@ -56,7 +59,7 @@ class _Identified(msgspec.Struct):
 
 class _Ours(msgspec.Struct):
     event_id: str
-    occurred_at: int
+    occurred_at: Annotated[int, msgspec.Meta(ge=0, le=LAST_MOMENT)]
 
 
 class _Body(msgspec.Struct):
