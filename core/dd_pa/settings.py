@@ -68,6 +68,9 @@ class Settings:
     buffer_size: int = 10_000
     """Most events that wait in memory."""
 
+    buffer_max_bytes: int = 33_554_432
+    """Most bytes of events that wait in memory; one event is kept, of any size."""
+
     overflow: Literal["drop_oldest", "drop_newest"] = "drop_oldest"
     """Which event goes when the buffer is full."""
 

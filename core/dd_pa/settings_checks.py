@@ -164,7 +164,7 @@ def ca_file(path: str | None) -> None:
 
 
 def numbers(settings: Settings) -> None:
-    for key in ("buffer_size", "concurrency", "spool_max_bytes"):
+    for key in ("buffer_size", "buffer_max_bytes", "concurrency", "spool_max_bytes"):
         _require(key, getattr(settings, key) >= 1, "must be 1 or more")
     for key in ("timeout", "max_age"):
         value = getattr(settings, key)

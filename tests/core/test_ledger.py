@@ -44,7 +44,8 @@ def test_each_trouble_is_said_once_per_interval(ledger: Ledger, clock: Clock, ca
         ledger.count_dropped("overflow", EVENT)
 
     assert caplog.messages == [
-        f"event 'order.placed' dropped (overflow, {count} so far): there was no room (BUFFER_SIZE, SPOOL_MAX_BYTES)"
+        f"event 'order.placed' dropped (overflow, {count} so far): there was no room "
+        "(BUFFER_SIZE, BUFFER_MAX_BYTES, SPOOL_MAX_BYTES)"
         for count in (1, 1002)
     ]
     assert ledger.dropped == {"overflow": 1002}

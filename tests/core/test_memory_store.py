@@ -5,8 +5,9 @@ from collections import Counter
 
 import pytest
 
-from dd_pa import Event
+from dd_pa import Event, Settings
 from dd_pa.store.memory import MemoryStore
+from dd_pa.store.opening import open_store
 
 
 def event(number: int) -> Event:
@@ -181,3 +182,78 @@ def test_several_threads_may_drain() -> None:
         thread.join()
 
     assert sorted(numbers(drained)) == list(range(10_000))
+
+
+def sized(number: int, size: int) -> Event:
+    return Event(id=f"{number:032x}", name="page.saved", occurred_at=number, body=b"x" * size)
+
+
+def bounded(*, drop_newest: bool = False, max_bytes: int = 1000) -> tuple[MemoryStore, list[Event]]:
+    """Return a store with room for any number of events, and for few bytes."""
+    dropped: list[Event] = []
+    store = MemoryStore(size=10_000, max_bytes=max_bytes, drop_newest=drop_newest, on_overflow=dropped.append)
+    return store, dropped
+
+
+@pytest.mark.parametrize(
+    ("drop_newest", "kept", "gone"),
+    [pytest.param(False, [2, 3], [0, 1], id="oldest"), pytest.param(True, [0, 1, 3], [2], id="newest")],
+)
+def test_bytes_are_bounded_by_the_same_rule(drop_newest: bool, kept: list[int], gone: list[int]) -> None:
+    """As many of the oldest go as the new one needs, or the new one itself; a smaller one may still fit."""
+    store, dropped = bounded(drop_newest=drop_newest)
+    for number, size in enumerate([400, 400, 700, 200]):
+        store.put(sized(number, size))
+
+    assert (numbers(store.take(9)), numbers(dropped)) == (kept, gone)
+
+
+@pytest.mark.parametrize("drop_newest", [False, True])
+def test_one_event_is_kept_of_any_size(drop_newest: bool) -> None:
+    """Else it could never be sent at all."""
+    store, dropped = bounded(drop_newest=drop_newest)
+
+    assert (store.put(sized(0, 5000)), dropped, store.waiting) == (True, [], 1)
+
+
+def test_bytes_that_were_taken_make_room() -> None:
+    """And take it again when they come back, without those that were settled between."""
+    store, dropped = bounded()
+    for number in range(3):
+        store.put(sized(number, 300))
+    store.take(3)
+    for number in range(3, 1000):
+        store.put(sized(number, 300))
+        for one in store.take(1):
+            store.settle(one)
+    store.settle(sized(1, 300))
+    store.reclaim()
+    store.put(sized(1000, 300))
+
+    assert dropped == []
+    store.put(sized(1001, 300))
+    assert (numbers(dropped), numbers(store.take(9))) == ([0], [2, 1000, 1001])
+
+
+def test_settings_bound_the_bytes_in_memory() -> None:
+    """The buffer of an emitter without a spool holds no more, and counts what went."""
+    settings = Settings(
+        application_id="shop",
+        api_key="k" * 32,
+        intake_url="http://127.0.0.1:1",
+        spool_dir=None,
+        buffer_max_bytes=1_000_000,
+        delivery="thread",
+    )
+    dropped: list[str] = []
+    store = open_store(
+        settings,
+        on_dropped=lambda reason, event: dropped.append(reason),
+        say=lambda *words: None,
+        can_deliver=lambda: True,
+        for_all=False,
+    )
+    for number in range(30):
+        store.put(sized(number, 100_000))
+
+    assert (store.waiting, dropped) == (10, ["overflow"] * 20)

@@ -44,6 +44,7 @@ def test_defaults_are_the_documented_ones() -> None:
         "enabled": True,
         "strict": False,
         "buffer_size": 10_000,
+        "buffer_max_bytes": 33_554_432,
         "overflow": "drop_oldest",
         "spool_dir": "auto",
         "spool_max_bytes": 268_435_456,

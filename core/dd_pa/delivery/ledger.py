@@ -45,7 +45,7 @@ DROP_MEANING: dict[str, str] = {
     "invalid": "it cannot be sent as it was given; set STRICT to see where",
     "unlinked": "no login, no identify() block, and no live session of the browser SDK to link it to",
     "before_send": "BEFORE_SEND dropped it or failed",
-    "overflow": "there was no room (BUFFER_SIZE, SPOOL_MAX_BYTES)",
+    "overflow": "there was no room (BUFFER_SIZE, BUFFER_MAX_BYTES, SPOOL_MAX_BYTES)",
     "expired": "it could not be delivered for MAX_AGE seconds; the spool and the outbox keep it as a dead letter",
     "damaged": "its record on disk was damaged; it is among the dead letters (dd-pa spool list)",
     "failed": "it could not be stored, for a reason that should not exist; please report it",

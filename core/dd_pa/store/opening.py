@@ -24,6 +24,7 @@ def open_store(
     """
     memory = MemoryStore(
         size=settings.buffer_size,
+        max_bytes=settings.buffer_max_bytes,
         drop_newest=settings.overflow == "drop_newest",
         on_overflow=lambda event: on_dropped("overflow", event),
     )
