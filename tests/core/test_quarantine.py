@@ -48,7 +48,7 @@ class KeepingStore(MemoryStore):
     """Remembers what was set aside, and may have no room for it."""
 
     def __init__(self) -> None:
-        super().__init__(size=1_000_000, drop_newest=False, on_overflow=lambda event: None)
+        super().__init__(size=1_000_000, max_bytes=1 << 40, drop_newest=False, on_overflow=lambda event: None)
         self.set_aside: list[tuple[str, str, str]] = []
         self.full = False
 
@@ -68,6 +68,9 @@ class Bench:
     store: KeepingStore = field(default_factory=KeepingStore)
     attempts: Counter[str] = field(default_factory=Counter)
     delivered_at: dict[str, float] = field(default_factory=dict)
+    sent: set[bytes] = field(default_factory=set)
+    step: float = 0.0
+    """Seconds by which the wall clock was set since the start."""
 
     def __post_init__(self) -> None:
         self.ledger = Ledger(self)
@@ -81,11 +84,12 @@ class Bench:
             max_age=7 * DAY,
             sender=self,
             on_settled=lambda: None,
-            clock=lambda: EPOCH + self.loop.time(),
+            clock=lambda: EPOCH + self.loop.time() + self.step,
         )
 
     def start(self, event: Event, body: bytes, done: Done) -> None:
         self.attempts[event.id] += 1
+        self.sent.add(body)
         outcome = self.answer(event, self.attempts[event.id])
         self.loop.call_later(10.0 if outcome is TIMEOUT else 0.05, self._finish, event, outcome, done)
 
@@ -377,5 +381,37 @@ def test_bytes_in_flight_are_bounded() -> None:
         await bench.pass_time(60)
 
         assert bench.good_ones == 100
+
+    run(deliver())
+
+
+@pytest.mark.parametrize("step", [12 * 365 * DAY, 8 * DAY, 6 * 3600.0, -6 * 3600.0, -30 * DAY])
+def test_a_wall_clock_that_is_set_expires_nothing(step: float) -> None:
+    """Neither what waits nor what comes; nor does anything lose its session."""
+    body = b'{"session":{"id":"s"},"usr":{"id":"u"},"dd_pa":{}}'
+
+    async def deliver() -> None:
+        bench = Bench(answer=lambda event, attempt: DELIVERED)
+        bench.put(make("good", 500, body=body))
+        bench.step = step
+        await bench.pass_time(60)
+
+        assert (bench.good_ones, bench.store.set_aside, bench.ledger.dropped) == (500, [], {})
+        assert bench.sent == {body}
+
+    run(deliver())
+
+
+def test_what_this_process_could_not_deliver_for_long_expires_by_both_clocks() -> None:
+    """A clock that went on as it should decides as before: set aside with its reason, and counted."""
+
+    async def deliver() -> None:
+        bench = Bench(answer=lambda event, attempt: DELIVERED)
+        await asyncio.sleep(7 * DAY + 2000)
+        bench.put(make("late", 1))
+        await bench.pass_time(60)
+
+        assert [reason for _, reason, _ in bench.store.set_aside] == ["expired"]
+        assert bench.ledger.dropped == {"expired": 1}
 
     run(deliver())

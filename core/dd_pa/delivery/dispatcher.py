@@ -66,6 +66,7 @@ class Dispatcher:
         self._on_settled = on_settled
         self._clock = clock
         self._loop = asyncio.get_running_loop()
+        self._epoch = clock() - self._loop.time()
         self._attempts: set[Attempt] = set()
         self._again = self._bytes = 0
         self._passed = self._rejections = 0
@@ -143,7 +144,9 @@ class Dispatcher:
         return True
 
     def _start(self, event: Event, failed: FailedEvent | None, now: float) -> None:
-        body = prepared(event, self._clock(), self._max_age)
+        # The lesser of two clocks: a wall clock that steps forward does not make everything that waits too old.
+        moment = min(self._clock(), self._epoch + self._loop.time())
+        body = prepared(event, moment, self._max_age)
         if isinstance(body, Outcome):
             self._set_aside(event, body)
             return
