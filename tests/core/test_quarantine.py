@@ -182,6 +182,23 @@ def test_many_bad_events_in_front_hide_the_good_ones_for_a_while_only() -> None:
     run(deliver())
 
 
+@pytest.mark.parametrize("outcome", [LOST, TIMEOUT, BAD["500"]], ids=["lost", "no answer", "500"])
+def test_bad_events_are_found_out_with_little_traffic_too(outcome: Outcome) -> None:
+    """They fail in a row and close the gate before a good one passes, so that none ever passes beside them."""
+
+    async def deliver() -> None:
+        bench = Bench(answer=bad_ones_get(outcome), width=1)
+        bench.put(make("bad", 6))
+        for event in make("good", 20):
+            bench.put([event])
+            await bench.pass_time(60)
+
+        assert bench.good_ones == 20
+        assert bench.dispatcher.quarantine.convicted == 6
+
+    run(deliver())
+
+
 def test_a_full_quarantine_sets_aside_the_most_tried() -> None:
     """Its room is bounded, so that memory is, and what is set aside is counted."""
 

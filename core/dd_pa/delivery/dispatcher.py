@@ -32,6 +32,10 @@ SLICE = 256
 REJECTIONS = 100
 """So many events rejected in a row, and none taken: it is the address, or us, and no longer the events."""
 
+OUTLIVED, OUTLIVED_LIMIT = 2, 5
+"""So often others pass between two failures of an event, and it is to blame though none passed beside it; a limit
+on the rate hits anyone, and asks for more."""
+
 NOT_SET_ASIDE = 60.0
 """Seconds before an event that could not be written to the dead letters is written again."""
 
@@ -225,16 +229,23 @@ class Dispatcher:
         self._ledger.count_retried(outcome.reason)
         failed = self.quarantine.note(attempt.event, outcome)
         others_passed = self._passed > (failed.passed if failed.convictions else attempt.passed)
+        failed.outlived += failed.failures > 1 and self._passed > failed.passed
         failed.passed = self._passed
         if failed.convictions:
             self._convict(failed, counts=others_passed and not self.gate.hurried)
         elif outcome.verdict is Verdict.LOST and failed.failures <= RECONNECTS and not self.gate.closed:
             self.quarantine.add(failed, self._loop.time())
-        elif others_passed and outcome.verdict is not Verdict.LIMIT:
+        elif self._is_to_blame(failed, outcome, others_passed=others_passed):
             self._convict(failed)
         else:
             self._blame_destination(attempt, outcome)
             self._wait_undecided(failed, outcome)
+
+    def _is_to_blame(self, failed: FailedEvent, outcome: Outcome, *, others_passed: bool) -> bool:
+        """Tell by those that passed beside it or, with little traffic, between its failures."""
+        if outcome.verdict is Verdict.LIMIT:
+            return failed.outlived >= OUTLIVED_LIMIT
+        return others_passed or failed.outlived >= OUTLIVED
 
     def _blame_destination(self, attempt: Attempt, outcome: Outcome) -> None:
         was_closed = self.gate.closed

@@ -55,6 +55,9 @@ class FailedEvent:
     passed: int = 0
     """How many events had passed when it failed last."""
 
+    outlived: int = 0
+    """How many times others passed between two of its failures."""
+
     outcome: Outcome | None = None
     """Its last answer."""
 
