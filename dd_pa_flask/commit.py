@@ -119,7 +119,7 @@ class CommitWatch:
 def _plain(sessions: Any) -> Session | None:
     """Return the sync session of one that is scoped, async or both; None of what is no session."""
     own = sessions() if callable(sessions) else sessions
-    session = getattr(own, "sync_session", own)
+    session: Any = getattr(own, "sync_session", own)
     orm = sys.modules.get("sqlalchemy.orm")
     return session if orm is not None and isinstance(session, orm.Session) else None
 

@@ -13,13 +13,17 @@ from dd_pa.outbox import STORAGE
 class AddPartialIndex(migrations.AddIndex):
     """Adds an index of some rows, where the database has such. Elsewhere it would be another one of all."""
 
-    def database_forwards(self, app_label: str, schema_editor: BaseDatabaseSchemaEditor, *states: Any) -> None:
+    def database_forwards(
+        self, app_label: str, schema_editor: BaseDatabaseSchemaEditor, from_state: Any, to_state: Any
+    ) -> None:
         if schema_editor.connection.features.supports_partial_indexes:
-            super().database_forwards(app_label, schema_editor, *states)
+            super().database_forwards(app_label, schema_editor, from_state, to_state)
 
-    def database_backwards(self, app_label: str, schema_editor: BaseDatabaseSchemaEditor, *states: Any) -> None:
+    def database_backwards(
+        self, app_label: str, schema_editor: BaseDatabaseSchemaEditor, from_state: Any, to_state: Any
+    ) -> None:
         if schema_editor.connection.features.supports_partial_indexes:
-            super().database_backwards(app_label, schema_editor, *states)
+            super().database_backwards(app_label, schema_editor, from_state, to_state)
 
 
 def tune(apps: Any, schema_editor: BaseDatabaseSchemaEditor) -> None:

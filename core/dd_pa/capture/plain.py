@@ -113,7 +113,7 @@ class _Walk:
             written = self.value(value, kind, depth + 1)
             if written is not value:
                 found = found if found is not values else values.copy() if named else list(values)
-                found[key] = written
+                found[key] = written  # pyright: ignore[reportArgumentType, reportCallIssue] # a list by number, a dict by name
         return found
 
     def _enter(self, members: int, depth: int) -> None:

@@ -125,7 +125,8 @@ def _async_generator(
     async def async_generator(*args: Any, **kwargs: Any) -> AsyncGenerator[Any, Any]:
         call = runner()
         generator = function(*args, **kwargs)
-        step, argument = generator.asend, None
+        step: Callable[[Any], Any] = generator.asend
+        argument: Any = None
         try:
             while True:
                 try:

@@ -1,7 +1,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterable
+from typing import cast
 
 from dd_pa.capture.event import Event
 from dd_pa.delivery.intake import MAX_ANSWER, Heard, Intake
@@ -59,8 +60,8 @@ class HttpxOutlet:
 
 async def _read(response: httpx.Response) -> bytes:
     content = b""
-    if isinstance(response.stream, AsyncIterator) or hasattr(response.stream, "__aiter__"):
-        async for chunk in response.stream:
+    if hasattr(response.stream, "__aiter__"):  # of what class it is, a transport decides
+        async for chunk in cast("AsyncIterable[bytes]", response.stream):
             content += chunk
             if len(content) > MAX_ANSWER:
                 break

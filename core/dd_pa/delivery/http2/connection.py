@@ -39,7 +39,7 @@ _LIMITS = {
     INITIAL_WINDOW: (0, MAX_WINDOW, Code.FLOW_CONTROL_ERROR),
     MAX_FRAME_SIZE: (frames.MAX_FRAME, 2**24 - 1, Code.PROTOCOL_ERROR),
 }
-_MEANING = {Code.ENHANCE_YOUR_CALM: Failure.CALM, Code.HTTP_1_1_REQUIRED: Failure.HTTP1}
+_MEANING: dict[int, Failure] = {Code.ENHANCE_YOUR_CALM: Failure.CALM, Code.HTTP_1_1_REQUIRED: Failure.HTTP1}
 
 
 class Owner(Protocol):
@@ -103,7 +103,7 @@ class Connection(asyncio.Protocol):
             self._end(Failure.LOST, fault.code)
         self._owner.has_room()
 
-    def connection_lost(self, error: Exception | None) -> None:
+    def connection_lost(self, exc: Exception | None) -> None:
         self._end(Failure.LOST)
         if self._watching:
             self._watching.cancel()
