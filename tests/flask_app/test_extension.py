@@ -255,9 +255,9 @@ def test_dropped_app_is_collected(config: dict[str, Any], analytics: ProductAnal
     assert dropped() is None
 
 
-def test_event_after_close_is_counted(app: Flask, analytics: ProductAnalytics) -> None:
-    """An app that was closed refuses events without an error."""
-    with app.app_context():
+def test_event_after_close_is_counted(make_app: MakeApp, analytics: ProductAnalytics) -> None:
+    """An app that was closed, and has no spool to keep them, refuses events without an error."""
+    with make_app(DD_PA_SPOOL_DIR=None).app_context():
         analytics.close()
 
         assert analytics.track("order.placed", usr="u-1") is None

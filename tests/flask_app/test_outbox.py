@@ -14,11 +14,12 @@ from flask.testing import FlaskClient
 from flask_sqlalchemy import SQLAlchemy
 from sqlalchemy import create_engine, select, update
 
-from dd_pa import Event, identify
+from dd_pa import Event
 from dd_pa.emulator import Emulator
 from dd_pa.outbox.sqlalchemy import outbox_table
 from dd_pa.signals import event_delivered
 from dd_pa_flask import ProductAnalytics
+from tests.flask_app import rum
 from tests.flask_app.conftest import MakeApp, state_of
 
 db = SQLAlchemy()
@@ -78,8 +79,7 @@ def test_events_share_the_fate_of_the_data(
     app: Flask, client: FlaskClient, emulator: Emulator, fate: str, expected: list[str]
 ) -> None:
     """Those of models and of `track`; nothing is sent before the deliverer comes, and nothing is left after it."""
-    with identify(usr="u-1"):
-        client.post(f"/orders/{fate}")
+    client.post(f"/orders/{fate}", headers={"Baggage": rum.baggage()})
     before = sorted(stored(app)), emulator.events
     code, said = run(app, "deliver", "--once")
 

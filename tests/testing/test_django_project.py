@@ -139,10 +139,11 @@ class Common(EventAssertions):
         assert self.dd_pa_events.names == ["first.tracked", "second.tracked"]
 
     def test_request(self):
-        with identify(usr=7):
-            self.client.get("/checkout")
+        session = "2b1b778e-9ef6-45d6-89b8-e68ca6ceb436"
+        with identify(usr=7):  # whoever this block is for, the request is its browser's
+            self.client.get("/checkout", headers={"baggage": f"session.id={session}"})
         self.dd_pa_events.assert_order("order.placed", "page.viewed")
-        self.assertTracked("page.viewed", {"page": "checkout"}, usr=7, exact=True)
+        self.assertTracked("page.viewed", {"page": "checkout"}, session=session, exact=True)
 
     async def test_async_request(self):
         await AsyncClient().get("/later")

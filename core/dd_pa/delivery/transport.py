@@ -6,6 +6,7 @@ import functools
 import ssl
 from collections.abc import AsyncIterator, Callable
 
+from dd_pa.delivery import unseen_network
 from dd_pa.delivery.quiet import keep_headers_out_of_logs
 from dd_pa.http import httpx
 from dd_pa.settings import Settings
@@ -52,7 +53,10 @@ def http1_transport(settings: Settings) -> httpx.AsyncBaseTransport:
 def _connection_pool(settings: Settings) -> httpx.AsyncHTTPTransport:
     keep_headers_out_of_logs()
     tls = tls_context(settings.ca_file) if is_secure(settings) else tls_to_nobody()
-    return httpx.AsyncHTTPTransport(verify=tls, http2=True, proxy=settings.proxy, trust_env=False)
+    transport = httpx.AsyncHTTPTransport(verify=tls, http2=True, proxy=settings.proxy, trust_env=False)
+    if unseen_network.is_cooperative():  # httpx has no name for it, its pool has
+        transport._pool._network_backend = unseen_network.UnseenBackend()  # type: ignore[attr-defined, unused-ignore]
+    return transport
 
 
 class SeparateConnections(httpx.AsyncBaseTransport):
