@@ -352,7 +352,7 @@ class Emitter:
 
 def _traits_reader(settings: Settings) -> TraitsReader | None:
     asked: dict[Whose, object] = {"usr": settings.user_attributes, "account": settings.account_attributes}
-    wanted = frozenset(whose for whose, setting in asked.items() if setting is not None)
+    wanted: frozenset[Whose] = frozenset(whose for whose, setting in asked.items() if setting is not None)
     if not wanted and not settings.anonymous_id:
         return None
     return TraitsReader(strict=settings.strict, wanted=wanted, anonymous_id=settings.anonymous_id)

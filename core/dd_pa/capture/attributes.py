@@ -79,7 +79,7 @@ class AttributeCleaner:
         """What was left out or replaced, and why: `order.total: is not a finite number`."""
 
         self._strict = strict
-        self._limit = f"{holder} can have {room if holder != 'an event' else MAX_ATTRIBUTES} attributes"
+        self._holder, self._members = holder, room if holder != "an event" else MAX_ATTRIBUTES
         self.room = room
         """Attributes that may still come."""
 
@@ -157,7 +157,7 @@ class AttributeCleaner:
     def _is_full(self, path: str) -> bool:
         self.room -= 1
         if self.room < 0:
-            self._problem(path, f"{self._limit}, lists and mappings counted")
+            self._problem(path, f"{self._holder} can have {self._members} attributes, lists and mappings counted")
         return self.room < 0
 
     def _key(self, key: object, path: str) -> str | None:

@@ -22,7 +22,8 @@ class UnseenBackend(httpcore.AnyIOBackend):
 
     async def connect_tcp(self, *args: Any, **kwargs: Any) -> httpcore.AsyncNetworkStream:
         """Connect."""
-        return UnseenStream(await super().connect_tcp(*args, **kwargs))
+        connect: Any = super().connect_tcp  # pyright: ignore[reportAttributeAccessIssue] # it needs anyio, which httpx has
+        return UnseenStream(await connect(*args, **kwargs))
 
 
 class UnseenStream(httpcore.AsyncNetworkStream):

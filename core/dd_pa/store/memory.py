@@ -4,21 +4,11 @@ import contextlib
 import itertools
 from collections import deque
 from collections.abc import Callable
-from typing import NamedTuple
 
 from dd_pa.capture.event import Event
 
-
-class _Entry(NamedTuple):
-    number: int
-    end: int
-    """Bytes put so far, with this event's."""
-
-    event: Event
-
-    @property
-    def begin(self) -> int:
-        return self.end - len(self.event.body)
+_Entry = tuple[int, int, Event]
+"""Number, bytes put so far with this event's, and the event. A plain tuple: making it is a good part of `put()`."""
 
 
 class MemoryStore:
@@ -26,7 +16,8 @@ class MemoryStore:
 
     It needs no lock: each step is one atomic operation of a deque, a dict or a counter. Under a race of several
     threads the bounds can be passed by as many events as there are threads; as the bytes that wait are the distance
-    between the first entry and the last, what a race gets wrong goes with its entries. One event is kept, of any size.
+    between the last entry that left and the last that came, what a race gets wrong goes with its entries. One event is
+    kept, of any size.
     """
 
     patience: float | None = None
@@ -44,6 +35,11 @@ class MemoryStore:
     ) -> None:
         self._size, self._max_bytes = size, max_bytes
         self._end = 0
+        """Bytes put so far."""
+
+        self._limit = max_bytes
+        """What they may come to: as much more than what waits no more."""
+
         self._drop_newest = drop_newest
         self._on_overflow = on_overflow
         self._numbers = itertools.count(1)
@@ -52,30 +48,31 @@ class MemoryStore:
 
     def put(self, event: Event) -> bool:
         """Append an event; return False if it was dropped because the buffer is full. Never blocks."""
-        while self._is_full(len(event.body)):
-            if not self._make_room():
+        end = self._end + len(event.body)
+        if end > self._limit or len(self._waiting) >= self._size:
+            if not self._has_made_room(len(event.body)):
                 self._on_overflow(event)
                 return False
-        self._end = end = self._end + len(event.body)
-        self._waiting.append(_Entry(next(self._numbers), end, event))
+            end = self._end + len(event.body)
+        self._end = end
+        self._waiting.append((next(self._numbers), end, event))
         return True
 
-    def _is_full(self, more: int) -> bool:
-        try:
-            waiting = self._waiting[-1].end - self._waiting[0].begin
-        except IndexError:
-            return False
-        return len(self._waiting) >= self._size or waiting + more > self._max_bytes
-
-    def _make_room(self) -> bool:
-        if self._drop_newest:
-            return False
-        try:
-            oldest = self._waiting.popleft().event
-        except IndexError:  # the delivery thread was quicker
-            return True
-        self._on_overflow(oldest)
+    def _has_made_room(self, more: int) -> bool:
+        while self._waiting and (self._end + more > self._limit or len(self._waiting) >= self._size):
+            if self._drop_newest:
+                return False
+            with contextlib.suppress(IndexError):  # the delivery thread was quicker
+                oldest = self._leave(self._waiting.popleft())
+                self._on_overflow(oldest)
+        if not self._waiting:  # one event is kept, of any size
+            self._limit = self._end + self._max_bytes
         return True
+
+    def _leave(self, entry: _Entry) -> Event:
+        _, left, event = entry
+        self._limit = left + self._max_bytes
+        return event
 
     def take(self, limit: int) -> list[Event]:
         """Move up to `limit` events, oldest first, into the hands of the delivery thread."""
@@ -85,8 +82,9 @@ class MemoryStore:
                 entry = self._waiting.popleft()
             except IndexError:  # displaced by a full buffer a moment ago
                 break
-            self._taken[entry.event.id] = entry
-            events.append(entry.event)
+            event = self._leave(entry)
+            self._taken[event.id] = entry
+            events.append(event)
         return events
 
     def settle(self, event: Event) -> None:
@@ -118,7 +116,7 @@ class MemoryStore:
 
     def passed(self, mark: int) -> bool:
         """Tell, on the delivery thread, whether every event put before the mark has been settled."""
-        return all(entry.number > mark for entry in self._unsettled())
+        return all(number > mark for number, _, _ in self._unsettled())
 
     def _unsettled(self) -> list[_Entry]:
         taken = list(self._taken.values())
@@ -139,7 +137,7 @@ class MemoryStore:
 
     def oldest(self) -> int | None:
         """Return when the oldest unsettled event occurred, in epoch milliseconds."""
-        return min((entry.event.occurred_at for entry in self._unsettled()), default=None)
+        return min((event.occurred_at for _, _, event in self._unsettled()), default=None)
 
     def drain(self) -> list[Event]:
         """Remove and return every unsettled event, taken or not; for the end of the process."""
@@ -150,13 +148,14 @@ class MemoryStore:
         with contextlib.suppress(IndexError):
             while True:
                 entries.append(self._waiting.popleft())
-        return [entry.event for entry in sorted(entries, key=lambda entry: entry.number)]
+        self._limit = self._end + self._max_bytes
+        return [event for _, _, event in sorted(entries)]
 
     def reclaim(self) -> None:
         """Put taken events back in front; for a delivery that starts again."""
-        first = self._waiting[0].begin if self._waiting else self._end
-        for entry in sorted(self._taken.values(), key=lambda item: item.number, reverse=True):
-            moved = entry._replace(end=first)  # next to the others: what was settled between them takes no room
-            self._waiting.appendleft(moved)
-            first = moved.begin
+        end = self._limit - self._max_bytes  # next to the others: what was settled between them takes no room
+        for number, _, event in sorted(self._taken.values(), reverse=True):
+            self._waiting.appendleft((number, end, event))
+            end -= len(event.body)
+        self._limit = end + self._max_bytes
         self._taken.clear()
