@@ -14,6 +14,12 @@ from dd_pa.settings import Settings
 
 Values = Iterable[tuple[float, Mapping[str, str]]]
 
+Observed = tuple[float, dict[str, str]]
+"""A number and its attributes."""
+
+Together = Callable[[Iterable[float]], float]
+"""What the numbers of several emitters of one application come to."""
+
 
 class Counted(Protocol):
     """An emitter."""
@@ -36,18 +42,25 @@ COUNTERS: dict[str, tuple[str, Callable[[Stats], Values]]] = {
     ),
     "dd_pa.delivery.retries": ("attempts that failed and are followed by another", lambda stats: [(stats.retried, {})]),
 }
-GAUGES: dict[str, tuple[str, str, Callable[[Stats], Values]]] = {
-    "dd_pa.events.pending": ("{event}", "events that wait or are on their way", lambda stats: [(stats.pending, {})]),
+GAUGES: dict[str, tuple[str, str, Callable[[Stats], Values], Together]] = {
+    "dd_pa.events.pending": (
+        "{event}",
+        "events that wait or are on their way",
+        lambda stats: [(stats.pending, {})],
+        sum,
+    ),
     "dd_pa.events.oldest_pending_age": (
         "s",
         "time since the oldest pending event occurred, 0 if there is none",
         lambda stats: [(stats.oldest_pending_age or 0.0, {})],
+        max,
     ),
-    "dd_pa.spool.size": ("By", "bytes on disk", lambda stats: [(stats.spool_bytes, {})]),
+    "dd_pa.spool.size": ("By", "bytes on disk", lambda stats: [(stats.spool_bytes, {})], sum),
     "dd_pa.delivery.paused": (
         "1",
         "1 while the intake refuses the key",
         lambda stats: [(int(stats.state == "paused"), {})],
+        max,
     ),
 }
 
@@ -79,24 +92,42 @@ def observe(emitter: Counted, meter_provider: Any = None) -> None:
         _make_instruments(importlib.import_module("opentelemetry.metrics"), _observed)
 
 
+class Snapshot:
+    """The numbers of emitters for one export: each is asked once, and not again for each instrument."""
+
+    def __init__(self, emitters: Iterable[Counted]) -> None:
+        self._emitters = emitters
+        self._taken: list[tuple[str, Stats]] = []
+        self._served: set[str] = set()
+
+    def read(self, instrument: str, values: Callable[[Stats], Values], together: Together) -> Iterator[Observed]:
+        """Yield what an instrument observes. One that asks a second time begins the next export.
+
+        Observations with equal attributes would replace each other, so emitters of one application are put together.
+        """
+        if instrument in self._served or not self._served:
+            self._served = set()
+            self._taken = [(emitter.settings.application_id, emitter.stats()) for emitter in list(self._emitters)]
+        self._served.add(instrument)
+        found: defaultdict[tuple[tuple[str, str], ...], list[float]] = defaultdict(list)
+        for application, stats in self._taken:
+            for value, attributes in values(stats):
+                found[tuple({"application.id": application, **attributes}.items())].append(value)
+        for key, numbers in found.items():
+            yield together(numbers), dict(key)
+
+
 def _make_instruments(provider: Any, emitters: weakref.WeakSet[Counted]) -> None:
     meter = provider.get_meter("dd_pa")
     observation = importlib.import_module("opentelemetry.metrics").Observation
+    snapshot = Snapshot(emitters)
 
-    def observer(values: Callable[[Stats], Values]) -> Callable[[object], Iterator[Any]]:
-        return lambda _: (observation(value, attributes) for value, attributes in _sums(emitters, values))
+    def observer(name: str, values: Callable[[Stats], Values], together: Together) -> Callable[[object], Iterator[Any]]:
+        return lambda _: (observation(value, found) for value, found in snapshot.read(name, values, together))
 
     for name, (description, values) in COUNTERS.items():
-        meter.create_observable_counter(name, [observer(values)], unit="{event}", description=description)
-    for name, (unit, description, values) in GAUGES.items():
-        meter.create_observable_gauge(name, [observer(values)], unit=unit, description=description)
-
-
-def _sums(emitters: Iterable[Counted], values: Callable[[Stats], Values]) -> Iterator[tuple[float, dict[str, str]]]:
-    """Add up the emitters of one application: observations with equal attributes would replace each other."""
-    sums: defaultdict[tuple[tuple[str, str], ...], float] = defaultdict(int)
-    for emitter in list(emitters):
-        for value, attributes in values(emitter.stats()):
-            sums[tuple({"application.id": emitter.settings.application_id, **attributes}.items())] += value
-    for key, value in sums.items():
-        yield value, dict(key)
+        callback = observer(name, values, sum)
+        meter.create_observable_counter(name, [callback], unit="{event}", description=description)
+    for name, (unit, description, values, together) in GAUGES.items():
+        callback = observer(name, values, together)
+        meter.create_observable_gauge(name, [callback], unit=unit, description=description)

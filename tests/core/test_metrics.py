@@ -3,6 +3,8 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
+from weakref import WeakSet
 
 import httpx
 import pytest
@@ -10,8 +12,9 @@ from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.metrics.export import InMemoryMetricReader, NumberDataPoint
 
 from dd_pa import Emitter, RetryPolicy, Settings
+from dd_pa.delivery.stats import Stats
 from dd_pa.emulator import Emulator
-from dd_pa.metrics import observe
+from dd_pa.metrics import _make_instruments, observe
 
 Point = tuple[str, str | None, tuple[tuple[str, object], ...], float]
 NEVER = RetryPolicy(base=3600.0, cap=3600.0, draw=lambda least, most: most)
@@ -94,7 +97,8 @@ from opentelemetry import metrics
 from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.metrics.export import InMemoryMetricReader
 from dd_pa import Emitter, Settings
-from dd_pa.metrics import observe
+from dd_pa.delivery.stats import Stats
+from dd_pa.metrics import _make_instruments, observe
 settings = Settings(
     application_id="shop", api_key="k" * 32, intake_url="http://127.0.0.1:1", shutdown_timeout=0, spool_dir=None
 )
@@ -129,3 +133,30 @@ def test_opentelemetry_is_not_imported_for_those_who_do_not_use_it() -> None:
     ended = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
 
     assert (ended.returncode, ended.stdout) == (0, "[]\n"), ended.stderr
+
+
+class Asked:
+    """An emitter's numbers, and how often they were asked for."""
+
+    def __init__(self, age: float) -> None:
+        self._age = age
+        self.times = 0
+        self.settings = Settings(application_id="shop", api_key="k", spool_dir=None)
+
+    def stats(self) -> Stats:
+        """Return numbers of an emitter that is paused."""
+        self.times += 1
+        return replace(Emitter(self.settings).stats(), oldest_pending_age=self._age, pending=2, state="paused")
+
+
+def test_an_export_asks_each_emitter_once(reader: InMemoryMetricReader) -> None:
+    """However many instruments there are. The oldest age of an application counts, and what waits is added up."""
+    young, old = Asked(3.0), Asked(7.0)
+    _make_instruments(MeterProvider([reader]), WeakSet([young, old]))
+
+    for export in (1, 2):
+        found = {name: value for name, _, _, value in points(reader)}
+
+        assert (found["dd_pa.events.oldest_pending_age"], found["dd_pa.delivery.paused"]) == (7.0, 1)
+        assert found["dd_pa.events.pending"] == 4
+        assert (young.times, old.times) == (export, export)
