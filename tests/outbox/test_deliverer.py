@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import threading
 import time
 from collections.abc import Callable, Iterator
 
+import httpx
 import pytest
 
 from dd_pa import Emitter, RetryPolicy, Settings
 from dd_pa.emulator import Emulator
-from dd_pa.outbox import Counts, OutboxDeliverer, OutboxTable
+from dd_pa.outbox import Counts, OutboxDeliverer, OutboxTable, deliverer
 from tests.outbox.processes import wait_until
 from tests.outbox.tables import Outbox
 
@@ -155,3 +157,34 @@ def test_what_stop_leaves_can_be_claimed_at_once(
 
     assert not thread.is_alive()
     assert table.counts(now()) == Counts(waiting=2, claimed=0, rejected=0)
+
+
+REFUSALS = {
+    "bad.403": httpx.Response(403),
+    "bad.302": httpx.Response(302, headers={"Location": "https://example.com"}),
+    "bad.503": httpx.Response(503, headers={"Retry-After": "60"}),
+}
+
+
+@pytest.mark.parametrize("made", ["sqlalchemy-sqlite"], indirect=True)  # whatever the database
+def test_one_event_keeps_no_other_waiting_at_the_end(
+    emitter: Emitter, store: Store, table: OutboxTable, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`run(once=True)` delivers what can be, whatever is said of single rows, and says that some are left."""
+    monkeypatch.setattr(deliverer, "PATIENCE", 1.0)
+    taken: list[str] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        name = json.loads(request.content)["event"]["name"]
+        if name in REFUSALS:
+            return httpx.Response(REFUSALS[name].status_code, headers=REFUSALS[name].headers)
+        taken.append(name)
+        return httpx.Response(202)
+
+    for number in range(30):
+        store({3: "bad.403", 12: "bad.302", 21: "bad.503"}.get(number, "order.placed"))
+    alone = OutboxDeliverer(emitter.settings, table, transport=httpx.MockTransport(answer), retry=SOON)
+
+    assert alone.run(once=True) is False
+    assert len(taken) == 27
+    assert table.counts(now()).waiting == 3
