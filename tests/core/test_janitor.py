@@ -82,12 +82,13 @@ def test_all_but_one_look_at_their_own_segments_only(tmp_path: Path) -> None:
 def test_orphans_leave_as_fast_as_they_are_taken(tmp_path: Path) -> None:
     """No look for more of them stands between two, and few files are open."""
     expected = orphans(tmp_path / "spool", 300)
+    before = len(os.listdir("/proc/self/fd"))
     watched = Watched(tmp_path / "spool")
     watched.tend()
     watched.tend()
     delivered = []
     while taken := watched.spool.take(50):
-        assert len(os.listdir("/proc/self/fd")) < 300
+        assert len(os.listdir("/proc/self/fd")) < before + 280
         for one in taken:
             watched.spool.settle(one)
         delivered += ids(taken)

@@ -11,6 +11,7 @@ import asyncio
 import contextlib
 import selectors
 from collections.abc import Iterator
+from weakref import WeakKeyDictionary
 
 
 @contextlib.contextmanager
@@ -24,6 +25,19 @@ def out_of_sight(others: asyncio.AbstractEventLoop | None = None) -> Iterator[No
         asyncio._set_running_loop(ours)
 
 
+_others: WeakKeyDictionary[asyncio.AbstractEventLoop, list[asyncio.AbstractEventLoop | None]] = WeakKeyDictionary()
+"""By the delivery's loop: the loop of a greenlet that waits while it runs."""
+
+
+@contextlib.contextmanager
+def yielding() -> Iterator[None]:
+    """Keep the delivery's loop, which runs this, out of sight inside the block, where other greenlets may run."""
+    others = _others[asyncio.get_running_loop()]
+    with out_of_sight(others[0]):
+        yield
+        others[0] = asyncio._get_running_loop()
+
+
 def make_loop() -> asyncio.AbstractEventLoop:
     """Return a new event loop that is not seen while it waits, and that can be run where another one waits."""
     waiting = asyncio._get_running_loop()
@@ -31,13 +45,10 @@ def make_loop() -> asyncio.AbstractEventLoop:
 
     # The base is looked up now: gevent replaces it when it patches.
     class UnseenSelector(selectors.DefaultSelector):
-        others = waiting
-        """The loop of a greenlet that waits; it cannot end while this one runs."""
-
         def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
-            with out_of_sight(self.others):
-                ready = super().select(timeout)
-                self.others = asyncio._get_running_loop()
-            return ready
+            with yielding():
+                return super().select(timeout)
 
-    return asyncio.SelectorEventLoop(UnseenSelector())
+    loop = asyncio.SelectorEventLoop(UnseenSelector())
+    _others[loop] = [waiting]
+    return loop

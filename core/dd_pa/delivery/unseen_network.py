@@ -8,7 +8,7 @@ from typing import Any
 
 import httpcore
 
-from dd_pa.delivery.unseen import out_of_sight
+from dd_pa.delivery.unseen import yielding
 
 
 def is_cooperative() -> bool:
@@ -52,5 +52,5 @@ class UnseenStream(httpcore.AsyncNetworkStream):
 
     def get_extra_info(self, info: str) -> Any:
         """Look; `is_readable` polls the socket, which gevent makes a wait of."""
-        with out_of_sight():
+        with yielding():
             return self._stream.get_extra_info(info)
