@@ -20,7 +20,7 @@ from dd_pa.store.protocol import Source
 
 logger = logging.getLogger("dd_pa")
 
-RECONNECTS = 2
+RECONNECTS = 4
 """Times that an event is sent again at once after its connection was lost; after that it waits like any failure."""
 
 MAX_IN_FLIGHT = 16 * 1024 * 1024
