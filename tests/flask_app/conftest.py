@@ -98,7 +98,7 @@ def delivered(app: Flask, emulator: Emulator, patience: float = 30) -> list[dict
     """Return the events of `app` that the emulator has, by name, without what is the same or new in each of them."""
     assert state_of(app).emitter.flush(patience)
     events = [event for event in emulator.events if event["application"]["id"] == app.config["DD_PA_APPLICATION_ID"]]
-    events.sort(key=lambda event: event["event"]["name"])  # many are under way at once
+    events.sort(key=lambda event: (event["event"]["name"], str(event.get("usr"))))  # many are under way at once
     return [
         {key: value for key, value in event.items() if key not in ("type", "application", "dd_pa")} for event in events
     ]

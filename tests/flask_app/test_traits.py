@@ -61,7 +61,7 @@ def test_fields_of_the_login(make_app: MakeApp, analytics: ProductAnalytics, emu
 
     named = {"id": "ada", "anonymous_id": VISITOR}
     events = [event["usr"] for event in delivered(app, emulator)]
-    assert events == [named, named | {"plan": "pro"}, {"id": "bob"}]
+    assert events == [named | {"plan": "pro"}, named, {"id": "bob"}]
     assert setup_in(client.get("/page").get_data(as_text=True))["user"] == {"id": "ada", "plan": "pro"}
 
 

@@ -40,11 +40,17 @@ class Shop:
             producer.publish(message.body, headers=headers, exchange=queue, routing_key=queue, serializer="json")
 
 
+@pytest.fixture(scope="module")
+def emitter() -> Emitter:
+    """The emitter of both shops, as of one process whose tasks go over two brokers."""
+    return make_emitter()
+
+
 @pytest.fixture(
     scope="module",
     params=["amqp", "redis"],
 )
-def shop(request: pytest.FixtureRequest, start_worker: StartWorker) -> Iterator[Shop]:
+def shop(request: pytest.FixtureRequest, start_worker: StartWorker, emitter: Emitter) -> Iterator[Shop]:
     """A shop with a worker of two children."""
     broker = f"amqp://guest:guest@{require_rabbitmq()}//" if request.param == "amqp" else f"redis://{require_redis()}/9"
     queue = fresh_name()
@@ -55,8 +61,6 @@ def shop(request: pytest.FixtureRequest, start_worker: StartWorker) -> Iterator[
         WORKER_QUEUE=queue,
     )
     worker.wait_for("ready.")
-    emitter = make_emitter()
-    gc.collect()  # the shop of the other broker, whose tasks have the same names
     app = make_app(broker, queue, emitter)
     yield Shop(app, emitter, runs)
     app.close()

@@ -33,7 +33,7 @@ class IdentityCarrier:
     """
 
     def __init__(self, emitter: EmitterOrGetter, *, clock: Callable[[], float] = time.time) -> None:
-        self._emitter = emitter
+        self.emitter = emitter
         self._clock = clock
 
     def header(self, task: str, job_id: str, present: object = None) -> str | None:
@@ -113,7 +113,7 @@ class IdentityCarrier:
             self.end(before)
 
     def _find(self) -> Emitter | None:
-        emitter = self._emitter if isinstance(self._emitter, Emitter) else self._emitter()
+        emitter = self.emitter if isinstance(self.emitter, Emitter) else self.emitter()
         return emitter if emitter is not None and emitter.settings.enabled else None
 
 

@@ -32,7 +32,7 @@ def connect_celery(app: Celery, emitter: EmitterOrGetter) -> None:
 def _publishing_app(task: str) -> Any:
     """Return the connected app that publishes, or None. Celery does not say, and its current app is one per thread."""
     owners = [app for app in _carriers if task in app.tasks]
-    if len(owners) == 1:
+    if owners and len({id(_carriers[app].emitter) for app in owners}) == 1:  # whichever it is, the header is one
         return owners[0]
     current = current_app._get_current_object()
     if current in _carriers:
