@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import os
 import subprocess
@@ -24,7 +25,7 @@ ATTRIBUTES = {
 }
 
 
-def main(case: str, directory: str, few: int, many: int) -> None:
+def main(case: str, directory: str, few: int, many: int, rounds: int) -> None:
     logging.getLogger("dd_pa").setLevel(logging.CRITICAL)
     store: dict[str, Any] = {"spool_dir": None}
     if case == "spool":  # nothing is delivered here: only the caller's part is counted
@@ -36,14 +37,16 @@ def main(case: str, directory: str, few: int, many: int) -> None:
         for _ in range(times):
             emitter.track("checkout.completed", attributes, **WHO)
 
+    gc.disable()
     call(50)
     control("-i", "on")
     call(few)
     control("-d", "warm")
-    call(few)
-    control("-d", "few")
-    call(many)
-    control("-d", "many")
+    for _ in range(rounds):
+        call(few)
+        control("-d", "few")
+        call(many)
+        control("-d", "many")
     os._exit(0)
 
 
@@ -53,4 +56,4 @@ def control(*what: str) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], sys.argv[2], int(sys.argv[3]), int(sys.argv[4]))
+    main(sys.argv[1], sys.argv[2], *map(int, sys.argv[3:]))
