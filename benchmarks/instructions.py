@@ -34,10 +34,14 @@ def count(source: Path, case: str) -> float:
     with tempfile.TemporaryDirectory() as directory:
         out = Path(directory, "out")
         command = ["valgrind", "--tool=callgrind", "--instr-atstart=no", "--separate-threads=yes"]
-        script = [sys.executable, str(ROOT / "benchmarks" / "counted.py"), case, directory, *map(str, (FEW, MANY, ROUNDS))]
+        counted = [str(ROOT / "benchmarks" / "counted.py"), case, directory, *map(str, (FEW, MANY, ROUNDS))]
         environ = {**os.environ, "PYTHONPATH": str(source), "PYTHONHASHSEED": "0", "DD_PA_TEST_RUN": "0"}
         subprocess.run(
-            [*command, f"--callgrind-out-file={out}", *script], check=True, env=environ, capture_output=True, text=True
+            [*command, f"--callgrind-out-file={out}", sys.executable, *counted],
+            check=True,
+            env=environ,
+            capture_output=True,
+            text=True,
         )
         totals = [_total(Path(f"{out}.{number}-01")) for number in range(2, 2 + 2 * ROUNDS)]
     return (min(totals[1::2]) - min(totals[::2])) / (MANY - FEW)
