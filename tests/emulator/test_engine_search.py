@@ -89,15 +89,21 @@ NESTED = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(KEYS, inner),
     max_leaves=5,
 )
-BODIES = st.dictionaries(KEYS, NESTED, max_size=3).map(lambda body: {"type": "server"} | body)
-PATHS = st.sampled_from(["@a:", "@b:", "@a.b:", "c:", "@a.a.b:", "@zz:"])
+TAGS = st.sampled_from([{}, {"ddtags": "t:1,a:x,t:x y"}, {"ddtags": ",:x,a.b: y,c,b:1.0"}, {"ddtags": 7}])
+BODIES = st.builds(lambda body, tags: {"type": "server"} | body | tags, st.dictionaries(KEYS, NESTED, max_size=3), TAGS)
+PATHS = st.sampled_from(["@a:", "@b:", "@a.b:", "c:", "@a.a.b:", "@zz:", "t:", "a:"])
 WORDS = ("x", "X", "1", "1.0", "true", "null", "é", '"x y"', '""', "1s", "a.b", "-1", "1e22", "01")
 WILDCARDS = ("x*", "*y", "?", "*", "x?", "é*", "σ*", '"*"', "\\*", "1?", "?.?", "*.5", "\u0301*")
 TERMS = st.sampled_from([*WORDS, *WILDCARDS])
-RANGES = ("[0 TO 1]", "{0 TO 1}", "[a TO y]", "[* TO 1]", "[* TO *]")
-COMPARED = st.sampled_from([">0", "<=1", ">x", "<x", ">=1s", *RANGES])
-FREE = TERMS.filter(lambda text: not text.startswith("-") and text != "*") | st.sampled_from(["y", "x*y", "**", "a?b"])
-LEAVES = st.one_of(st.tuples(PATHS, TERMS | COMPARED).map("".join), FREE)
+RANGES = ("[0 TO 1]", "{0 TO 1}", "[a TO y]", "[* TO 1]", "[* TO *]", '["0" TO "2"]', '{* TO "x"}', "[1 TO é]")
+COMPARED = st.sampled_from([">0", "<=1", ">x", "<x", ">=1s", '<"2"', ">=X", *RANGES])
+RUNS = ("x\\ y", "x\\ ?", "*\\ *", "*x\\ y", "\\ x*", "a?b")
+FREE = TERMS.filter(lambda text: not text.startswith("-") and text != "*") | st.sampled_from(["y", "x*y", "**", *RUNS])
+PRESENCE = st.tuples(
+    st.sampled_from(["_exists_:", "_missing_:"]), st.sampled_from(["@a", "a.b", '"b"', "(a OR @c)", "t"])
+)
+ANY = st.tuples(st.sampled_from(["", "*:", "- "]), COMPARED)
+LEAVES = st.one_of(st.tuples(PATHS, TERMS | COMPARED).map("".join), FREE, PRESENCE.map("".join), ANY.map("".join))
 SEARCHES = st.recursive(
     LEAVES,
     lambda inner: st.one_of(

@@ -266,13 +266,18 @@ def test_odd_rows(row: Row, text: str) -> None:
         ("a OR OR b", 5, "OR is not expected here; quotes make it ordinary text"),
         ("NOT", 3, "something is missing at the end"),
         ("a:b:c", 3, ": is not expected here; quotes make it ordinary text"),
-        (">5", 0, "> is not expected here; quotes make it ordinary text"),
+        (">", 1, "something is missing at the end"),
+        ("_exists_:*", 0, "_exists_: needs the name of a facet, as _exists_:@usr.id"),
+        ("a _missing_:@b*", 2, "_missing_: needs the name of a facet, as _missing_:@usr.id"),
+        ("a _exists_:[1 TO 2]", 11, "[ is not expected here; quotes make it ordinary text"),
+        ("a (_exists_:(b OR >2))", 3, "_exists_: needs the name of a facet, as _exists_:@usr.id"),
         ("()", 1, ") is not expected here; quotes make it ordinary text"),
         ('a "b', 2, "this quote is not closed"),
         ('@a:"b', 3, "this quote is not closed"),
         ("a \\", 2, "a backslash needs a character after it"),
         ("@a:(@b:c)", 6, ": is not expected here; quotes make it ordinary text"),
-        ("a - b", 2, "- is not expected here; quotes make it ordinary text"),
+        ("a -", 3, "something is missing at the end"),
+        ("[1 TO 2", 7, "something is missing at the end"),
         ("@a*:b", 3, ": is not expected here; quotes make it ordinary text"),
         ("@" + "a." * 64 + "b:c", 0, "the path of this facet has more than 64 parts"),
         ("(" * 65 + "a" + ")" * 65, 0, "the search is nested deeper than 64 levels"),
@@ -309,7 +314,8 @@ def test_wildcards_do_not_backtrack() -> None:
     assert not test(Row({"x": "a" * 25_000}))
 
 
-SYNTAX = st.sampled_from([*'@:()[]{}"\\*?<>=-+!^~.,& |\na1', "AND", "OR", "NOT", "TO", "1s", "@a.b:", ">="])
+SIGNS = [*'@:()[]{}"\\*?<>=-+!^~.,& |\na1', "AND", "OR", "NOT", "TO", "1s", "@a.b:", ">="]
+SYNTAX = st.sampled_from([*SIGNS, "_exists_:", "_missing_:", "*:", "[1 TO ", "env:"])
 SCALARS = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=8)
 VALUES = st.recursive(
     SCALARS,

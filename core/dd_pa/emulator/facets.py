@@ -35,6 +35,7 @@ class Facet:
 
     def __init__(self, path: str) -> None:
         parts = path.split(".")
+        self._path = path
         self._length = len(parts)
         self._steps = [
             [(".".join(parts[start:end]), end) for end in range(start + 1, len(parts) + 1)]
@@ -42,10 +43,13 @@ class Facet:
         ]
 
     def values(self, body: object) -> list[Scalar]:
-        """Return its values, those of array elements one by one; null counts as absent."""
+        """Return its values, those of array elements one by one, else those of the tag of this name.
+
+        null counts as absent.
+        """
         values: list[Scalar] = []
         self._collect(body, 0, values)
-        return values
+        return values or list(tags_of(body).get(self._path, ()))
 
     def _collect(self, node: object, start: int, values: list[Scalar]) -> None:
         if isinstance(node, dict):
@@ -61,6 +65,17 @@ class Facet:
             self._collect(node, start, values)
         elif node is not None and start == self._length:
             values.append(node)  # type: ignore[arg-type]  # what json.loads gives is a scalar here
+
+
+def tags_of(body: object) -> dict[str, list[str]]:
+    """Return the tags of an event: the browser SDK joins them with commas in `ddtags`. A tag without a value has ""."""
+    joined = body.get("ddtags") if isinstance(body, dict) else None
+    found: dict[str, list[str]] = {}
+    for tag in joined.split(",") if isinstance(joined, str) else ():
+        key, _, value = tag.strip().partition(":")
+        if key:
+            found.setdefault(key, []).append(value)
+    return found
 
 
 def own_attributes(body: object, count: int) -> list[tuple[str, Scalar]]:

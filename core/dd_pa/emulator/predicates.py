@@ -9,11 +9,14 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Protocol, TypeAlias
 
 from dd_pa.emulator import tree
-from dd_pa.emulator.facets import Facet, Scalar, text_of
+from dd_pa.emulator.facets import Facet, Scalar, flatten, text_of
+from dd_pa.emulator.units import number_of
 from dd_pa.emulator.wildcard import Wildcard, unescaped
 
 MAX_TEXT = 25_600
 """Characters of a value that free text and wildcards look at: as many as Datadog indexes."""
+SEPARATOR = "\x1f"
+"""Stands between the values where they are one text; inside one it counts as a blank."""
 
 
 class Searchable(Protocol):
@@ -42,20 +45,8 @@ _COMPARE: dict[str, Callable[[Any, Any], bool]] = {
     "<": operator.lt,
     "<=": operator.le,
 }
-_NUMBER = re.compile(r"([+-]?[0-9]+(?:\.[0-9]+)?(?:[eE][+-]?[0-9]{1,3})?)(ns|us|µs|ms|s|m|min|h|d|w)?")
 _WORD = re.compile(r"\w+")
-_NANOSECONDS = {
-    "ns": 1,
-    "us": 10**3,
-    "µs": 10**3,
-    "ms": 10**6,
-    "s": 10**9,
-    "m": 60 * 10**9,
-    "min": 60 * 10**9,
-    "h": 3600 * 10**9,
-    "d": 86400 * 10**9,
-    "w": 7 * 86400 * 10**9,
-}
+_BLANK = re.compile(r"\s")
 
 
 def row_test(node: tree.Node) -> RowTest:
@@ -68,6 +59,9 @@ def row_test(node: tree.Node) -> RowTest:
             return anywhere_term(written)
         case tree.Phrase(text):
             return anywhere_words(text)
+        case tree.Anywhere(asked):
+            of_any = values_test(lowered(asked))
+            return lambda row: of_any(list(texts(row.body)))
     return _combined(node, row_test)
 
 
@@ -124,28 +118,27 @@ def _same_number(value: Scalar, number: float) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool) and _double(value) == number
 
 
-def compared(sign: str, bound: str) -> ValuesTest:
+def compared(sign: str, bound: tree.Bound) -> ValuesTest:
     """Match a value on one side of the bound."""
     holds = _COMPARE[sign]
-    number = number_of(bound)
-    if number is None:
-        return lambda values: any(isinstance(value, str) and holds(value, bound) for value in values)
-    return lambda values: any(holds(value, number) for value in _numbers(values))
+    comparable = _comparable(bound)
+    return lambda values: any(holds(value, bound) for value in comparable(values))
 
 
-def within(low: str | None, high: str | None, *, inclusive: bool) -> ValuesTest:
-    """Match a value between the bounds; None is no bound."""
+def within(low: tree.Bound | None, high: tree.Bound | None, *, inclusive: bool) -> ValuesTest:
+    """Match a value between the bounds, of one kind; None is no bound."""
     equal = "=" if inclusive else ""
     bounds = [(sign + equal, bound) for sign, bound in ((">", low), ("<", high)) if bound is not None]
     if not bounds:
         return bool
-    numbers = [number_of(bound) for _, bound in bounds]
-    limits: list[tuple[Callable[[Any, Any], bool], float | str]] = [
-        (_COMPARE[sign], bound if number is None or None in numbers else number)
-        for (sign, bound), number in zip(bounds, numbers, strict=True)
-    ]
-    candidates = _strings if None in numbers else _numbers
-    return lambda values: any(all(holds(value, limit) for holds, limit in limits) for value in candidates(values))
+    limits = [(_COMPARE[sign], bound) for sign, bound in bounds]
+    comparable = _comparable(bounds[0][1])
+    return lambda values: any(all(holds(value, limit) for holds, limit in limits) for value in comparable(values))
+
+
+def _comparable(bound: tree.Bound) -> Callable[[Sequence[Scalar]], Iterator[float | str]]:
+    """Return what turns values into what can be compared with such a bound."""
+    return _texts if isinstance(bound, str) else _numbers
 
 
 def _numbers(values: Sequence[Scalar]) -> Iterator[float]:
@@ -158,17 +151,26 @@ def _numbers(values: Sequence[Scalar]) -> Iterator[float]:
             yield number
 
 
-def _strings(values: Sequence[Scalar]) -> Iterator[str]:
-    return (value for value in values if isinstance(value, str))
+def _texts(values: Sequence[Scalar]) -> Iterator[str]:
+    return (text_of(value) for value in values)
 
 
-def number_of(text: str) -> float | None:
-    """Read a number, with or without a unit of time."""
-    found = _NUMBER.fullmatch(text) if len(text) <= 400 else None
-    if found is None:
-        return None
-    digits, unit = found.groups()
-    return float(digits) * _NANOSECONDS[unit] if unit else float(digits)
+def lowered(node: tree.Node) -> tree.Node:
+    """Return what is asked of values, asked of their lower-case text."""
+    match node:
+        case tree.Compared(sign, str(bound)):
+            return tree.Compared(sign, bound.lower())
+        case tree.Within(low, high, inclusive):
+            low, high = (bound.lower() if isinstance(bound, str) else bound for bound in (low, high))
+            return tree.Within(low, high, inclusive)
+    return node
+
+
+def texts(body: object) -> Iterator[str]:
+    """Yield every value as lower-case text, in the length that free text looks at."""
+    return (
+        text_of(value)[:MAX_TEXT].replace(SEPARATOR, " ").lower() for _, value in flatten(body) if value is not None
+    )
 
 
 def _double(value: float) -> float:
@@ -183,7 +185,11 @@ def anywhere_term(written: str) -> RowTest:
     wildcard = Wildcard.read(written.lower())
     if wildcard is None:
         return anywhere_words(unescaped(written))
-    return _anywhere(lambda text: any(wildcard.matches(word) for word in _words(text)))
+    blanks = len(_BLANK.findall(unescaped(written)))
+    if not blanks:
+        return _anywhere(lambda text: any(wildcard.matches(word) for word in _words(text)))
+    # No wildcard stands for a blank: what fits has as many as are written.
+    return _anywhere(lambda text: any(wildcard.matches(words) for words in _runs(text, blanks)))
 
 
 def _words(text: str) -> Iterator[str]:
@@ -191,6 +197,13 @@ def _words(text: str) -> Iterator[str]:
     for chunk in text.split():
         yield chunk
         yield from _WORD.findall(chunk)
+
+
+def _runs(text: str, blanks: int) -> Iterator[str]:
+    """Yield whatever stands between blanks and holds so many of them itself."""
+    ends = [-1, *(found.start() for found in _BLANK.finditer(text)), len(text)]
+    for number in range(len(ends) - blanks - 1):
+        yield text[ends[number] + 1 : ends[number + blanks + 1]]
 
 
 def anywhere_words(text: str) -> RowTest:

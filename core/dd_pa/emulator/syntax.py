@@ -4,9 +4,11 @@
 (or -), parentheses. NOT binds stronger than AND, AND stronger than OR. What Datadog leaves open, and this file decides:
 - Text without a facet is looked for in every value of the event, in the reason of a refusal and in a body that was no
   JSON: whole words, in any case.
-- A name without @ (`service:shop`) is a top-level attribute.
-- Comparisons with a number look at numbers, and at strings that are numbers; others compare strings by character.
-  Numbers are compared as doubles.
+- A name without @ (`service:shop`) is a top-level attribute, or a tag.
+- Comparisons with a number look at numbers, and at strings that are numbers; numbers are compared as doubles. A bound
+  in quotes, or one that is no number, is compared with the text of any value, by character.
+- A comparison or a range without a facet looks for one value anywhere in the event that fits; text in any case.
+- `_exists_:@usr.id` is `@usr.id:*`, `_missing_:@usr.id` is `-@usr.id:*`; `*:*` is everything, `*:word` is `word`.
 - A duration (`1s`, `300ms`) is a number of nanoseconds, as Datadog's measures of time are.
 """
 
@@ -21,7 +23,8 @@ from lark.exceptions import UnexpectedCharacters, UnexpectedInput, UnexpectedTok
 
 from dd_pa.emulator import tree
 from dd_pa.emulator.tree import Node
-from dd_pa.emulator.wildcard import unescaped
+from dd_pa.emulator.units import number_of
+from dd_pa.emulator.wildcard import Wildcard, unescaped
 
 MAX_BYTES = 16 * 1024
 MAX_TERMS = 1_000
@@ -35,10 +38,12 @@ query: conjunction (_OR conjunction)*
 conjunction: _negation (_AND? _negation)*
 _negation: negated | (_PLUS _negation) | _clause
 negated: (_NOT | _MINUS) _negation
-_clause: group | facet | anywhere
+_clause: group | facet | presence | anywhere | any_value
 group: "(" query ")"
 facet: FIELD _value
-anywhere: TERM | PHRASE
+presence: PRESENCE (equal | "(" values ")")
+anywhere: TERM | PHRASE | _ANY (VALUE | PHRASE)
+any_value: _ANY? (compared | within)
 
 _value: equal | compared | within | "(" values ")"
 values: values_conjunction (_OR values_conjunction)*
@@ -51,20 +56,23 @@ values_group: "(" values ")"
 
 equal: VALUE | PHRASE
 compared: COMPARE (VALUE | PHRASE)
-within: OPEN (VALUE | PHRASE) _TO (VALUE | PHRASE) CLOSE
+within: OPEN (BOUND | PHRASE) _TO (BOUND | PHRASE) CLOSE
 
 _AND.3: /(AND|&&)(?=[\s(]|\Z)/
 _OR.3: /(OR|\|\|)(?=[\s(]|\Z)/
 _NOT.3: /NOT(?=[\s(]|\Z)/
 _TO.3: /TO(?=\s|\Z)/
-_MINUS: /-(?=\S)/
-_PLUS: /\+(?=\S)/
+_MINUS: "-"
+_PLUS: "+"
 COMPARE: />=|<=|>|</
 OPEN: /[\[{]/
 CLOSE: /[\]}]/
 PHRASE: /"(?:[^"\\]|\\.)*"/s
+PRESENCE.4: /_(exists|missing)_:/
+_ANY.3: /\*:/
 FIELD.2: /@?(?:[^\s"()\[\]{}:<>=!^~*?\\@+-]|\\.)(?:[^\s"()\[\]{}:<>=!^~*?\\]|\\.)*:/s
 TERM: /(?!(?:AND|OR|NOT|&&|\|\|)(?:[\s()]|\Z))(?:[^\s"()\[\]{}:<>\\=!^~+-]|\\.)(?:[^\s"()\[\]{}:<>\\]|\\.)*/s
+BOUND: /(?!TO(?:\s|\Z))(?:[^\s"()\[\]{}\\]|\\.)+/s
 VALUE: /(?:[^\s"()\[\]{}:<>\\=!^~]|\\.)(?:[^\s"()\[\]{}:<>\\]|\\.)*/s
 %ignore /\s+/
 """
@@ -142,10 +150,14 @@ class _Build(Transformer[Token, _Part]):
 
     def facet(self, children: tuple[Token, _Part]) -> _Part:
         field, part = children
-        path = unescaped(field[:-1].removeprefix("@"))
-        if path.count(".") >= MAX_PATH:
-            raise SearchError(f"the path of this facet has more than {MAX_PATH} parts", field.start_pos or 0)
-        return _Part(tree.OnFacet(path, part.node), part.terms, part.nesting)
+        return _Part(tree.OnFacet(_path(field[:-1], field), part.node), part.terms, part.nesting)
+
+    def presence(self, children: tuple[Token, _Part]) -> _Part:
+        field, part = children
+        return _Part(_presence(part.node, field), part.terms, part.nesting)
+
+    def any_value(self, parts: list[_Part]) -> _Part:
+        return _Part(tree.Anywhere(parts[0].node))
 
     def anywhere(self, tokens: list[Token]) -> _Part:
         word = tokens[0]
@@ -163,13 +175,15 @@ class _Build(Transformer[Token, _Part]):
 
     def compared(self, tokens: list[Token]) -> _Part:
         operator, bound = tokens
-        return _Part(tree.Compared(str(operator), _text(bound)))
+        return _Part(tree.Compared(str(operator), _bounds(bound)[0]))
 
     def within(self, tokens: list[Token]) -> _Part:
         opening, low, high, closing = tokens
         if opening + closing not in ("[]", "{}"):
             raise SearchError("a range is [a TO b] with its ends or {a TO b} without", closing.start_pos or 0)
-        return _Part(tree.Within(_limit(low), _limit(high), opening == "["))
+        limits = _bounds(*(token for token in (low, high) if not _is_star(token)))
+        first, last = (None if _is_star(token) else limits.pop(0) for token in (low, high))
+        return _Part(tree.Within(first, last, opening == "["))
 
 
 def _is_phrase(token: Token) -> bool:
@@ -184,8 +198,38 @@ def _text(token: Token) -> str:
     return unescaped(token[1:-1] if _is_phrase(token) else str(token))
 
 
-def _limit(token: Token) -> str | None:
-    return None if _is_star(token) else _text(token)
+def _bounds(*tokens: Token) -> list[tree.Bound]:
+    """Return numbers, or texts where one of them is in quotes or no number."""
+    texts = [_text(token) for token in tokens]
+    numbers = [number_of(text) for text in texts if not any(map(_is_phrase, tokens))]
+    known = [number for number in numbers if number is not None]
+    return [*known] if len(known) == len(texts) else [*texts]
+
+
+def _path(written: str, token: Token) -> str:
+    """Return the path that a facet's name means."""
+    path = unescaped(written.removeprefix("@"))
+    if path.count(".") >= MAX_PATH:
+        raise SearchError(f"the path of this facet has more than {MAX_PATH} parts", token.start_pos or 0)
+    return path
+
+
+def _presence(node: Node, field: Token) -> Node:
+    """Return what `_exists_:` or `_missing_:` means, given the names after it."""
+    match node:
+        case tree.AllOf(parts):
+            return tree.AllOf(tuple(_presence(part, field) for part in parts))
+        case tree.AnyOf(parts):
+            return tree.AnyOf(tuple(_presence(part, field) for part in parts))
+        case tree.NoneOf(part):
+            return tree.NoneOf(_presence(part, field))
+        case tree.Like(written) if Wildcard.read(written) is None:
+            there = tree.OnFacet(_path(written, field), tree.Present())
+        case tree.Equal(text):
+            there = tree.OnFacet(_path(text, field), tree.Present())
+        case _:
+            raise SearchError(f"{field} needs the name of a facet, as {field}@usr.id", field.start_pos or 0)
+    return tree.NoneOf(there) if field == "_missing_:" else there
 
 
 def _joined(node: Node, parts: list[_Part]) -> _Part:

@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TypeAlias
 
+Bound: TypeAlias = float | str
+"""A number, which numbers are compared with; or a text, which the text of any value is compared with."""
+
 
 @dataclass(frozen=True, slots=True)
 class Everything:
@@ -56,6 +59,13 @@ class Phrase:
 
 
 @dataclass(frozen=True, slots=True)
+class Anywhere:
+    """Asks something of each value of the event, as lower-case text; one that matches is enough."""
+
+    asked: Node
+
+
+@dataclass(frozen=True, slots=True)
 class Present:
     """There is a value."""
 
@@ -79,18 +89,30 @@ class Compared:
     """A value on one side of the bound."""
 
     sign: str
-    bound: str
+    bound: Bound
 
 
 @dataclass(frozen=True, slots=True)
 class Within:
-    """A value between the bounds; None is no bound."""
+    """A value between the bounds, which are two numbers or two texts; None is no bound."""
 
-    low: str | None
-    high: str | None
+    low: Bound | None
+    high: Bound | None
     inclusive: bool
 
 
 Node: TypeAlias = (
-    Everything | AllOf | AnyOf | NoneOf | OnFacet | Word | Phrase | Present | Equal | Like | Compared | Within
+    Everything
+    | AllOf
+    | AnyOf
+    | NoneOf
+    | OnFacet
+    | Word
+    | Phrase
+    | Anywhere
+    | Present
+    | Equal
+    | Like
+    | Compared
+    | Within
 )

@@ -6,7 +6,8 @@ import re
 from collections.abc import Callable
 
 from dd_pa.emulator import tree
-from dd_pa.emulator.predicates import number_of
+from dd_pa.emulator.predicates import SEPARATOR, lowered
+from dd_pa.emulator.units import number_of
 from dd_pa.emulator.warehouse.binding import Binding
 from dd_pa.emulator.warehouse.catalogue import Catalogue
 from dd_pa.emulator.wildcard import unescaped
@@ -32,10 +33,17 @@ class Conditions:
                 return self._matches(_word_pattern(written.lower()))
             case tree.Phrase(text):
                 return self._matches(_phrase_pattern(text.lower()))
+            case tree.Anywhere(asked):
+                return self._anywhere(lowered(asked))
         return _combined(node, self.of)
 
     def _matches(self, pattern: str) -> str:
         return f"regexp_matches(words, {self._bind(pattern)})"
+
+    def _anywhere(self, node: tree.Node) -> str:
+        condition = self._leaf(node)
+        assert condition is not None  # noqa: S101 - the grammar asks for comparisons and ranges only
+        return _any_of(f"string_split(words, {self._bind(SEPARATOR)})", lambda value: condition(f"('s' || {value})"))
 
     def _values(self, node: tree.Node, path: str) -> str:
         condition = self._leaf(node)
@@ -80,14 +88,10 @@ class Conditions:
         bound = self._bind(pattern)
         return lambda value: f"regexp_full_match(substr({value}, 2), {bound})"
 
-    def _compared(self, bounds: list[tuple[str, str]]) -> Callable[[str], str]:
-        numbers = [number_of(bound) for _, bound in bounds]
-        if None in numbers:
-            texts = [(sign, self._bind(bound)) for sign, bound in bounds]
-            return lambda value: _all(
-                [f"starts_with({value}, 's')", *(f"substr({value}, 2) {sign} {text}" for sign, text in texts)]
-            )
-        limits = [(sign, self._bind(number)) for (sign, _), number in zip(bounds, numbers, strict=True)]
+    def _compared(self, bounds: list[tuple[str, tree.Bound]]) -> Callable[[str], str]:
+        limits = [(sign, self._bind(bound)) for sign, bound in bounds]
+        if isinstance(bounds[0][1], str):
+            return lambda value: _all([f"substr({value}, 2) {sign} {limit}" for sign, limit in limits])
         return lambda value: _all([f"number_of({value}) {sign} {limit}" for sign, limit in limits])
 
 

@@ -6,12 +6,10 @@ import os
 import threading
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from dd_pa.emulator.units import MAX_LENGTH, MEASURE, NANOSECONDS
 from dd_pa.emulator.warehouse.catalogue import DOCUMENTED, Catalogue
-
-if TYPE_CHECKING:
-    pass
 
 FORMAT = 1
 MEMORY = "1GB"
@@ -25,29 +23,15 @@ _CONFIG: dict[str, Any] = {
     "allow_community_extensions": False,
     "python_enable_replacements": False,
 }
-_UNITS = {
-    "ns": "1",
-    "us": "1e3",
-    "µs": "1e3",
-    "ms": "1e6",
-    "s": "1e9",
-    "m": "60e9",
-    "min": "60e9",
-    "h": "3600e9",
-    "d": "86400e9",
-    "w": "604800e9",
-}
-_DIGITS = r"[+-]?[0-9]+(?:\.[0-9]+)?(?:[eE][+-]?[0-9]{1,3})?"
-_MEASURE = f"({_DIGITS})({'|'.join(_UNITS)})?"
 
 # What a spelled value is as a number: a number itself, or a string that is one, with or without a unit of time.
 _NUMBER_OF = f"""
 CREATE OR REPLACE MACRO number_of(x) AS CASE
     WHEN starts_with(x, 'n') THEN try_cast(substr(x, 2) AS DOUBLE)
-    WHEN starts_with(x, 's') AND length(x) <= 401 AND regexp_full_match(substr(x, 2), '{_MEASURE}') THEN
-        try_cast(regexp_extract(substr(x, 2), '{_MEASURE}', 1) AS DOUBLE)
-        * CASE regexp_extract(substr(x, 2), '{_MEASURE}', 2)
-        {" ".join(f"WHEN '{unit}' THEN {factor}" for unit, factor in _UNITS.items())} ELSE 1 END
+    WHEN starts_with(x, 's') AND length(x) <= {MAX_LENGTH + 1} AND regexp_full_match(substr(x, 2), '{MEASURE}') THEN
+        try_cast(regexp_extract(substr(x, 2), '{MEASURE}', 1) AS DOUBLE)
+        * CASE regexp_extract(substr(x, 2), '{MEASURE}', 2)
+        {" ".join(f"WHEN '{unit}' THEN {factor}::DOUBLE" for unit, factor in NANOSECONDS.items())} ELSE 1 END
 END
 """
 

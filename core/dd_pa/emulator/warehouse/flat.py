@@ -6,12 +6,9 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
-from dd_pa.emulator.facets import Scalar, text_of
-from dd_pa.emulator.predicates import MAX_TEXT
+from dd_pa.emulator.facets import Scalar, tags_of, text_of
+from dd_pa.emulator.predicates import MAX_TEXT, SEPARATOR
 from dd_pa.emulator.sessions.agent import browser_of
-
-SEPARATOR = "\x1f"
-"""Stands between the values in the text that free search looks at."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,6 +46,9 @@ def flat(event: Event) -> Flat:
     facets: dict[str, str | list[str]] = {}
     words: list[str] = []
     _collect(event.body, "", facets, words)
+    for path, values in tags_of(event.body).items():
+        texts = [spelled(value) for value in values]
+        facets.setdefault(path, texts if len(texts) > 1 else texts[0])
     if event.body.get("type") != "server":
         for path, value in _derived(event):
             facets.setdefault(path, spelled(value))
