@@ -32,7 +32,7 @@ def main() -> int:
         signal.signal(number, interrupt)
     try:
         with town.running(options.run_dir, ports(options), console.print) as servers:
-            console.print("The emulator, the Django shop and the Flask shop are running. Customers come in …")
+            console.print("The emulator, both shops and their deliverers are running. Customers come in …")
             passed = play(console, servers, options)
             if options.once:
                 return 0 if passed else 1
@@ -108,6 +108,7 @@ def assemble(stack: ExitStack, servers: Town) -> Cast:
         passer_by=enter("A passer-by", goods, None),
         ines=enter("Ines", plans, rum.live_v6()),
         sam=enter("Sam", plans, rum.sampled_out_v6()),
+        staff=enter("Staff", goods, None),
     )
 
 
@@ -122,7 +123,7 @@ def invite(console: Console, servers: Town) -> None:
         f"  Product Analytics   {emulator}/",
         f"                      {emulator}/sessions  your own clicks, with the servers' events between them",
         f"  Django shop         {goods}/        sign in as nora@example.com",
-        f"                      {goods}/admin/  sign in as {STAFF}",
+        f"                      {goods}/admin/  sign in as {STAFF}: ship an order, look at the outbox",
         f"  Flask shop          {plans}/        sign in as ines@example.com",
         f"  Password            {PASSWORD} (of all of them)",
         "",

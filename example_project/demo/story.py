@@ -1,4 +1,4 @@
-"""What happens in the demo: four customers and a passer-by, step by step. `expected` says which events that makes."""
+"""What happens in the demo: four customers, a passer-by and the staff. `expected` says which events that makes."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from example_project.demo.customer import Customer
-from example_project.demo.town import PASSWORD
+from example_project.demo.town import PASSWORD, STAFF
 
 GOOD = {"number": "4242 4242 4242 4242", "expiry": "12/49", "cvc": "123"}
 DECLINED = {**GOOD, "number": "4000 0000 0000 0002"}
@@ -30,6 +30,9 @@ class Cast:
 
     sam: Customer
     """Flask shop, SDK v6, but RUM does not keep this visit."""
+
+    staff: Customer
+    """Ships what the Django shop has sold, in its admin."""
 
 
 def browse(cast: Cast) -> None:
@@ -71,12 +74,23 @@ def rolled_back_order(cast: Cast) -> None:
 
 
 def sign_out(cast: Cast) -> None:
-    """The browser session outlives the sign-out; who comes back signs in."""
+    """The browser session outlives the sign-out; who comes back signs in, at the first attempt or not."""
     cast.nora.submit("/sign-out/")
     cast.nora.open("/products/garden-teapot/")
+    cast.nora.open("/sign-in/")
+    cast.nora.submit("/sign-in/", {"username": cast.nora.email, "password": "was it this one?"})
     cast.emil.submit("/sign-out/")
     cast.emil.open("/sign-in/")
     cast.emil.submit("/sign-in/", {"username": cast.emil.email, "password": PASSWORD})
+
+
+def ship(cast: Cast) -> None:
+    """An action of the admin: the model says what is told, and that it is Nora's."""
+    orders, sign_in = "/admin/orders/order/", "/admin/login/?next=/admin/orders/order/"
+    cast.staff.open(orders)
+    cast.staff.submit(sign_in, {"username": STAFF, "password": PASSWORD})
+    cast.staff.submit(orders, {"action": "ship", "_selected_action": "1"})
+    cast.staff.open("/")
 
 
 def compare_plans(cast: Cast) -> None:
@@ -108,6 +122,8 @@ def add_seat(cast: Cast) -> None:
 
 def leave(cast: Cast) -> None:
     cast.ines.submit("/sign-out")
+    cast.ines.open("/sign-in")
+    cast.ines.submit("/sign-in", {"email": cast.ines.email, "password": "was it this one?"}, answer=422)
     cast.sam.open("/")
     cast.sam.submit("/sign-out")
     cast.sam.open("/sign-in")
@@ -122,6 +138,7 @@ STEPS: tuple[Callable[[Cast], None], ...] = (
     checkout,
     rolled_back_order,
     sign_out,
+    ship,
     compare_plans,
     bring_teams,
     upgrade,

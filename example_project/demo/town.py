@@ -1,4 +1,4 @@
-"""The three servers of the demo: a local Product Analytics and the two shops that send to it."""
+"""What runs in the demo: a local Product Analytics, the two shops, and the deliverers of their outboxes."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +21,9 @@ STAFF = "staff@northlight.example"
 PASSWORD = "workshop-demo-1"
 """Of every account in the demo: nothing here is worth a better one, and it listens on this machine only."""
 
+MANAGE = [sys.executable, str(ROOT / "example_project" / "django_shop" / "manage.py")]
+FLASK = [sys.executable, "-m", "flask", "--app=example_project.flask_shop:create_app"]
+
 Say = Callable[[str], None]
 
 
@@ -31,14 +34,22 @@ class Town:
     emulator: Server
     goods: Server
     plans: Server
+    deliverers: Sequence[Server]
 
     @property
     def servers(self) -> list[Server]:
-        return [self.goods, self.plans, self.emulator]
+        return [self.goods, self.plans, *self.deliverers, self.emulator]
 
     def stop_shops(self) -> None:
-        """Stop both shops as a deployment does: what they still hold is delivered first."""
+        """Stop both shops as a deployment does: what they still hold is delivered first, and then their outboxes.
+
+        Raises DemoError if an outbox cannot be emptied.
+        """
         stop([self.goods, self.plans])
+        stop(self.deliverers)
+        for deliverer in self.deliverers:
+            service = deliverer.service
+            run([*service.command, "--once"], service.env, f"{service.name} did not empty it")
 
 
 @contextmanager
@@ -54,8 +65,8 @@ def running(directory: Path, wanted: dict[str, int], say: Say) -> Iterator[Town]
             started.append(Server(service, ROOT))
         for server in started:
             server.wait_until_ready()
-        emulator, goods, plans = started
-        yield Town(emulator=emulator, goods=goods, plans=plans)
+        emulator, goods, plans, *deliverers = started
+        yield Town(emulator=emulator, goods=goods, plans=plans, deliverers=deliverers)
     finally:
         # The shops first: they deliver what they hold before they end.
         stop(started[1:])
@@ -97,13 +108,17 @@ def prepare(env: dict[str, str], directory: Path) -> None:
     for database in directory.glob("*.sqlite3*"):
         database.unlink()
     (directory / "logs").mkdir(exist_ok=True)
-    script = str(ROOT / "example_project" / "django_shop" / "manage.py")
-    command = [sys.executable, script, "open_shop", f"--staff={STAFF}", f"--password={PASSWORD}"]
+    command = [*MANAGE, "open_shop", f"--staff={STAFF}", f"--password={PASSWORD}"]
+    run(command, env, "the Django shop's database could not be made")
+
+
+def run(command: Sequence[str], env: Mapping[str, str], problem: str) -> None:
+    """Run a command to its end. Raises DemoError, with what it said, if that is not a good one."""
     answer = subprocess.run(  # noqa: S603 - our own command
-        command, cwd=ROOT, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False
+        command, cwd=ROOT, env=dict(env), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False
     )
     if answer.returncode:
-        raise DemoError(f"the Django shop's database could not be made:\n{answer.stdout}")
+        raise DemoError(f"{problem}:\n{answer.stdout}")
 
 
 def services(directory: Path, chosen: dict[str, int], env: dict[str, str]) -> list[Service]:
@@ -124,13 +139,15 @@ def services(directory: Path, chosen: dict[str, int], env: dict[str, str]) -> li
         ("the emulator", "emulator", emulator, "/api/emulator/status"),
         ("the Django shop", "django", django, "/static/look/shop.css"),
         ("the Flask shop", "flask", flask, "/look/shop.css"),
+        ("the deliverer of the Django shop's outbox", "django-outbox", [*MANAGE, "dd_pa_deliver"], ""),
+        ("the deliverer of the Flask shop's outbox", "flask-outbox", [*FLASK, "dd-pa", "deliver"], ""),
     ]
     return [
         Service(
             name=name,
             command=command,
             env=env,
-            url=f"http://127.0.0.1:{chosen[key]}",
+            url=f"http://127.0.0.1:{chosen[key]}" if health else "",
             health=health,
             log=directory / "logs" / f"{key}.log",
         )

@@ -40,6 +40,8 @@ DD_PA = {
     "APPLICATION_ID": "6b1f2a64-5f0e-4c5b-9f7d-0d2c41c9a8e1",
     "SERVICE": "goods-shop",
     "ACCOUNT_ID": "example_project.django_shop.customers.analytics.company_of",
+    "AUTH_EVENTS": True,  # sign-ins, failed ones and sign-outs, from whichever form
+    "OUTBOX": True,  # an event is a row of the transaction that it tells of; `manage.py dd_pa_deliver` delivers
     "RUM_SDK_URL": "/static/look/vendor/datadog-rum-v7.js",  # as npm has it; without this line, from Datadog
     "STRICT": True,  # an example should show its own mistakes
 }

@@ -12,4 +12,4 @@ analytics = ProductAnalytics()
 
 def account_of(request: Request) -> str | None:
     """Name the account of the signed-in user; `DD_PA_ACCOUNT_ID` points here."""
-    return current_user.team if current_user.is_authenticated else None
+    return current_user.team_handle if current_user.is_authenticated else None

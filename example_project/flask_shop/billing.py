@@ -7,11 +7,12 @@ from typing import Any
 
 from flask import Blueprint, Request, Response, abort, flash, redirect, render_template, request, url_for
 from flask_login import current_user, login_required
+from sqlalchemy import Select, select
 
 from example_project import payment
 from example_project.flask_shop.analytics import analytics
-from example_project.flask_shop.database import connection, transaction
-from example_project.flask_shop.people import team_of_current
+from example_project.flask_shop.database import db
+from example_project.flask_shop.models import Invoice, facts
 from example_project.flask_shop.plans import PLANS, Plan
 
 blueprint = Blueprint("billing", __name__)
@@ -27,7 +28,7 @@ CHECKS: dict[str, Callable[[str], Any]] = {
 @login_required
 def pay(slug: str) -> Any:
     plan = payable(slug)
-    analytics.track("upgrade.started", {"plan": facts(plan), "from": {"plan": team_of_current()["plan"]}})
+    analytics.track("upgrade.started", {"plan": facts(plan), "from": {"plan": current_user.team.plan}})
     return render_template("billing/pay.html", plan=plan, errors={}, declined=None)
 
 
@@ -66,24 +67,23 @@ def card_problems() -> dict[str, str]:
 
 def upgrade(plan: Plan, card: str) -> None:
     """Charge the card and move the team to the plan. Raises PaymentDeclinedError, and then nothing has changed."""
-    before = team_of_current()["plan"]
     reference = payment.charge(card, plan.price)
-    with transaction() as db:
-        db.execute("UPDATE team SET plan = ? WHERE handle = ?", [plan.slug, current_user.team])
-        row = [current_user.team, plan.slug, plan.cents, reference]
-        db.execute("INSERT INTO invoice (team, plan, cents, payment) VALUES (?, ?, ?, ?)", row)
-    analytics.track("plan.upgraded", {"plan": facts(plan), "from": {"plan": before}})
-
-
-def facts(plan: Plan) -> dict[str, Any]:
-    return {"name": plan.slug, "price": plan.price, "currency": "EUR", "seats": plan.seats}
+    team = current_user.team
+    team.plan = plan.slug
+    db.session.add(Invoice(team=team, plan=plan.slug, cents=plan.cents, payment=reference))
+    db.session.commit()
 
 
 @blueprint.get("/invoices")
 @login_required
 def invoices() -> str:
-    found = connection().execute("SELECT * FROM invoice WHERE team = ? ORDER BY number DESC", [current_user.team])
-    return render_template("billing/invoices.html", invoices=found.fetchall(), plans=PLANS)
+    found = db.session.scalars(of_my_team().order_by(Invoice.id.desc()))
+    return render_template("billing/invoices.html", invoices=found.all(), plans=PLANS)
+
+
+def of_my_team() -> Select[tuple[Invoice]]:
+    """Show nobody the invoices of another team."""
+    return select(Invoice).where(Invoice.team == current_user.team)
 
 
 def viewed_invoice(request: Request, response: Response) -> dict[str, Any]:
@@ -94,8 +94,5 @@ def viewed_invoice(request: Request, response: Response) -> dict[str, Any]:
 @login_required
 @analytics.tracked("invoice.viewed", attributes=viewed_invoice)
 def invoice(number: int) -> str:
-    wanted = [number, current_user.team]
-    found = connection().execute("SELECT * FROM invoice WHERE number = ? AND team = ?", wanted).fetchone()
-    if found is None:
-        abort(404)
-    return render_template("billing/invoice.html", invoice=found, plan=PLANS[found["plan"]], team=team_of_current())
+    found = db.first_or_404(of_my_team().where(Invoice.id == number - 2000))
+    return render_template("billing/invoice.html", invoice=found, plan=PLANS[found.plan], team=current_user.team)

@@ -1,74 +1,43 @@
-"""SQLite, one connection for each request. `with transaction() as db:` writes all or nothing, across workers."""
+"""Flask-SQLAlchemy on SQLite, and the outbox: a table beside those of the shop."""
 
 from __future__ import annotations
 
-import sqlite3
-from collections.abc import Iterator
-from contextlib import contextmanager
+from typing import Any
 
-from flask import Flask, current_app, g
+from flask import Flask, has_request_context, request
+from flask_sqlalchemy import SQLAlchemy
+from sqlalchemy import Connection, event
+from sqlalchemy.orm import DeclarativeBase
 
-SCHEMA = """
-CREATE TABLE IF NOT EXISTS team (
-    handle TEXT PRIMARY KEY,
-    name TEXT NOT NULL,
-    plan TEXT NOT NULL DEFAULT 'bench'
-);
-CREATE TABLE IF NOT EXISTS person (
-    id TEXT PRIMARY KEY,
-    email TEXT NOT NULL UNIQUE,
-    password TEXT NOT NULL,
-    team TEXT NOT NULL REFERENCES team
-);
-CREATE TABLE IF NOT EXISTS seat (
-    id INTEGER PRIMARY KEY,
-    team TEXT NOT NULL REFERENCES team,
-    label TEXT NOT NULL
-);
-CREATE TABLE IF NOT EXISTS invoice (
-    number INTEGER PRIMARY KEY AUTOINCREMENT,
-    team TEXT NOT NULL REFERENCES team,
-    plan TEXT NOT NULL,
-    cents INTEGER NOT NULL,
-    payment TEXT NOT NULL,
-    issued_at TEXT NOT NULL DEFAULT CURRENT_TIMESTAMP
-);
-INSERT OR IGNORE INTO sqlite_sequence SELECT 'invoice', 2000 WHERE NOT EXISTS (SELECT 1 FROM sqlite_sequence);
-"""
+from dd_pa.outbox.sqlalchemy import outbox_table
+
+
+class Base(DeclarativeBase):
+    """Of all tables."""
+
+
+db = SQLAlchemy(model_class=Base)
+outbox = outbox_table(Base.metadata)
 
 
 def init_app(app: Flask) -> None:
-    """Make the tables, if need be, and close each request's connection after it."""
+    """Make the tables, if need be; each request's session is closed after it."""
+    db.init_app(app)
     with app.app_context():
-        connection().executescript(f"PRAGMA journal_mode = WAL; BEGIN IMMEDIATE; {SCHEMA} COMMIT;")
-        close()
-    app.teardown_appcontext(close)
+        event.listen(db.engine, "connect", connected)
+        event.listen(db.engine, "begin", begins)
+        with db.engine.begin() as connection:  # workers that start together wait for each other here
+            Base.metadata.create_all(connection)
 
 
-def connection() -> sqlite3.Connection:
-    """Return the connection of the current app context; each statement outside of `transaction()` stands alone."""
-    if "db" not in g:
-        g.db = sqlite3.connect(current_app.config["DATABASE"], timeout=10, isolation_level=None)
-        g.db.row_factory = sqlite3.Row
-        g.db.execute("PRAGMA foreign_keys = ON")
-    db: sqlite3.Connection = g.db
-    return db
+def connected(connection: Any, record: object) -> None:
+    """Take the transactions away from the driver, which begins them too late."""
+    connection.isolation_level = None
+    for pragma in ("journal_mode = WAL", "synchronous = NORMAL", "foreign_keys = ON"):
+        connection.execute(f"PRAGMA {pragma}")
 
 
-def close(error: BaseException | None = None) -> None:
-    db = g.pop("db", None)
-    if db is not None:
-        db.close()
-
-
-@contextmanager
-def transaction() -> Iterator[sqlite3.Connection]:
+def begins(connection: Connection) -> None:
     """Take the write lock at once: two workers that both read first and write then would otherwise both be right."""
-    db = connection()
-    db.execute("BEGIN IMMEDIATE")
-    try:
-        yield db
-    except BaseException:
-        db.execute("ROLLBACK")
-        raise
-    db.execute("COMMIT")
+    only_reads = has_request_context() and request.method in ("GET", "HEAD")
+    connection.exec_driver_sql("BEGIN" if only_reads else "BEGIN IMMEDIATE")

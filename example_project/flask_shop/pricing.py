@@ -6,7 +6,6 @@ from flask import Blueprint, Request, Response, abort, render_template
 from flask_login import current_user
 
 from example_project.flask_shop.analytics import analytics
-from example_project.flask_shop.people import team_of_current
 from example_project.flask_shop.plans import PLANS
 
 blueprint = Blueprint("pricing", __name__)
@@ -20,7 +19,7 @@ def viewed_plan(request: Request, response: Response) -> dict[str, Any]:
 @blueprint.get("/")
 @analytics.tracked("pricing.viewed", attributes={"plans": len(PLANS)})
 def plans() -> str:
-    mine = team_of_current()["plan"] if current_user.is_authenticated else None
+    mine = current_user.team.plan if current_user.is_authenticated else None
     return render_template("plans.html", plans=PLANS.values(), mine=mine)
 
 
@@ -29,5 +28,5 @@ def plans() -> str:
 def plan(slug: str) -> str:
     if slug not in PLANS:
         abort(404)
-    mine = team_of_current()["plan"] if current_user.is_authenticated else None
+    mine = current_user.team.plan if current_user.is_authenticated else None
     return render_template("plan.html", plan=PLANS[slug], mine=mine)

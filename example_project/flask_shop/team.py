@@ -7,9 +7,8 @@ from typing import Any
 from flask import Blueprint, flash, jsonify, redirect, render_template, request, url_for
 from flask_login import current_user, login_required
 
-from example_project.flask_shop.analytics import analytics
-from example_project.flask_shop.database import connection, transaction
-from example_project.flask_shop.people import team_of_current
+from example_project.flask_shop.database import db
+from example_project.flask_shop.models import Seat
 from example_project.flask_shop.plans import PLANS
 
 blueprint = Blueprint("team", __name__, url_prefix="/team")
@@ -18,9 +17,8 @@ blueprint = Blueprint("team", __name__, url_prefix="/team")
 @blueprint.get("/")
 @login_required
 def home() -> str:
-    team = team_of_current()
-    seats = connection().execute("SELECT * FROM seat WHERE team = ? ORDER BY id", [team["handle"]]).fetchall()
-    return render_template("team/home.html", team=team, plan=PLANS[team["plan"]], seats=seats)
+    team = current_user.team
+    return render_template("team/home.html", team=team, plan=PLANS[team.plan], seats=team.seats)
 
 
 @blueprint.post("/seats")
@@ -29,8 +27,6 @@ def add_seat() -> Any:
     sent = request.get_json() if request.is_json else request.form
     label = str(sent.get("label", "")).strip()[:60]
     used, seats = take_seat(label) if label else (0, 0)
-    if used:
-        analytics.track("seat.added", {"seats": {"used": used, "included": seats}, "plan": {"name": plan_of_team()}})
     if request.is_json:
         return jsonify(used=used, seats=seats), 201 if used else 409
     if not used:
@@ -40,15 +36,10 @@ def add_seat() -> Any:
 
 def take_seat(label: str) -> tuple[int, int]:
     """Take a seat if the plan has a free one; return how many are used and included, 0 used if there was none."""
-    with transaction() as db:
-        seats = PLANS[plan_of_team()].seats
-        used = db.execute("SELECT count(*) FROM seat WHERE team = ?", [current_user.team]).fetchone()[0]
-        if used >= seats:
-            return 0, seats
-        db.execute("INSERT INTO seat (team, label) VALUES (?, ?)", [current_user.team, label])
-    return used + 1, seats
-
-
-def plan_of_team() -> str:
-    plan: str = team_of_current()["plan"]
-    return plan
+    team = current_user.team
+    seats = PLANS[team.plan].seats
+    if len(team.seats) >= seats:
+        return 0, seats
+    db.session.add(Seat(team=team, label=label))
+    db.session.commit()
+    return len(team.seats), seats

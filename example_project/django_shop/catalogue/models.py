@@ -4,6 +4,8 @@ from django.core.validators import MinValueValidator
 from django.db import models
 from django.urls import reverse
 
+from dd_pa_django import TrackedQuerySet, track_model
+
 
 class Category(models.TextChoices):
     FURNITURE = "furniture", "Furniture"
@@ -14,6 +16,7 @@ class Category(models.TextChoices):
     GREENERY = "greenery", "Greenery"
 
 
+@track_model(updated={"stock": {0: "product.sold_out"}}, attributes=["slug", "category"])
 class Product(models.Model):
     """Something on sale, with what is left of it."""
 
@@ -26,6 +29,8 @@ class Product(models.Model):
     stock = models.PositiveIntegerField(default=0)
     art = models.SlugField(help_text="Name of a drawing in templates/art.")
     tint = models.SlugField(help_text="Background of the drawing: sand, mint, sky, rose, lilac or stone.")
+
+    objects = TrackedQuerySet.as_manager()  # stock is taken by update(), and must not go unseen
 
     class Meta:
         ordering = ("id",)

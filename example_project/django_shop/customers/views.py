@@ -1,4 +1,4 @@
-"""Sign-up, sign-in, sign-out."""
+"""Sign-up, sign-in, sign-out. The last two are events by `AUTH_EVENTS`, in the admin too."""
 
 from __future__ import annotations
 
@@ -29,16 +29,9 @@ class SignIn(LoginView):
     authentication_form = SignInForm
     redirect_authenticated_user = True
 
-    def form_valid(self, form: SignInForm) -> HttpResponse:
-        response = super().form_valid(form)
-        track("user.signed_in", {"sign_in": {"method": "password"}})
-        return response
-
 
 @require_POST
 def sign_out(request: HttpRequest) -> HttpResponse:
-    if request.user.is_authenticated:
-        track("user.signed_out")  # before: afterwards there is nobody to link it to
     logout(request)
     return redirect("catalogue")
 

@@ -1,15 +1,27 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from typing import Any
 
 from django.conf import settings
 from django.db import models
 from django.urls import reverse
 
+from dd_pa_django import TrackedQuerySet, track_model
 from example_project.django_shop.catalogue.models import Product
 from example_project.django_shop.customers.models import Company
 
 
+def facts(order: Order) -> dict[str, Any]:
+    return {"order": {"id": order.number, "total": order.total, "currency": order.currency}}
+
+
+def buyer(order: Order) -> dict[str, Any]:
+    """Name whose event it is: it is the staff who ship, and the customer whose journey goes on."""
+    return {"usr": order.placed_by_id, "account": order.company.handle}
+
+
+@track_model(updated={"status": {"shipped": "order.shipped"}}, attributes=facts, identity=buyer)
 class Order(models.Model):
     """What a company bought."""
 
@@ -24,6 +36,8 @@ class Order(models.Model):
     total = models.DecimalField(max_digits=10, decimal_places=2)
     currency = models.CharField(max_length=3, default="EUR")
     payment = models.CharField(max_length=40, help_text="The payment provider's reference.")
+
+    objects = TrackedQuerySet.as_manager()  # the admin ships many by one update()
 
     class Meta:
         ordering = ("-placed_at", "-pk")
