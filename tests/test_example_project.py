@@ -60,7 +60,7 @@ def test_every_event_of_both_shops_arrives_and_nothing_else(tmp_path: Path) -> N
 
     assert (code, printed[printed.find("✓") :].strip()) == (
         0,
-        "✓ All 34 expected events arrived, each linked as it should be; nothing else did.",
+        "✓ All 44 expected events arrived, each linked as it should be; nothing else did.",
     ), printed
     assert processes_of(directory) == []
 
