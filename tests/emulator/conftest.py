@@ -33,11 +33,12 @@ def url(emulator: Emulator, server: tuple[Emulator, str]) -> str:
     return server[1]
 
 
-@pytest.fixture
-def client(url: str) -> Iterator[Client]:
-    """Sends to the running emulator."""
+@pytest.fixture(params=["HTTP/1.1", "HTTP/2"])
+def client(url: str, request: pytest.FixtureRequest) -> Iterator[Client]:
+    """Sends to the running emulator, in either protocol."""
+    http2 = request.param == "HTTP/2"
     # Without certificates to load for an https that is never used, a client is made in a moment.
-    with httpx.Client(base_url=url, timeout=20, verify=False) as http:  # noqa: S501
+    with httpx.Client(base_url=url, timeout=20, verify=False, http1=not http2, http2=http2) as http:  # noqa: S501
         yield Client(http)
 
 

@@ -241,6 +241,7 @@ def test_imports() -> None:
         "click",
         "dd_pa",
         "duckdb",
+        "h2",
         "lark",
         "starlette",
         "uvicorn",

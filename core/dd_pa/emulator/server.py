@@ -16,6 +16,7 @@ import uvicorn
 from starlette.types import Receive, Scope, Send
 
 from dd_pa.emulator.app import Emulator
+from dd_pa.emulator.http2 import EitherProtocol
 from dd_pa.emulator.intake import ABORT
 from dd_pa.emulator.query.audience import SegmentsError
 from dd_pa.emulator.warehouse.database import WarehouseError
@@ -34,18 +35,22 @@ class _Server(uvicorn.Server):
     """A quiet uvicorn that tells when it is ready, lets the app drop a connection, and exits fast."""
 
     def __init__(
-        self, emulator: Emulator, on_ready: Callable[[], None], on_stopped: Callable[[], None] = lambda: None
+        self, emulator: Emulator, port: int, on_ready: Callable[[], None], on_stopped: Callable[[], None] = lambda: None
     ) -> None:
         super().__init__(
             uvicorn.Config(
                 self._serve_request,
                 interface="asgi3",
+                http=EitherProtocol,
                 lifespan="off",
                 ws="none",
                 log_config=None,
                 log_level="error",
                 access_log=False,
                 server_header=False,
+                headers=[
+                    ("alt-svc", f'h2c=":{port}"')
+                ],  # clients of ours then go on in HTTP/2; browsers do not know it
                 proxy_headers=False,
                 timeout_keep_alive=_KEEP_ALIVE,
                 timeout_graceful_shutdown=5,
@@ -56,7 +61,7 @@ class _Server(uvicorn.Server):
         self._on_stopped = on_stopped
 
     async def _serve_request(self, scope: Scope, receive: Receive, send: Send) -> None:
-        extensions = {**scope.get("extensions", {}), ABORT: lambda: self._abort(scope["client"])}
+        extensions = {ABORT: lambda: self._abort(scope["client"]), **scope.get("extensions", {})}
         await self._emulator({**scope, "extensions": extensions}, receive, send)
 
     def _abort(self, client: tuple[str, int] | None = None) -> None:
@@ -82,7 +87,7 @@ def serving(emulator: Emulator, port: int = 0) -> Iterator[str]:
     """Serve in a thread while the block lasts; yields the base URL. Raises CannotServeError."""
     listener = _listen("127.0.0.1", port)
     ready = threading.Event()
-    server = _Server(emulator, ready.set)
+    server = _Server(emulator, _port_of(listener), ready.set)
 
     def run() -> None:
         try:
@@ -138,7 +143,7 @@ def run(  # noqa: PLR0913 - one for each option of the command
     with contextlib.closing(emulator), _listen(host, port) as listener:
         address = url_of(listener) + (f"/?token={token}" if token else "/")
         # uvicorn raises SIGTERM again when it is done, which ends the process: the data is closed before that.
-        server = _Server(emulator, lambda: on_ready(address), emulator.close)
+        server = _Server(emulator, _port_of(listener), lambda: on_ready(address), emulator.close)
         # uvicorn raises the signal again when it is done: for Ctrl-C that is the wished end, not an error.
         with contextlib.suppress(KeyboardInterrupt):
             server.run([listener])
@@ -175,6 +180,11 @@ def _listen(host: str, port: int) -> socket.socket:
                 f"port {port} on {host} is taken, perhaps by another emulator: stop it, or give another --port"
             ) from None
         raise CannotServeError(f"cannot listen on {host} port {port}: {error.strerror or error}") from None
+
+
+def _port_of(listener: socket.socket) -> int:
+    port: int = listener.getsockname()[1]
+    return port
 
 
 def url_of(listener: socket.socket) -> str:
