@@ -15,6 +15,7 @@ from django.http import HttpRequest
 from dd_pa import Emitter, Identity, bound_identity
 from dd_pa_django.emitter import slot
 from dd_pa_django.identity import RequestIdentity, serving
+from dd_pa_django.impersonation import is_impersonated, is_switching
 from dd_pa_django.tracking import track
 
 _UID = "dd_pa_django.auth_events"
@@ -30,11 +31,14 @@ def connect() -> None:
 
 
 def _signed_in(*, request: Any, user: Any, **kwargs: Any) -> None:
-    _track("user.signed_in", request, user)
+    if not is_switching(_http_request(request)):  # staff who become somebody else: he has not come
+        _track("user.signed_in", request, user)
 
 
 def _signed_out(*, request: Any, user: Any, **kwargs: Any) -> None:
-    _track("user.signed_out", request, user)
+    found = _http_request(request)
+    if found is None or not is_impersonated(found):
+        _track("user.signed_out", request, user)
 
 
 def _signed_up(*, request: Any, user: Any, **kwargs: Any) -> None:
@@ -51,7 +55,7 @@ def _sign_in_failed(*, request: Any = None, **kwargs: Any) -> None:
         try:
             session = None if bound is None else bound.session
             if session is None and request is not None:
-                session = RequestIdentity(request, emitter.settings).session
+                session = RequestIdentity(request, emitter.settings).browser_session
         except Exception as error:
             emitter.drop_invalid("user.sign_in_failed", error)
             return

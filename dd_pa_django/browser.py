@@ -16,7 +16,7 @@ from django.utils.safestring import SafeString
 from dd_pa import Emitter, EventError, Identity
 from dd_pa.browser import ELEMENT_ID, is_personal, page_setup, sdk_url, unknown_visitor
 from dd_pa_django.emitter import slot
-from dd_pa_django.identity import served_request
+from dd_pa_django.identity import RequestIdentity, served_request
 
 logger = logging.getLogger("dd_pa")
 _say_once = functools.cache(logger.error)
@@ -27,9 +27,9 @@ _MARK = "_dd_pa_shows_ids"  # in the request's own attributes: True when its pag
 def rum_scripts(*, nonce: object = None) -> SafeString | str:
     """Return the scripts of `{% dd_pa_rum %}`, or nothing where analytics is off; for other template engines too.
 
-    Names the user and account that an event tracked now would name, and then the answer becomes private. Outside of a
-    request that our middleware serves, or once its headers are on their way, nobody is named. `nonce` is the page's
-    CSP nonce; None takes the request's, if a CSP middleware has put one there.
+    Names the user and account that an event tracked now would name, and then the answer becomes private; nobody where
+    staff act as that user. Outside of a request that our middleware serves, or once its headers are on their way,
+    nobody is named. `nonce` is the page's CSP nonce; None takes the request's, if a CSP middleware has put one there.
     """
     emitter = slot.find()
     if emitter is None or not emitter.settings.enabled:
@@ -40,6 +40,8 @@ def rum_scripts(*, nonce: object = None) -> SafeString | str:
     identity = _identity(emitter, request)
     if request is not None and is_personal(emitter.settings, identity):
         _mark_as_personal(request)
+        if RequestIdentity(request, emitter.settings).is_impersonated:  # the SDK's session is that of the staff
+            identity = Identity(consent=identity.consent)
     return _scripts(emitter, page_setup(emitter.settings, identity), _nonce_of(request) if nonce is None else nonce)
 
 

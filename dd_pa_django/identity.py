@@ -24,6 +24,7 @@ from dd_pa.gateway import (
 )
 from dd_pa.trail import session_origin
 from dd_pa_django.fallback import fallback_session
+from dd_pa_django.impersonation import is_impersonated, needs_loading
 from dd_pa_django.login import current_user
 from dd_pa_django.unnoticed import unnoticed
 
@@ -99,6 +100,19 @@ class RequestIdentity:
 
     @property
     def session(self) -> str | None:
+        """The session of the browser, if it is the user's own."""
+        found = self.browser_session
+        return None if found is None or self.is_impersonated else found
+
+    @property
+    def is_impersonated(self) -> bool:
+        """Whether staff act as the request's user, in a browser that is not his."""
+        request = self._request
+        return bool(self._read("session", is_impersonated) if needs_loading(request) else is_impersonated(request))
+
+    @property
+    def browser_session(self) -> str | None:
+        """The session of the browser that sent the request, whoever acts."""
         resolver = self._settings.session_id
         if resolver:
             found = self._id("session", resolver)
@@ -120,6 +134,11 @@ class RequestIdentity:
 
     @property
     def anonymous_id(self) -> str | None:
+        """The browser SDK's id of the visitor, if that is the request's user."""
+        found = self._anonymous_id()
+        return None if found is None or self.is_impersonated else found
+
+    def _anonymous_id(self) -> str | None:
         request, options = self._request, self._settings.rum_cookie_options
         if isinstance(request, ASGIRequest):
             return anonymous_id_from_scope(request.scope["headers"], cookie_options=options)

@@ -17,7 +17,7 @@ def current_user(request: HttpRequest) -> Any:
     tokens or impersonation may have put a lazy user of its own there, whoever is logged in by the session.
     """
     user = getattr(request, "user", None)
-    if not is_pending(user) or not _is_of_session(user):
+    if not is_pending(user) or not is_session_login(user):
         return user
     loaded = _loaded_user(request)
     return user if loaded is None else loaded
@@ -28,7 +28,7 @@ def is_at_hand(request: HttpRequest) -> bool:
     return not is_pending(current_user(request))
 
 
-def _is_of_session(user: Any) -> bool:
+def is_session_login(user: Any) -> bool:
     """Tell the lazy user of Django's own middleware from one that somebody else has put in its place."""
     load = user.__dict__["_setupfunc"]
     while isinstance(getattr(load, "__self__", None), SeenUser):
@@ -50,15 +50,15 @@ async def load_user(request: HttpRequest) -> None:
     load: Any = getattr(request, "auser", None)
     if load is None or is_at_hand(request):
         return
-    if not _is_of_session(request.user):  # lazy and sync: it is loaded where the event is built
+    if not is_session_login(request.user):  # lazy and sync: it is loaded where the event is built
         return
-    if not _is_session_login(load) or request.session.accessed:
+    if not _is_session_loader(load) or request.session.accessed:
         await load()
         return
     user = await aget_user(cast("HttpRequest", SimpleNamespace(session=QuietSession(request.session))))
     request.auser = SeenUser(request.session, user, load).aget
 
 
-def _is_session_login(load: object) -> bool:
+def _is_session_loader(load: object) -> bool:
     """Tell Django's own loader, which looks at nothing but the session, from one that a project put in its place."""
     return isinstance(load, partial) and load.func.__module__ == "django.contrib.auth.middleware"

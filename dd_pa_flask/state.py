@@ -46,7 +46,8 @@ class AppState:
 
         # Keyed by request rather than kept in `g`, which tests share between requests by pushing an app context.
         self._expected: WeakKeyDictionary[Request, list[tuple[str, AtEnd]]] = WeakKeyDictionary()
-        self._works: WeakKeyDictionary[Request, Work] = WeakKeyDictionary()
+        # By context: a copy of it (`copy_current_request_context`) has the same request, and ends in its own thread.
+        self._works: WeakKeyDictionary[Any, Work] = WeakKeyDictionary()
         self._refused: WeakSet[Request] = WeakSet()
         self._personal: WeakSet[Request] = WeakSet()
         self._streaming: WeakSet[Request] = WeakSet()
@@ -90,7 +91,7 @@ class AppState:
 
     def ends(self, error: BaseException | None) -> None:
         """Be called when the context of a request is left for good: what was started in it acts for nobody any more."""
-        work = self._works.pop(_request(), None)
+        work = self._works.pop(request_context(), None)
         if work is not None:
             work.end()
 
@@ -109,7 +110,7 @@ class AppState:
 
     def begin(self, app: Flask, **_: Any) -> None:
         """Receive `request_started`: this request is dispatched by Flask, which will say when it has ended."""
-        self._works[_request()] = Work()
+        self._works[request_context()] = Work()
         self._begun.add(_request())
 
     def at_end(self, name: str, fire: AtEnd) -> None:

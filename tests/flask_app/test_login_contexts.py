@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import contextvars
+import threading
+from collections.abc import Iterator
 from typing import Any
 
 import flask_login
 import pytest
-from flask import Flask, current_app, g
+from flask import Flask, Response, copy_current_request_context, current_app, g, stream_with_context
 from flask.testing import FlaskClient
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -158,3 +161,48 @@ def test_outer_request_keeps_its_user(make_app: MakeApp, analytics: ProductAnaly
     client.get("/sign-in")
 
     assert client.get(path).text == "7"
+
+
+def test_copied_context_ends_for_itself(make_app: MakeApp, analytics: ProductAnalytics) -> None:
+    """A thread with a copy of the request's context ends neither that request's person nor what comes after it."""
+    app = make_app()
+    flask_login.LoginManager(app).user_loader(User)
+
+    @app.get("/sign-in")
+    def sign_in() -> str:
+        flask_login.login_user(User("7"))
+        return "ok"
+
+    @app.get("/threads")
+    def threads() -> str:
+        @copy_current_request_context
+        def work() -> None:
+            analytics.track("invoice.printed")
+
+        thread = threading.Thread(target=work)
+        thread.start()
+        thread.join()
+        analytics.track("order.placed")
+        return "ok"
+
+    @app.get("/streams")
+    def streams() -> Response:
+        def body() -> Iterator[str]:
+            yield "a"
+            analytics.track("page.streamed")
+
+        return Response(stream_with_context(body()))
+
+    def visit() -> None:
+        for path in ("/sign-in", "/threads", "/streams"):
+            assert client.get(path).text
+
+    client = app.test_client()
+    with capture_events() as events:
+        contextvars.Context().run(visit)  # all by one thread, as a server does
+
+    assert [(event.name, event.usr) for event in events] == [
+        ("invoice.printed", "7"),
+        ("order.placed", "7"),
+        ("page.streamed", "7"),
+    ]

@@ -1,0 +1,66 @@
+"""Staff who act as somebody else: the request's user is that person, and the browser is not his.
+
+So events name him, and neither the browser session nor the SDK's anonymous id. What is known of are django-hijack,
+django-impersonate and django-loginas; a middleware of the project's says it by `request.user.is_impersonate = True`.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import Any
+
+from django.apps import apps
+from django.http import HttpRequest
+
+from dd_pa_django.login import current_user, is_session_login
+from dd_pa_django.unnoticed import is_pending
+
+_MARKS = ("is_hijacked", "is_impersonate")
+"""What django-hijack's middleware, and django-impersonate's, writes on the user."""
+
+_BY_SESSION = ("hijack", "loginas")
+"""Apps which log the staff in as somebody else, and say so in the session: perhaps nowhere else."""
+
+_VIEWS = frozenset({"hijack.views", "loginas.views"})
+"""Where they do so. What happens there is neither a sign-in nor anything that this person does."""
+
+
+def is_switching(request: HttpRequest | None) -> bool:
+    """Tell whether this request is one by which staff become somebody else, or themselves again."""
+    match = getattr(request, "resolver_match", None)
+    return match is not None and getattr(match.func, "__module__", None) in _VIEWS
+
+
+def needs_loading(request: HttpRequest) -> bool:
+    """Tell whether `is_impersonated` would load the user: where he is lazy, and not simply Django's."""
+    user = getattr(request, "user", None)
+    return is_pending(user) and (_is_told_by_session() or not is_session_login(user))
+
+
+def is_impersonated(request: HttpRequest) -> bool:
+    """Tell whether somebody else is at the browser than the request's user. May query the database."""
+    if is_switching(request):
+        return True
+    user = current_user(request)
+    if user is None or (is_pending(user) and not needs_loading(request)):
+        return False
+    return any(getattr(user, mark, False) is True for mark in _MARKS) or _is_told(getattr(request, "session", None))
+
+
+def _is_told_by_session() -> bool:
+    return any(label in apps.app_configs for label in _BY_SESSION)
+
+
+def _is_told(session: Any) -> bool:
+    """Look at what is loaded of the session, as it is where a user is."""
+    if not _is_told_by_session():
+        return False
+    stored = getattr(session, "_session_cache", {})
+    return any(stored.get(key) for key in _session_keys())
+
+
+def _session_keys() -> list[str]:
+    keys = ["hijack_history"]
+    if "loginas" in apps.app_configs:
+        keys.append(import_module("loginas.settings").USER_SESSION_FLAG)
+    return keys
