@@ -43,12 +43,13 @@ def test_all_is_well(url: str, emulator: Emulator, tmp_path: Path) -> None:
 
     assert {finding.subject: finding.state for finding in found} == {
         "settings": "ok",
-        "transport": "note",
+        "transport": "ok",
         "intake": "ok",
         "clock": "ok",
         "SPOOL_DIR": "ok",
     }
     assert not failed(found)
+    assert any(finding.text.startswith("HTTP/2 without TLS, to this machine") for finding in found)
     assert emulator.events == []
     assert KEY not in "".join(map(report, found))
 
