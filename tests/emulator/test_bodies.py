@@ -31,6 +31,9 @@ def raw_deflate(data: bytes) -> bytes:
         pytest.param("identity", JSON, id="identity"),
         pytest.param("gzip", gzip.compress(JSON), id="gzip"),
         pytest.param("X-GZip", gzip.compress(JSON), id="x-gzip"),
+        pytest.param("gzip", gzip.compress(JSON[:7]) + gzip.compress(JSON[7:]), id="gzip-members"),
+        pytest.param("gzip", b"".join(gzip.compress(JSON[at : at + 1]) for at in range(len(JSON))), id="gzip-letters"),
+        pytest.param("gzip", gzip.compress(b"") * 999 + gzip.compress(JSON), id="gzip-empty-members"),
         pytest.param("deflate", zlib.compress(JSON), id="deflate"),
         pytest.param("x-deflate", zlib.compress(JSON), id="x-deflate"),
         pytest.param("deflate", raw_deflate(JSON), id="deflate-raw"),
@@ -55,9 +58,20 @@ def test_encodings(emulator: Emulator, client: Client, encoding: str, body: byte
         pytest.param("gzip", gzip.compress(JSON)[:-4], "the gzip stream ends too early", id="cut"),
         pytest.param("gzip", b"", "the gzip stream ends too early", id="empty"),
         pytest.param(
-            "gzip", gzip.compress(JSON) + b"x", "there are bytes after the end of the gzip stream", id="trailing"
+            "gzip", gzip.compress(JSON) + b"xx", "there are bytes after the end of the gzip stream", id="trailing"
         ),
-        pytest.param("gzip", gzip.compress(JSON) * 2, "there are bytes after the end of the gzip stream", id="members"),
+        pytest.param("gzip", gzip.compress(JSON) + gzip.compress(b"x")[:-3], "the gzip .* too early", id="cut-member"),
+        pytest.param(
+            "gzip",
+            gzip.compress(JSON) + gzip.compress(b"x")[:10] + b"\xff" * 9,
+            "there are bytes after .*",
+            id="bad-member",
+        ),
+        pytest.param("gzip", gzip.compress(JSON) * 2, "Malformed payload: one JSON object .*", id="two-events"),
+        pytest.param("gzip", gzip.compress(b"") * 1_001, "there are more than 1,000 gzip streams.*", id="many-members"),
+        pytest.param(
+            "deflate", zlib.compress(JSON) * 2, "there are bytes after the end of the deflate.*", id="deflates"
+        ),
         pytest.param("gzip", gzip.compress(gzip.compress(JSON)), "Malformed payload: not UTF-8 at byte 1", id="nested"),
     ],
 )
@@ -69,11 +83,12 @@ def test_bad_encodings(emulator: Emulator, client: Client, encoding: str, body: 
     assert re.fullmatch(reason, str(emulator.rejected[0].reason))
 
 
-def test_inflated_byte_by_byte(emulator: Emulator, client: Client) -> None:
+@pytest.mark.parametrize("packed", [gzip.compress(JSON), gzip.compress(JSON[:7]) + gzip.compress(JSON[7:])])
+def test_inflated_byte_by_byte(emulator: Emulator, client: Client, packed: bytes) -> None:
     """However the network cuts a compressed body, it is the same body."""
 
     def chunks() -> Iterator[bytes]:
-        yield from (bytes([byte]) for byte in gzip.compress(JSON))
+        yield from (bytes([byte]) for byte in packed)
 
     headers = {"dd-api-key": KEY, "content-type": "application/json", "content-encoding": "gzip"}
     assert client.http.post(INTAKE, content=chunks(), headers=headers).status_code == 202
@@ -92,6 +107,15 @@ def test_too_large(emulator: Emulator, client: Client, encoding: str) -> None:
     assert response.json()["errors"][0]["detail"] == TOO_LARGE
     assert client.send(event()).status_code == 202
     assert [row.status for row in emulator.rejected] == [413]
+
+
+def test_too_large_in_parts(emulator: Emulator, client: Client) -> None:
+    """The members of a gzip body count together, too."""
+    part = gzip.compress(b" " * (MAX_BODY // 4))
+
+    assert client.send(part * 4, content_encoding="gzip").status_code == 400
+    assert client.send(part * 5, content_encoding="gzip").status_code == 413
+    assert client.send(event()).status_code == 202
 
 
 def test_largest(client: Client) -> None:

@@ -15,7 +15,11 @@ MAX_BODY = 5_000_000
 MAX_DRAINED = 1 << 30
 """Bytes read on after a refusal, so that the client gets to see the answer instead of a reset connection."""
 
-_WINDOW_BITS = {"gzip": 31, "x-gzip": 31, "deflate": 15, "x-deflate": 15}
+MAX_MEMBERS = 1_000
+"""gzip streams one after the other in a body; each costs, also when there is nothing in it."""
+
+_GZIP = 31
+_WINDOW_BITS = {"gzip": _GZIP, "x-gzip": _GZIP, "deflate": 15, "x-deflate": 15}
 
 
 class Disconnected(Exception):  # noqa: N818 - the client's doing, nobody is to blame
@@ -103,12 +107,16 @@ def _inflater(encoding: str) -> _Inflater | None:
 
 
 class _Inflater:
-    """One zlib stream; deflate may be wrapped (RFC 1950) or raw (RFC 1951), as browsers and servers accept both."""
+    """One zlib stream, or the members of a gzip file one after the other (RFC 1952).
+
+    deflate may be wrapped (RFC 1950) or raw (RFC 1951), as browsers and servers accept both.
+    """
 
     def __init__(self, name: str) -> None:
         self._name = name
         self._head = b""
         self._stream: zlib._Decompress | None = None
+        self._members = 1
 
     def feed(self, chunk: bytes, limit: int) -> bytes:
         """Inflate at most `limit` (1 or more) bytes."""
@@ -118,13 +126,31 @@ class _Inflater:
                 return b""
             chunk, self._head = self._head, b""
             self._stream = zlib.decompressobj(self._window_bits(chunk))
-        try:
-            inflated = self._stream.decompress(chunk, limit)
-        except zlib.error:
-            raise Refusal(400, f"the request body is not valid {self._name}") from None
-        if self._stream.unused_data:
-            raise Refusal(400, f"there are bytes after the end of the {self._name} stream")
+        inflated = b""
+        while chunk and len(inflated) < limit:
+            inflated += self._inflate(self._begun(), chunk, limit - len(inflated))
+            chunk = self._stream.unused_data
         return inflated
+
+    def _begun(self) -> zlib._Decompress:
+        """Return the stream to go on with, the next member's after the end of one."""
+        assert self._stream is not None  # noqa: S101 - feed made one
+        if self._stream.eof:
+            self._members += 1
+            if _WINDOW_BITS[self._name] != _GZIP:
+                raise Refusal(400, f"there are bytes after the end of the {self._name} stream")
+            if self._members > MAX_MEMBERS:
+                raise Refusal(400, f"there are more than {MAX_MEMBERS:,} {self._name} streams in the body")
+            self._stream = zlib.decompressobj(_GZIP)
+        return self._stream
+
+    def _inflate(self, stream: zlib._Decompress, chunk: bytes, limit: int) -> bytes:
+        try:
+            return stream.decompress(chunk, limit)
+        except zlib.error:
+            first = self._members == 1
+            what = "the request body is not valid" if first else "there are bytes after the end of the"
+            raise Refusal(400, f"{what} {self._name}{'' if first else ' stream'}") from None
 
     def _window_bits(self, head: bytes) -> int:
         bits = _WINDOW_BITS[self._name]
