@@ -8,6 +8,7 @@ import httpx
 import pytest
 
 from dd_pa.emulator import Emulator
+from tests.emulator.asking import QUERIES, SCALAR, analytics, post
 from tests.emulator.client import INTAKE, KEY, Client, error, event
 
 CLOSED = "fault on demand: connection closed"
@@ -95,6 +96,16 @@ def test_close(emulator: Emulator, client: Client) -> None:
     assert client.get(f"events/{row[0]}")["response"] is None
 
 
+def test_close_on_a_query(emulator: Emulator, client: Client) -> None:
+    """A query's connection is closed without one byte of an answer, too, and the next one is answered."""
+    emulator.fail(close=True, times=2, on="query")
+
+    for _ in range(2):
+        with pytest.raises((httpx.RemoteProtocolError, httpx.ReadError)):
+            post(client.http, "analytics/scalar", SCALAR, analytics())
+    assert post(client.http, "analytics/scalar", SCALAR, analytics()).status_code == 200
+
+
 def test_close_spares_others(emulator: Emulator, url: str) -> None:
     """Only the connection of that request is closed."""
     with httpx.Client(base_url=url) as one, httpx.Client(base_url=url) as other:
@@ -109,19 +120,23 @@ def test_close_spares_others(emulator: Emulator, url: str) -> None:
         assert second.send(event()).status_code == 202
 
 
-def test_close_in_process() -> None:
+@pytest.mark.parametrize(
+    ("on", "path", "kept"),
+    [("intake", INTAKE, [0]), ("query", f"{QUERIES}/analytics/scalar", [])],
+)
+def test_close_in_process(on: Any, path: str, kept: list[int]) -> None:
     """Without a connection to close, the call fails as a lost connection does."""
     emulator = Emulator()
-    emulator.fail(close=True)
+    emulator.fail(close=True, on=on)
 
     async def send() -> None:
         transport = httpx.ASGITransport(app=emulator)
         async with httpx.AsyncClient(transport=transport) as http:
-            await http.post(f"https://browser-intake-datadoghq.com{INTAKE}", json=event(), headers={"dd-api-key": KEY})
+            await http.post(f"https://browser-intake-datadoghq.com{path}", json=event(), headers={"dd-api-key": KEY})
 
     with pytest.raises(ConnectionResetError, match="on demand"):
         asyncio.run(send())
-    assert [row.status for row in emulator.rejected] == [0]
+    assert [row.status for row in emulator.rejected] == kept
 
 
 def test_delay(emulator: Emulator, client: Client) -> None:

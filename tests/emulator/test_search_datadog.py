@@ -15,6 +15,7 @@ from dd_pa.emulator.predicates import row_test
 from dd_pa.emulator.query.statement import Statement
 from dd_pa.emulator.syntax import parse_search
 from dd_pa.emulator.warehouse.flat import Event
+from dd_pa.emulator.warehouse.patience import Patience
 from dd_pa.emulator.warehouse.warehouse import Warehouse
 from tests.emulator.test_search import Row
 
@@ -183,7 +184,7 @@ def test_engine() -> None:
     """Queries read each case so, too."""
     warehouse = Warehouse(None, time.time)
     warehouse.put([Event(ts=number, body=body) for number, (body, _, _) in enumerate(CASES)])
-    statement = Statement(warehouse, 60)
+    statement = Statement(warehouse, Patience(60))
     conditions = [statement.search(parse_search(text)) for _, text, _ in CASES]
     chosen = " ".join(f"WHEN ts = {number} THEN {condition}" for number, condition in enumerate(conditions))
     rows = statement.rows(f"SELECT CASE {chosen} END FROM events ORDER BY ts")  # noqa: S608 - made by the engine

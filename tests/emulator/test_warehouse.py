@@ -13,6 +13,7 @@ from dd_pa.emulator.warehouse import warehouse as module
 from dd_pa.emulator.warehouse import writer
 from dd_pa.emulator.warehouse.database import WarehouseError
 from dd_pa.emulator.warehouse.flat import Event
+from dd_pa.emulator.warehouse.patience import Patience
 from dd_pa.emulator.warehouse.warehouse import Warehouse
 from tests.emulator.asking import SCALAR, analytics, ask, table
 from tests.emulator.client import Client, event
@@ -89,7 +90,7 @@ def test_a_failure_to_write_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
         patched.setattr(writer.Writer, "write", fail)
         put(warehouse, 1, 2)
         with pytest.raises(WarehouseError, match="the disk is full"):
-            Statement(warehouse, 30)
+            Statement(warehouse, Patience(30))
         put(warehouse, 3)
         assert (warehouse.lost, len(warehouse._waiting)) == (3, 0)
     warehouse.clear()

@@ -13,6 +13,7 @@ from starlette.types import Receive, Scope, Send
 
 from dd_pa.emulator.answers import ACCEPTED, Answer, Headers, Refusal, refused
 from dd_pa.emulator.body import Disconnected, read_body
+from dd_pa.emulator.connection import drop
 from dd_pa.emulator.faults import Fault, Faults
 from dd_pa.emulator.history import History
 from dd_pa.emulator.payload import parse
@@ -20,9 +21,6 @@ from dd_pa.emulator.requirements import check_event, check_limits, check_meaning
 from dd_pa.emulator.row import Row
 
 PATH = "/api/v2/prodlytics"
-ABORT = "dd_pa.emulator.abort"
-"""Scope extension of our server: a callable that drops the connection."""
-
 _MAX_RAW = 64 * 1024
 _MAX_SHOWN = 1_000
 _SECRET = frozenset({b"dd-api-key", b"dd-application-key", b"authorization", b"cookie", b"proxy-authorization"})
@@ -113,7 +111,7 @@ class Intake:
         if fault and fault.close:
             on_demand = verdict._replace(status=0, reason=f"{_ON_DEMAND}: connection closed", path=None)
             self._keep(scope, content, on_demand, None)
-            await _drop(scope, receive)
+            await drop(scope, receive)
             return
         verdict, answer = _answer(verdict, fault)
         self._keep(scope, content, verdict, answer)
@@ -194,15 +192,6 @@ async def _send(send: Send, answer: Answer) -> None:
     ]
     await send({"type": "http.response.start", "status": answer.status, "headers": headers})
     await send({"type": "http.response.body", "body": b"" if empty else answer.body})
-
-
-async def _drop(scope: Scope, receive: Receive) -> None:
-    abort: Callable[[], None] | None = scope.get("extensions", {}).get(ABORT)
-    if abort is None:
-        raise ConnectionResetError(f"{_ON_DEMAND}: connection closed")
-    abort()
-    while (await receive())["type"] != "http.disconnect":
-        pass
 
 
 def _row(

@@ -13,7 +13,8 @@ from dd_pa.emulator.guard import API
 from dd_pa.emulator.parameters import ParameterError
 from dd_pa.emulator.replies import explaining, refusal, reply
 from dd_pa.emulator.saved import SavedViews
-from dd_pa.emulator.warehouse.database import QueryTimeoutError, WarehouseError
+from dd_pa.emulator.warehouse.database import WarehouseError
+from dd_pa.emulator.warehouse.patience import QueryTimeoutError
 from dd_pa.emulator.warehouse.warehouse import Warehouse
 
 _MAX_BODY = 16 * 1024

@@ -65,7 +65,7 @@ def _name(named: dict[str, Members], query: Fields, members: Members) -> None:
 def _belongs(members: Members, statement: Statement) -> str:
     ids = list(members.ids)
     if members.search is not None:
-        ids = [person.id for person in matching(everybody(statement, members.kind), members.search)]
+        ids = [person.id for person in matching(statement, everybody(statement, members.kind), members.search)]
     identity = statement.text(f"{members.kind}.id")
     return f"coalesce({identity} IN (SELECT unnest({statement.bind.texts(ids)})), false)"
 

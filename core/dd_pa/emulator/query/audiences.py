@@ -9,7 +9,7 @@ from typing import Any
 from dd_pa.emulator.predicates import anywhere_term, anywhere_words
 from dd_pa.emulator.query.fields import Fields, facet_path
 from dd_pa.emulator.query.ordering import ordered
-from dd_pa.emulator.query.people import Person, matching, people
+from dd_pa.emulator.query.people import Person, matching, passing, people
 from dd_pa.emulator.query.request import Request
 
 MAX_HITS = 10_000
@@ -36,6 +36,7 @@ def active_users(request: Request) -> dict[str, Any]:
     start = frame.integer("start", 0, default=0) * 1000
     end = frame.integer("end", 0, default=request.now_ms // 1000 + 1) * 1000
     found = matching(
+        request.statement,
         people(request.statement, "usr", f"{condition} AND {request.statement.between((start, end))}"),
         attributes.search("query"),
     )
@@ -47,11 +48,11 @@ def active_users(request: Request) -> dict[str, Any]:
 
 def _found(request: Request, kind: str) -> dict[str, Any]:
     attributes = request.attributes
-    found = matching(people(request.statement, kind), attributes.search("query"))
+    found = matching(request.statement, people(request.statement, kind), attributes.search("query"))
     term = attributes.text("wildcard_search_term", "").strip()
     if term:
         test = anywhere_term(f"*{term}*") if " " not in term else anywhere_words(term)
-        found = [person for person in found if test(person)]
+        found = passing(request.statement, found, test)
     return _answer(attributes, _sorted(found, attributes.optional("sort")))
 
 
@@ -83,7 +84,8 @@ def facets_of(kind: str) -> Callable[[Request], dict[str, Any]]:
         attributes = request.attributes
         name = attributes.facet("facet_id")
         limit = attributes.integer("limit", 0, _MAX_VALUES)
-        found = matching(people(request.statement, kind), attributes.optional("search").search("query"))
+        searched = attributes.optional("search").search("query")
+        found = matching(request.statement, people(request.statement, kind), searched)
         values = [person.body[name] for person in found if person.body.get(name) is not None]
         if values and all(isinstance(value, int | float) and not isinstance(value, bool) for value in values):
             return {"result": {"range": {"min": min(values), "max": max(values)}}}

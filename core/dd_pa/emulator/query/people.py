@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from dd_pa.emulator.predicates import row_test
+from dd_pa.emulator.predicates import RowTest, row_test
 from dd_pa.emulator.query.fields import LAST_MS
 from dd_pa.emulator.query.statement import Statement
 from dd_pa.emulator.tree import Node
@@ -125,7 +125,16 @@ def attribute_names(kind: str) -> list[tuple[str, str]]:
     return [*own, *times, *counts]
 
 
-def matching(found: list[Person], node: Node) -> list[Person]:
+def matching(statement: Statement, found: list[Person], node: Node) -> list[Person]:
     """Return those that a search finds."""
-    test = row_test(node)
-    return [person for person in found if test(person)]
+    return passing(statement, found, row_test(node))
+
+
+def passing(statement: Statement, found: list[Person], test: RowTest) -> list[Person]:
+    """Return those that pass a test, within the time of the request."""
+    kept = []
+    for person in found:
+        statement.patience.check()
+        if test(person):
+            kept.append(person)
+    return kept

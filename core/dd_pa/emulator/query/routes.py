@@ -15,6 +15,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from dd_pa.emulator.access import BY_COOKIE
+from dd_pa.emulator.connection import drop, left
 from dd_pa.emulator.faults import QUERY_RATE_LIMITED, Fault, Faults
 from dd_pa.emulator.guard import QUERIES
 from dd_pa.emulator.query import analytics, audiences, conversion, retained
@@ -25,7 +26,8 @@ from dd_pa.emulator.query.mapping import ENTITIES, Mappings
 from dd_pa.emulator.query.request import Request
 from dd_pa.emulator.query.sankey import sankey
 from dd_pa.emulator.query.statement import Statement
-from dd_pa.emulator.warehouse.database import QueryTimeoutError, WarehouseError
+from dd_pa.emulator.warehouse.database import WarehouseError
+from dd_pa.emulator.warehouse.patience import Patience, QueryTimeoutError
 from dd_pa.emulator.warehouse.warehouse import Warehouse
 
 MAX_AT_ONCE = 4
@@ -126,7 +128,8 @@ class QueryRoutes:
             if fault and fault.delay:
                 await asyncio.sleep(fault.delay)
             if fault and fault.close:
-                raise ConnectionResetError("fault on demand: connection closed")
+                await drop(request.scope, request.receive)
+                return Response()
             if fault and fault.status is not None:
                 return _refused(fault.status, "fault on demand", _headers(fault))
             body = await _body(request)
@@ -147,8 +150,17 @@ class QueryRoutes:
         return None
 
     async def _query(self, endpoint: Endpoint, request: HttpRequest, body: bytes, fault: Fault | None) -> Response:
-        state = fault.query_status if fault else None
-        return await asyncio.get_running_loop().run_in_executor(self._threads, self._answer, endpoint, body, state)
+        state, patience = fault.query_status if fault else None, Patience(self._seconds)
+        answer = partial(self._answer, endpoint, body, state, patience)
+        working = asyncio.get_running_loop().run_in_executor(self._threads, answer)
+        leaving = asyncio.ensure_future(left(request.receive))
+        try:
+            await asyncio.wait((working, leaving), return_when=asyncio.FIRST_COMPLETED)
+            if leaving.done():
+                patience.leave()
+            return await working
+        finally:
+            leaving.cancel()
 
     async def _mapping(self, request: HttpRequest, body: bytes, fault: Fault | None) -> Response:
         found = {"attributes": self._mappings.attributes(request.path_params["entity"])}
@@ -182,16 +194,18 @@ class QueryRoutes:
         key = headers.get("dd-api-key", "")
         return bool(headers.get("dd-application-key")) and self._is_known(key)
 
-    def _answer(self, endpoint: Endpoint, body: bytes, state: str | None) -> Response:
+    def _answer(self, endpoint: Endpoint, body: bytes, state: str | None, patience: Patience) -> Response:
         data = data_of(body, endpoint.kind)
         attributes = data.member("attributes")
         request_id = _id(endpoint, data, attributes)
         if state is not None and endpoint.has_meta:
             return _done(endpoint, {}, request_id, state)
         try:
-            statement = Statement(self._warehouse, self._seconds)
+            patience.check()
+            statement = Statement(self._warehouse, patience)
             request = Request(attributes, statement, self._audience, int(self._clock() * 1000))
             found = endpoint.compute(request)
+            patience.check()
         except QueryTimeoutError:
             if endpoint.has_meta:
                 return _done(endpoint, {}, request_id, "timeout")

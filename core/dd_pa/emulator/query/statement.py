@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import re
-import time
 from collections.abc import Callable
 from typing import Any, TypeVar
 
 from dd_pa.emulator.tree import Node
 from dd_pa.emulator.warehouse.binding import Binding
 from dd_pa.emulator.warehouse.clauses import Conditions
-from dd_pa.emulator.warehouse.database import QueryTimeoutError
+from dd_pa.emulator.warehouse.patience import Patience
 from dd_pa.emulator.warehouse.warehouse import MAX_SECONDS, Warehouse
 
 Known = TypeVar("Known")
@@ -22,21 +21,19 @@ class Statement:
     Raises WarehouseError where there is no database, and QueryTimeoutError.
     """
 
-    def __init__(self, warehouse: Warehouse, seconds: float = MAX_SECONDS) -> None:
-        self._deadline = time.monotonic() + seconds
+    def __init__(self, warehouse: Warehouse, patience: Patience | None = None) -> None:
+        self.patience = patience or Patience(MAX_SECONDS)
+        """What each loop over many results asks whether to go on."""
         self._warehouse = warehouse
-        self._catalogue = warehouse.catalogue(seconds)
+        self._catalogue = warehouse.catalogue(self.patience.seconds)
         self.bind = Binding()
         self._conditions = Conditions(self._catalogue, self.bind)
         self._known: dict[str, Any] = {}
 
     def rows(self, sql: str) -> list[tuple[Any, ...]]:
         """Run it with the values that its text names, and forget these."""
-        left = self._deadline - time.monotonic()
-        if left <= 0:
-            raise QueryTimeoutError
         named = set(re.findall(r"\$(p[0-9]+)", sql))
-        return self._warehouse.read(sql, {name: self.bind.values[name] for name in named}, left)
+        return self._warehouse.read(sql, {name: self.bind.values[name] for name in named}, self.patience)
 
     def once(self, name: str, work_out: Callable[[], Known]) -> Known:
         """Return what is worked out the first time it is asked for."""

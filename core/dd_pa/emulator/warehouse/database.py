@@ -10,6 +10,7 @@ from typing import Any
 
 from dd_pa.emulator.units import MAX_LENGTH, MEASURE, NANOSECONDS
 from dd_pa.emulator.warehouse.catalogue import DOCUMENTED, Catalogue
+from dd_pa.emulator.warehouse.patience import Patience, QueryTimeoutError
 
 FORMAT = 1
 MEMORY = "1GB"
@@ -38,10 +39,6 @@ END
 
 class WarehouseError(Exception):
     """The warehouse cannot be used; the text says why and what to do."""
-
-
-class QueryTimeoutError(Exception):
-    """The query took too long and was stopped."""
 
 
 class Database:
@@ -88,26 +85,25 @@ class Database:
         self.connection.execute("COMMIT")
         return Catalogue((path, number, False) for path, number in singles)
 
-    def read(self, sql: str, parameters: Mapping[str, object], seconds: float) -> list[tuple[Any, ...]]:
-        """Run one SELECT. Raises QueryTimeoutError after `seconds`."""
+    def read(self, sql: str, parameters: Mapping[str, object], patience: Patience) -> list[tuple[Any, ...]]:
+        """Run one SELECT. Raises QueryTimeoutError or AbandonedError when patience ends."""
         duckdb = _import()
         with self._lock:
             cursor = self._reader.cursor()
             statements = cursor.extract_statements(sql)
         if len(statements) != 1 or statements[0].type != duckdb.StatementType.SELECT:
             raise WarehouseError("only one SELECT can be asked")
-        timer = threading.Timer(seconds, cursor.interrupt)
-        timer.start()
         try:
-            rows: list[tuple[Any, ...]] = cursor.execute(statements[0], dict(parameters)).fetchall()
+            with patience.interrupting(cursor.interrupt):
+                rows: list[tuple[Any, ...]] = cursor.execute(statements[0], dict(parameters)).fetchall()
         except duckdb.InterruptException:
+            patience.check()
             raise QueryTimeoutError from None
         except duckdb.OutOfMemoryException:
             raise WarehouseError(f"the query needs more than {MEMORY} of memory: ask for less at once") from None
         except duckdb.Error as error:
             raise WarehouseError(f"the query failed: {str(error).partition(chr(10))[0]}") from error
         finally:
-            timer.cancel()
             cursor.close()
         return rows
 

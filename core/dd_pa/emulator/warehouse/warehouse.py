@@ -13,8 +13,9 @@ from pathlib import Path
 from typing import Any
 
 from dd_pa.emulator.warehouse.catalogue import Catalogue
-from dd_pa.emulator.warehouse.database import Database, QueryTimeoutError, WarehouseError
+from dd_pa.emulator.warehouse.database import Database, WarehouseError
 from dd_pa.emulator.warehouse.flat import Event
+from dd_pa.emulator.warehouse.patience import Patience, QueryTimeoutError
 from dd_pa.emulator.warehouse.writer import Writer
 
 MAX_WAITING = 200_000
@@ -153,16 +154,16 @@ class Warehouse:
         with self._writing:
             return self._opened()[0].catalogue
 
-    def read(self, sql: str, parameters: Mapping[str, object], seconds: float = MAX_SECONDS) -> list[tuple[Any, ...]]:
+    def read(self, sql: str, parameters: Mapping[str, object], patience: Patience) -> list[tuple[Any, ...]]:
         """Run one generated SELECT; `catalogue` comes first. Raises QueryTimeoutError."""
         assert self._open_file is not None  # noqa: S101 - the catalogue was asked before
-        return self._open_file[0].read(sql, parameters, seconds)
+        return self._open_file[0].read(sql, parameters, patience)
 
     def newest(self, count: int) -> list[tuple[int, int, str]]:
         """Return (row, time, body) of the newest events, oldest first."""
         self.catalogue()
         newest = f"SELECT seq, ts, body FROM events ORDER BY seq DESC LIMIT {count:d}"
-        return [(row[0], row[1], row[2]) for row in reversed(self.read(newest, {}))]
+        return [(row[0], row[1], row[2]) for row in reversed(self.read(newest, {}, Patience(MAX_SECONDS)))]
 
     def clear(self) -> None:
         """Forget all events, also those that wait."""
