@@ -117,6 +117,41 @@ def test_more_probes_after_rounds_in_vain_but_not_with_a_refused_key() -> None:
     assert {few for _, few in rooms} == {12}
 
 
+def fresh_ones(gate: Gate, now: float) -> int:
+    """Send as many events that were never tried as may go; return how many that were."""
+    count = 0
+    while gate.room_for_fresh(now):
+        gate.started_fresh(now)
+        count += 1
+    return count
+
+
+def test_fresh_events_go_on_while_probes_wait() -> None:
+    """So many for each second of the longest wait, none of which begins another round or lengthens the wait."""
+    gate = Gate(POLICY, width=16)
+    counts: list[int] = []
+    for _ in range(8):
+        fail_round(gate)
+        opens_at = gate.opens_at
+        counts.append(fresh_ones(gate, opens_at - 0.4))
+        fail(gate, RETRY, opens_at - 0.3, started=opens_at - 0.4)
+        assert (gate.opens_at, gate.room(opens_at - 0.2)) == (opens_at, 0)
+
+    assert counts == [8, 16, 32, 64, 128, 128, 128, 128]
+
+
+@pytest.mark.parametrize(
+    "outcome", [PAUSE, limit(20.0), Outcome(verdict=Verdict.RETRY, reason="503", wait=20.0)], ids=lambda one: one.reason
+)
+def test_no_event_at_all_goes_where_the_intake_wants_to_be_left_alone(outcome: Outcome) -> None:
+    """Fresh or not."""
+    gate = Gate(POLICY, width=16)
+    fail_round(gate)
+    fail_round(gate, outcome)
+
+    assert fresh_ones(gate, gate.opens_at - 0.1) == 0
+
+
 def test_requests_that_were_in_flight_together_fail_once() -> None:
     """A hundred failures of one moment are one, even when the jitter drew no wait at all."""
     gate = Gate(RetryPolicy(base=1.0, draw=lambda least, most: least if most == 1.0 else most), width=100)

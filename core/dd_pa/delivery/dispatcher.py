@@ -88,16 +88,20 @@ class Dispatcher:
         """Start as many requests as may be in flight now."""
         self.gate.width = self._outlet.width
         for _ in range(SLICE):
-            now = self._loop.time()
-            room = self.gate.room(now) - len(self._attempts)
-            if self._ending or room <= 0:
-                break
-            if not (self._send_some(room, now) if self.quarantine else self._send_fresh(room, now)):
+            if self._ending or not self._send(self._loop.time()):
                 break
         else:
             self._fill_soon()
         if self.gate.refusal is not None and not self._attempts and not self.gate.closed:
             self._note_pause(self.gate.pause)
+
+    def _send(self, now: float) -> bool:
+        """Send an event, or several; return whether there was one and room for it."""
+        in_flight = len(self._attempts)
+        room = self.gate.room(now) - in_flight
+        if room <= 0:
+            return self.gate.room_for_fresh(now) > in_flight and self._send_if_room(now)
+        return self._send_some(room, now) if self.quarantine else self._send_fresh(room, now)
 
     def _send_fresh(self, limit: int, now: float) -> bool:
         """Send up to `limit` events that have not been tried; return whether there was one and room for it."""
@@ -158,6 +162,8 @@ class Dispatcher:
         self._attempts.add(attempt)
         self._bytes += len(event.body)
         self._again += failed is not None
+        if failed is None:
+            self.gate.started_fresh(now)
         try:
             self._outlet.start(event, body, lambda outcome: self._done(attempt, outcome))
         except BaseException as error:  # of an outlet that is not ours

@@ -2,6 +2,10 @@
 
 One event that fails says nothing about the intake: a firewall dislikes its text, or it meets a bug. The gate closes
 when different events fail in a row with no success between, and opens when something passes.
+
+A hundred bad events in a row look like an intake that fails, and the good ones behind them would wait for as many
+probes. So a closed gate lets *fresh* events go on, each of which was never tried: ever more in each round, though no
+more at once than probes. What fails waits as long as ever; an intake that really fails sees each event once.
 """
 
 from __future__ import annotations
@@ -18,6 +22,9 @@ HURRIED_WAIT = 0.2
 
 ROW = 3
 """So many different events that fail in a row are a fault of the destination."""
+
+FRESH, MOST_FRESH = 8, 128
+"""Fresh events that may be tried for each second that the next probe may have to wait, and at most until then."""
 
 LONGEST_FOR_ONE = 60.0
 """Seconds that the intake is left alone, at most, for what it answered to one or two events only."""
@@ -41,7 +48,11 @@ class RetryPolicy:
 
     def wait(self, failures: int, *, patience: float = 1.0) -> float:
         """Return the seconds to wait after so many failures in a row (1 or more). `patience`: caps, times as long."""
-        return self.draw(0.0, min(self.cap * patience, self.base * 2.0 ** min(failures - 1, 32)))
+        return self.draw(0.0, self.longest_wait(failures, patience=patience))
+
+    def longest_wait(self, failures: int, *, patience: float = 1.0) -> float:
+        """Return the most seconds that `wait()` may draw."""
+        return min(self.cap * patience, self.base * 2.0 ** min(failures - 1, 32))
 
     def pause_wait(self, failures: int) -> float:
         """Return the seconds to wait after so many refusals of the key in a row; they need no jitter."""
@@ -64,7 +75,7 @@ class Gate:
         self._rounds = 0
         self._failed_at = self._closed_at = -math.inf
         self._row: set[str] = set()
-        self._passed_since = 0
+        self._passed_since = self._fresh = 0
         self._refusal: Outcome | None = None
         self.closed = False
         """The destination fails; not only an event."""
@@ -97,6 +108,15 @@ class Gate:
         """Return how many requests may be in flight at `now`."""
         return min(self._room, self.width) if now >= self.opens_at else 0
 
+    def room_for_fresh(self, now: float) -> int:
+        """Return how many requests may be in flight at `now` if one with an event that was never tried is added."""
+        return self.room(now) or (min(self._room, self.width) if self._fresh else 0)
+
+    def started_fresh(self, now: float) -> None:
+        """Note that an event that was never tried is sent."""
+        if now < self.opens_at:
+            self._fresh -= 1
+
     def succeeded(self, started: float) -> set[str]:
         """Note a good answer to a request of the loop time `started`.
 
@@ -117,7 +137,7 @@ class Gate:
         alone, self._row = self._row, set()
         self.closed = False
         self.paused_by = self._refusal = None
-        self._rounds = self._passed_since = 0
+        self._rounds = self._passed_since = self._fresh = 0
         self.opens_at = 0.0
         return alone
 
@@ -133,8 +153,8 @@ class Gate:
         self._close(outcome, now, started)
 
     def _close(self, outcome: Outcome, now: float, started: float) -> None:
-        """Close for a while. Requests that were in flight together fail once: only the first closes the gate."""
-        news = started >= self._failed_at or not self.closed
+        """Close for a while. Only a probe begins another round, and of those that were in flight together the first."""
+        news = started >= max(self._failed_at, self.opens_at) or not self.closed
         if not self.closed:
             self.closed, self._closed_at = True, now
         if news:
@@ -142,7 +162,9 @@ class Gate:
             self._rounds += 1
             self._passed_since = 0
             self._room = self._probes()
+            self._fresh = 0 if self.paused_by else min(MOST_FRESH, int(FRESH * self._policy.longest_wait(self._rounds)))
         if outcome.wait:
+            self._fresh = 0
             self._open_after(outcome.wait if len(self._row) >= ROW else min(outcome.wait, LONGEST_FOR_ONE), now)
         elif news:
             self._open_after(self._wait(), now)
