@@ -7,6 +7,7 @@ well-formed id leaves this module, and nothing is logged. No input raises.
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -21,6 +22,7 @@ began, and the server knows only when it read the id."""
 
 MAX_HEADER_LENGTH = 16 * 1024
 _READ_LENGTH = MAX_HEADER_LENGTH + 1  # one more, to see whether the limit falls behind a whole cookie
+_JOINT = re.compile(r",(?=[ \t]*+[!#$%'*+\-.^_`|~0-9A-Za-z]++[ \t]*+=)")  # a token, without `&`
 _MAX_DATE = 8_640_000_000_000_000  # of JavaScript's Date
 
 
@@ -150,9 +152,12 @@ def anonymous_id_from_scope(headers: Iterable[tuple[bytes, bytes]], *, cookie_op
 
 
 def _cookie_of_environ(environ: Mapping[str, Any]) -> str:
-    # WSGI servers join repeated fields with a comma, cookies too; the SDK's cookies never hold one.
+    """Return the cookies of a WSGI request. Servers join repeated fields with a comma, which a value may hold as well.
+
+    It ends a cookie where what follows reads as another one: a name, but no list of pairs as the SDK writes it.
+    """
     cookie: str = environ.get("HTTP_COOKIE", "")
-    return cookie[:_READ_LENGTH].replace(",", ";")
+    return _JOINT.sub(";", cookie[:_READ_LENGTH]) if "," in cookie else cookie
 
 
 def _joined(fields: list[bytes], separator: bytes) -> str:
