@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dd_pa.capture.attributes import RESERVED as RESERVED_ATTRIBUTES
 from dd_pa.capture.consent import request_consent
-from dd_pa.capture.event import Event, EventDraft
+from dd_pa.capture.draft import EventDraft
+from dd_pa.capture.event import Event
 from dd_pa.capture.fallback import pseudonymous_session
 from dd_pa.capture.identity import bound_identity, identify
 from dd_pa.capture.person import Id, Identity, IdentitySource

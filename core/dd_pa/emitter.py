@@ -1,16 +1,16 @@
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 import msgspec
 
 from dd_pa import forks, metrics, observers, test_run, trail
-from dd_pa.capture.attributes import shallow_copy
-from dd_pa.capture.event import Event, EventDraft, shown_name
+from dd_pa.capture.draft import Drafts
+from dd_pa.capture.event import Event, shown_name
 from dd_pa.capture.linking import ConsentUnknownError, Link, Linker, OnProblem
-from dd_pa.capture.person import DENIED, Id, Identity, IdentityCallable, same_traits
+from dd_pa.capture.person import DENIED, Id, Identity, IdentityCallable
 from dd_pa.capture.traits import TraitsReader, Whose
 from dd_pa.delivery.gate import RetryPolicy
 from dd_pa.delivery.ledger import LostIdentityReason
@@ -43,7 +43,8 @@ class Emitter:
         asks: dict[str, Any] = {"asks_consent": settings.asks_consent, "needs_consent": settings.consent is not None}
         self._linker = Linker(identity, strict=settings.strict, traits=_traits_reader(settings), **asks)
         self._lenient_linker = Linker(identity, strict=False, **asks)
-        self._before_send = settings.before_send if callable(settings.before_send) else None
+        before_send = settings.before_send
+        self._drafts = Drafts(before_send, self._linker, strict=settings.strict) if callable(before_send) else None
         self._transport = transport
         self._retry = retry or RetryPolicy()
         self._enabled = settings.enabled
@@ -155,12 +156,12 @@ class Emitter:
         if identity.consent is False:
             ledger.count_dropped("consent", None, name)
             return None
-        if self._before_send is not None:
-            changed = self._changed(self._before_send, name, attributes, identity)
-            if changed is None:
+        if self._drafts is not None:
+            reviewed = self._drafts.reviewed(name, attributes, identity, ledger.count_repaired)
+            if reviewed is None:
                 ledger.count_dropped("before_send", None, name)
                 return None
-            name, attributes, identity = changed
+            name, attributes, identity = reviewed
         if not (identity.usr or identity.account or identity.session):
             ledger.count_dropped("unlinked", None, name)
             return None
@@ -254,44 +255,6 @@ class Emitter:
         ledger = self._pipeline.ledger
         ledger.say("invalid event", "event %s cannot be sent: %.200r", shown_name(name), problem)
         ledger.count_dropped("invalid", None, name)
-
-    def _changed(
-        self,
-        before_send: Callable[[EventDraft], object],
-        name: str,
-        attributes: Mapping[str, Any] | None,
-        identity: Identity,
-    ) -> tuple[str, Mapping[str, Any], Identity] | None:
-        draft = self._draft(before_send, name, attributes, identity)
-        if draft is None:
-            return None
-        on_problem = self._pipeline.ledger.count_repaired
-        checked = self._linker.checked(draft.usr, draft.account, draft.session, on_problem)
-        return draft.name, draft.attributes, same_traits(identity, checked)
-
-    def _draft(
-        self,
-        before_send: Callable[[EventDraft], object],
-        name: str,
-        attributes: Mapping[str, Any] | None,
-        identity: Identity,
-    ) -> EventDraft | None:
-        draft = EventDraft(
-            name=name,
-            attributes=shallow_copy(attributes),
-            usr=identity.usr,
-            account=identity.account,
-            session=identity.session,
-        )
-        try:
-            changed = before_send(draft)
-            if changed is None or isinstance(changed, EventDraft):
-                return changed
-            raise TypeError(f"BEFORE_SEND must return the EventDraft or None, not {type(changed).__name__}")
-        except Exception:
-            if self.settings.strict:
-                raise
-            return None
 
     def submit(self, event: Event) -> bool:
         """Store a built event for delivery; return False if it was dropped because the buffer is full or closed."""

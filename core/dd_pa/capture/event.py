@@ -5,7 +5,6 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from sys import modules
 from typing import Any
 
@@ -39,26 +38,6 @@ class Event(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
     body: bytes
     """The JSON object of the request."""
-
-
-@dataclass(slots=True, kw_only=True)
-class EventDraft:
-    """An event before it is checked and encoded, as `BEFORE_SEND` sees it; may be changed in place."""
-
-    name: str
-    """`event.name`, dotted and in the past tense: `checkout.completed`."""
-
-    attributes: dict[str, Any] = field(default_factory=dict)
-    """A shallow copy of the attributes given to `track()`."""
-
-    usr: str | None = None
-    """`usr.id`."""
-
-    account: str | None = None
-    """`account.id`."""
-
-    session: str | None = None
-    """`session.id`."""
 
 
 _NO_TRAITS = Traits()

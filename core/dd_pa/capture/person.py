@@ -96,16 +96,6 @@ def _denies(outer: Identity, stated: Identity) -> bool:
     return outer.consent is False and stated.consent is None
 
 
-def same_traits(known: Identity, changed: Identity) -> Identity:
-    """Return a person whose ids were changed, with what was known of those that were not."""
-    traits = known.traits
-    if traits is None or changed.usr != known.usr:
-        return changed
-    if changed.account != known.account:
-        traits = msgspec.structs.replace(traits, account=b"")
-    return msgspec.structs.replace(changed, traits=traits)
-
-
 def is_same(usr: object, other: object) -> bool:
     """Tell whether two ids are the same one on the wire. What is no id is nobody's."""
     if type(usr) is str and type(other) is str:

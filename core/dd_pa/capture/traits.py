@@ -40,6 +40,46 @@ class KnownSource(Protocol):
         """The browser SDK's id of the visitor."""
 
 
+class TraitsEncoder:
+    """Checks and encodes what is said about somebody."""
+
+    def __init__(self, *, strict: bool) -> None:
+        self._strict = strict
+        self._encode = msgspec.json.Encoder(decimal_format="number").encode
+
+    def encoded(self, whose: Whose, known: object, on_problem: OnProblem) -> bytes:
+        """Return the members of a JSON object, without its braces; what cannot be sent is told and left out."""
+        cleaner = AttributeCleaner(strict=self._strict, room=MAX_TRAITS)
+        try:
+            if known is None:
+                return b""
+            if not isinstance(known, Mapping):
+                raise EventError(whose, f"what is known must be a mapping, not {type(known).__name__}")
+            # Not at depth 0: names that are reserved in an event, such as `type` or `env`, are not so in here.
+            clean = cleaner.value(known, whose, 1)
+            encoded = self._encode(self._without_reserved(whose, clean, on_problem))[1:-1]
+            if len(encoded) > MAX_TRAITS_BYTES:
+                raise EventError(whose, f"what is known has {len(encoded):,} bytes; the limit is {MAX_TRAITS_BYTES:,}")
+        except EventError as error:
+            if self._strict:
+                raise
+            on_problem(str(error))
+            return b""
+        for repair in cleaner.repairs:
+            on_problem(repair)
+        return encoded
+
+    def _without_reserved(self, whose: Whose, clean: object, on_problem: OnProblem) -> dict[str, Any]:
+        members: dict[str, Any] = dict(clean) if isinstance(clean, dict) else {}
+        for name in [name for name in members if name.partition(".")[0] in RESERVED_TRAITS]:
+            error = EventError(f"{whose}.{name}"[:100], "is a reserved name; the ids are said by other settings")
+            if self._strict:
+                raise error
+            on_problem(str(error))
+            del members[name]
+        return members
+
+
 class TraitsReader:
     """Puts what is known about the person of a request beside ids, if they are the ids of that very person."""
 
@@ -47,7 +87,7 @@ class TraitsReader:
         self._strict = strict
         self._wanted = wanted
         self._wants_anonymous_id = anonymous_id
-        self._encode = msgspec.json.Encoder(decimal_format="number").encode
+        self._encoder = TraitsEncoder(strict=strict)
 
     def described(self, found: Identity, source: KnownSource, on_problem: OnProblem) -> Identity:
         """Return the same person with what is known; whoever is somebody else than the request's gets nothing.
@@ -94,7 +134,7 @@ class TraitsReader:
             return b""
         known: bytes | None = seen.get((self, whose, key))
         if known is None:
-            known = self._encoded(whose, self._known(whose, source, on_problem), on_problem)
+            known = self._encoder.encoded(whose, self._known(whose, source, on_problem), on_problem)
             seen[self, whose, key] = known
         return known
 
@@ -107,38 +147,6 @@ class TraitsReader:
             why = str(error) if isinstance(error, EventError) else type(error).__name__
             on_problem(f"{whose}: what is known could not be found out: {why}")
             return None
-
-    def _encoded(self, whose: Whose, known: object, on_problem: OnProblem) -> bytes:
-        """Return the members of a JSON object, without its braces; what cannot be sent is told and left out."""
-        cleaner = AttributeCleaner(strict=self._strict, room=MAX_TRAITS)
-        try:
-            if known is None:
-                return b""
-            if not isinstance(known, Mapping):
-                raise EventError(whose, f"what is known must be a mapping, not {type(known).__name__}")
-            # Not at depth 0: names that are reserved in an event, such as `type` or `env`, are not so in here.
-            clean = cleaner.value(known, whose, 1)
-            encoded = self._encode(self._without_reserved(whose, clean, on_problem))[1:-1]
-            if len(encoded) > MAX_TRAITS_BYTES:
-                raise EventError(whose, f"what is known has {len(encoded):,} bytes; the limit is {MAX_TRAITS_BYTES:,}")
-        except EventError as error:
-            if self._strict:
-                raise
-            on_problem(str(error))
-            return b""
-        for repair in cleaner.repairs:
-            on_problem(repair)
-        return encoded
-
-    def _without_reserved(self, whose: Whose, clean: object, on_problem: OnProblem) -> dict[str, Any]:
-        members: dict[str, Any] = dict(clean) if isinstance(clean, dict) else {}
-        for name in [name for name in members if name.partition(".")[0] in RESERVED_TRAITS]:
-            error = EventError(f"{whose}.{name}"[:100], "is a reserved name; the ids are said by other settings")
-            if self._strict:
-                raise error
-            on_problem(str(error))
-            del members[name]
-        return members
 
 
 _NOTHING = Traits()
