@@ -4,6 +4,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 import httpx
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from dd_pa.emulator import Emulator
 from dd_pa.emulator.answers import ACCEPTED
@@ -11,6 +13,7 @@ from dd_pa.emulator.history import History
 from dd_pa.emulator.row import Row
 from dd_pa.emulator.search import compile_search
 from dd_pa.emulator.selection import Filter, SearchTimeoutError, Selections
+from tests.emulator.asking import SCALAR, analytics, ask, table
 from tests.emulator.client import Client, event
 
 
@@ -62,14 +65,67 @@ def test_what_is_kept(count: int) -> None:
     assert history.counts().received == count
 
 
-def test_clock_that_is_set_back() -> None:
-    """Arrival times never fall, also when the clock does."""
-    times = iter([5.0, 4.0, 6.0])
+def test_clock_that_is_kept_right() -> None:
+    """Arrival times never fall by a little, as clocks do that are kept right."""
+    times = iter([5.0, 4.5, 6.0])
     history = History(10, lambda: next(times))
     rows = [history.add(row) for _ in range(3)]
 
     assert [found.received_ms for found in rows] == [5000, 5000, 6000]
-    assert [history.first_at(moment) for moment in (0, 5000, 5001, 6001)] == [1, 1, 3, 4]
+    assert [list(history.spans(moment, None)) for moment in (0, 5000, 5001)] == [
+        [range(1, 4)],
+        [range(1, 4)],
+        [range(3, 4)],
+    ]
+    assert history.spans(6001, None) == []
+
+
+@given(
+    steps=st.lists(st.integers(-5_000, 5_000), max_size=60),
+    kept=st.integers(1, 70),
+    start=st.none() | st.integers(0, 200_000),
+    length=st.none() | st.integers(0, 60_000),
+)
+def test_clock_that_jumps(steps: list[int], kept: int, start: int | None, length: int | None) -> None:
+    """However the clock goes, rows have its time but for a second, and are found by the time they have."""
+    now = [100.0]
+    history = History(kept, lambda: now[0])
+    for step in steps:
+        now[0] += step / 1000
+        added = history.add(row)
+        assert 0 <= added.received_ms - int(now[0] * 1000) <= 1_000
+    end = None if length is None else (start or 0) + length
+    rows = history.after(0)
+    expected = [
+        found.seq
+        for found in rows
+        if (start is None or start <= found.received_ms) and (end is None or found.received_ms < end)
+    ]
+
+    assert [seq for span in history.spans(start, end) for seq in span] == expected
+    latest = [found for found in rows if found.seq >= max([0, *history._turns])]
+    assert history.counts().rate == sum(found.received_ms >= now[0] * 1000 - 5000 for found in latest) / 5
+
+
+def test_day_ahead() -> None:
+    """After a day that the clock was ahead, events have the right time again, in the list, its chart and in queries."""
+    now = [1_790_000_000.0]
+    other = Emulator(clock=lambda: now[0])
+    with other.running() as url, httpx.Client(base_url=url, timeout=60) as http:
+        shifted = Client(http)
+        for hours, name in ((0, "before"), (24, "ahead"), (0, "after")):
+            now[0] = 1_790_000_000.0 + 3600 * hours
+            shifted.send(event(event={"name": name}))
+        moments = {"from": 1_789_999_999_000, "to": 1_790_000_001_000}
+        listed = shifted.get("events", **moments)
+        chart = shifted.get("histogram", **moments)
+        asked = analytics(group_by=[{"facet": "@event.name"}]) | moments
+        counted = table(ask(http, "analytics/scalar", SCALAR, asked))
+    other.close()
+
+    assert [found[2] for found in listed["events"]] == ["after", "before"]
+    assert [bucket[1:] for bucket in chart["buckets"]] == [[2, 0]]
+    assert counted == [("after", 1.0), ("before", 1.0)]
 
 
 def test_search_is_bounded_in_time() -> None:

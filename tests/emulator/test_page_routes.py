@@ -233,16 +233,16 @@ def test_times_and_histogram() -> None:
         )
         backwards = client.get("events", limit=2)["events"]
 
-    assert (names(chosen), chosen["total"]) == (["at5", "at5", "at1"], 3)
+    assert (names(chosen), chosen["total"]) == (["at990", "at5", "at5", "at1"], 4)
     assert counted == {"bucket": 5000, "from": at, "to": at + 6000, "buckets": [[at, 1, 1], [at + 5000, 2, 0]]}
     assert usual == {
         "bucket": 5000,
         "from": at + 1_001_001 - 900_000,
         "to": at + 1_001_001,
-        "buckets": [[at + 1_000_000, 1, 1]],
+        "buckets": [[at + 990_000, 0, 1], [at + 1_000_000, 1, 0]],
     }
     assert found["buckets"] == [[at + 5000, 2, 0]]
-    assert [row[1] for row in backwards] == [at + 1_000_000] * 2
+    assert [row[1] for row in backwards] == [at + 990_000, at + 1_000_000]
 
 
 @pytest.mark.parametrize(

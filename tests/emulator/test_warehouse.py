@@ -19,6 +19,7 @@ from tests.emulator.asking import SCALAR, analytics, ask, table
 from tests.emulator.client import Client, event
 
 NOW = 1_800_000_000
+DAY = 24 * 3600 * 1000
 
 
 def put(warehouse: Warehouse, *moments: int) -> None:
@@ -33,15 +34,46 @@ def moments(warehouse: Warehouse) -> list[int]:
 
 def test_fifteen_months(tmp_path: Path) -> None:
     """What is older than Datadog keeps it goes when the folder is opened."""
-    old = NOW * 1000 - writer.KEPT_MS
+    days = [NOW * 1000 - DAY * number for number in range(writer.DAYS_OF_PROOF)]
+    old = days[-1] // DAY * DAY - writer.KEPT_MS
     for _ in range(2):
         warehouse = Warehouse(tmp_path, lambda: NOW)
         kept = moments(warehouse)
-        put(warehouse, old - 1, old, NOW * 1000)
-        assert len(moments(warehouse)) == len(kept) + 3
+        put(warehouse, old - 1, old, *days)
+        assert len(moments(warehouse)) == len(kept) + 2 + len(days)
         warehouse.close()
 
-    assert kept == [old, NOW * 1000]
+    assert kept == [old, *days]
+
+
+@pytest.mark.parametrize("years", [2, 50, -50])
+def test_clock_of_another_year(tmp_path: Path, years: int) -> None:
+    """A start with a clock that is years off, and events that come meanwhile, take nothing away."""
+    off = NOW + 365 * 24 * 3600 * years
+    for clock in (NOW, off, NOW):
+        warehouse = Warehouse(tmp_path, lambda clock=clock: clock)  # type: ignore[misc]  # clock is bound here
+        kept = moments(warehouse)
+        put(warehouse, *(clock * 1000 + number for number in range(3)))
+        moments(warehouse)
+        warehouse.close()
+
+    assert kept == [moment * 1000 + number for moment in (NOW, off) for number in range(3)]
+
+
+def test_bounded_events(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The bound counts what is kept: a view that is sent again and again takes nobody's place."""
+    monkeypatch.setattr(writer, "MAX_EVENTS", 10)
+    monkeypatch.setattr(writer, "_ROWS_BETWEEN_SWEEPS", 1)
+    warehouse = Warehouse(None, lambda: NOW)
+    put(warehouse, *range(8))
+    for version in range(30):
+        view = {"type": "view", "view": {"id": "v"}, "_dd": {"document_version": version}}
+        warehouse.put([Event(ts=100, body=view, view_id="v")])
+        assert moments(warehouse) == [*range(8), 100]
+    put(warehouse, 101, 102)
+
+    assert moments(warehouse) == [*range(1, 8), 100, 101, 102]
+    warehouse.close()
 
 
 def test_bounded_rows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -85,10 +85,11 @@ class PageAPI:
 
     def _between(self, wanted: Filter, moments: tuple[int | None, int | None]) -> Sequence[int]:
         seqs = self._selections.find(wanted)
-        start, end = moments
-        low = 0 if start is None else bisect_left(seqs, self._history.first_at(start))
-        high = len(seqs) if end is None else bisect_left(seqs, self._history.first_at(end))
-        return seqs[low : max(low, high)]
+        if moments == (None, None):
+            return seqs
+        spans = self._history.spans(*moments)
+        found = [seqs[bisect_left(seqs, span.start) : bisect_left(seqs, span.stop)] for span in spans]
+        return found[0] if len(found) == 1 else [seq for part in found for seq in part]
 
     async def _event(self, request: Request) -> Response:
         text = request.path_params["seq"]

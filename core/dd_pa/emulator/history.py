@@ -7,12 +7,15 @@ import time
 from bisect import bisect_left
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import NamedTuple
 
 from dd_pa.emulator.row import Row
 
 MAX_KEPT_BYTES = 128_000_000
 """Bound of all kept bodies and headers together, as they were on the wire; parsed they take several times that."""
+
+_SET_BACK_MS = 1_000
 
 
 class Rejected(NamedTuple):
@@ -59,6 +62,8 @@ class History:
         self._bytes = 0
         self._seq = 0
         self._last_ms = 0
+        self._turns: list[int] = []
+        """Rows with which time began again, because the clock had been set back."""
         self._received = 0
         self._rejected = 0
 
@@ -66,7 +71,7 @@ class History:
         """Keep the row that `build` makes of its number and arrival time."""
         with self._changed:
             self._seq += 1
-            self._last_ms = max(self._last_ms, int(self._clock() * 1000))
+            self._last_ms = self._now_ms()
             row = build(self._seq, self._last_ms)
             self._rows.append(row)
             self._bytes += row.weight
@@ -75,6 +80,14 @@ class History:
             self._forget_oldest()
             self._changed.notify_all()
         return row
+
+    def _now_ms(self) -> int:
+        """Return the time, which never falls by a little: a clock that is kept right goes back and forth."""
+        now = int(self._clock() * 1000)
+        if now >= self._last_ms - _SET_BACK_MS:
+            return max(self._last_ms, now)
+        self._turns.append(self._seq)
+        return now
 
     def _forget_oldest(self) -> None:
         rows = self._rows
@@ -85,11 +98,13 @@ class History:
         if self._gone > 1000 and self._gone * 4 > len(rows):
             del rows[: self._gone]
             self._gone = 0
+            first = self._seq - len(rows) + 1
+            self._turns = [turn for turn in self._turns if turn > first]
 
     def clear(self) -> None:
         """Forget all rows and counts; numbers go on."""
         with self._changed:
-            self._rows = []
+            self._rows, self._turns = [], []
             self._gone = self._bytes = self._received = self._rejected = 0
 
     def after(self, seq: int, limit: int | None = None) -> list[Row]:
@@ -105,11 +120,22 @@ class History:
             oldest = first + self._gone
             return [self._rows[seq - first] for seq in seqs if oldest <= seq <= self._seq]
 
-    def first_at(self, moment: float) -> int:
-        """Return the number of the first row that came at this time or later; one more than the last if none did."""
+    def spans(self, start: int | None, end: int | None) -> list[range]:
+        """Return the numbers of the rows that came in a time range, `end` not in it; None is no bound.
+
+        It is one span, and one more for each time that the clock was set back.
+        """
         with self._changed:
-            index = bisect_left(self._rows, moment, lo=self._gone, key=_arrival)
-            return self._seq - len(self._rows) + 1 + index
+            first = self._seq - len(self._rows) + 1
+            edges = [first + self._gone, *(turn for turn in self._turns if turn > first + self._gone), self._seq + 1]
+            found = [self._span(first, edge, start, end) for edge in pairwise(edges)]
+        return [span for span in found if span]
+
+    def _span(self, first: int, edges: tuple[int, int], start: int | None, end: int | None) -> range:
+        low, high = (edge - first for edge in edges)
+        begin = low if start is None else bisect_left(self._rows, start, low, high, key=_arrival)
+        over = high if end is None else bisect_left(self._rows, end, low, high, key=_arrival)
+        return range(first + begin, first + over)
 
     @property
     def seq(self) -> int:
@@ -120,14 +146,15 @@ class History:
         """Return the numbers of this moment."""
         with self._changed:
             kept = len(self._rows) - self._gone
-            recent = bisect_left(self._rows, self._clock() * 1000 - 5000, lo=self._gone, key=_arrival)
+            turn = self._turns[-1] - self._seq + len(self._rows) - 1 if self._turns else 0
+            since = bisect_left(self._rows, self._clock() * 1000 - 5000, lo=max(self._gone, turn), key=_arrival)
             return Counts(
                 received=self._received,
                 rejected=self._rejected,
                 kept=kept,
                 oldest=self._seq - kept + 1 if kept else None,
                 seq=self._seq,
-                rate=(len(self._rows) - recent) / 5,
+                rate=(len(self._rows) - since) / 5,
             )
 
     def wait(self, accepted: int, timeout: float) -> None:
@@ -146,5 +173,5 @@ class History:
         return f"{self._received - self._rejected} of {wanted} events arrived within {timeout:g} s{said}"
 
 
-def _arrival(row: Row) -> float:
+def _arrival(row: Row) -> int:
     return row.received_ms

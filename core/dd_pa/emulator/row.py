@@ -22,7 +22,7 @@ class Row:
     seq: int
     """Rises by one per row, from 1; never used twice, also after a clear."""
     received_ms: int
-    """Arrival, epoch milliseconds; never falls from one row to the next."""
+    """Arrival, epoch milliseconds; it falls from one row to the next only where the clock was set back."""
     status: int
     """HTTP status answered; 0 when the connection was closed without an answer."""
     reason: str | None

@@ -14,6 +14,10 @@ MAX_EVENTS = 5_000_000
 """Rows kept; the oldest go."""
 KEPT_MS = 457 * 24 * 3600 * 1000
 """15 months, Datadog's retention."""
+DAYS_OF_PROOF = 30
+"""Days with events that must have passed before anything goes by its age: a clock alone may be wrong."""
+
+_DAY_MS = 24 * 3600 * 1000
 
 _ROWS_BETWEEN_SWEEPS = 50_000
 
@@ -129,10 +133,20 @@ class Writer:
         return None if found is None else (found[0], json.loads(found[1]))
 
     def sweep(self, now_ms: int) -> None:
-        """Forget what is older than 15 months, and the oldest rows beyond MAX_EVENTS."""
+        """Forget what is older than 15 months, and the oldest rows beyond MAX_EVENTS.
+
+        A clock that is years ahead for a day takes nothing away: 15 months count from the 30th of the last days that
+        have events.
+        """
         connection = self._database.connection
-        connection.execute("DELETE FROM events WHERE ts < ?", [now_ms - KEPT_MS])
-        connection.execute("DELETE FROM events WHERE seq <= (SELECT max(seq) - ? FROM events)", [MAX_EVENTS])
+        days = f"SELECT DISTINCT ts // {_DAY_MS:d} AS day FROM events WHERE ts <= ? ORDER BY day DESC"
+        proved = connection.execute(f"{days} LIMIT 1 OFFSET {DAYS_OF_PROOF - 1:d}", [now_ms]).fetchone()
+        if proved is not None:
+            connection.execute("DELETE FROM events WHERE ts < ?", [proved[0] * _DAY_MS - KEPT_MS])
+        [(count,)] = connection.execute("SELECT count(*) FROM events").fetchall()
+        if count > MAX_EVENTS:
+            oldest = f"SELECT seq FROM events ORDER BY seq LIMIT {count - MAX_EVENTS:d}"
+            connection.execute(f"DELETE FROM events WHERE seq <= (SELECT max(seq) FROM ({oldest}))")
         self._unswept = 0
 
     def clear(self) -> None:
