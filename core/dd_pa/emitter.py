@@ -41,7 +41,9 @@ class Emitter:
     ) -> None:
         self.settings = settings
         asks: dict[str, Any] = {"asks_consent": settings.asks_consent, "needs_consent": settings.consent is not None}
-        self._linker = Linker(identity, strict=settings.strict, traits=_traits_reader(settings), **asks)
+        traits = _traits_reader(settings)
+        self._linker = Linker(identity, strict=settings.strict, traits=traits, **asks)
+        self._link = self._linker.link if traits is not None else self._linker.link_ids
         self._lenient_linker = Linker(identity, strict=False, **asks)
         before_send = settings.before_send
         self._drafts = Drafts(before_send, self._linker, strict=settings.strict) if callable(before_send) else None
@@ -91,8 +93,9 @@ class Emitter:
         """
         event = None
         try:
-            link = self._linker.link if identity is None else self._linker.link_whole(identity)
-            event = self._build(link, name, attributes, usr, account, session)
+            link = self._link if identity is None else self._linker.link_whole(identity)
+            make = self._followed if observers.present else self._made
+            event = make(link, name, attributes, usr, account, session)
             return event.id if event is not None and self._latest.submit(event) else None
         except Exception as error:  # the one guard: nothing of ours ends the code that tracks
             self._give_up(name, event, error)
@@ -118,23 +121,11 @@ class Emitter:
         linker = self._linker
         try:
             link = linker.link_owner if owner else linker.link if identity is None else linker.link_whole(identity)
-            return self._build(link, name, attributes, usr, account, session)
+            make = self._followed if observers.present else self._made
+            return make(link, name, attributes, usr, account, session)
         except Exception as error:
             self._give_up(name, None, error)
             return None
-
-    def _build(
-        self,
-        link: Link,
-        name: str,
-        attributes: Mapping[str, Any] | None,
-        usr: Id | None,
-        account: Id | None,
-        session: Id | None,
-    ) -> Event | None:
-        if observers.present:
-            return self._follow(link, name, attributes, usr, account, session)
-        return self._made(link, name, attributes, usr, account, session)
 
     def _made(
         self,
@@ -151,26 +142,26 @@ class Emitter:
         pipeline = self._latest
         if pipeline.generation != forks.generation:
             pipeline = self._pipeline
-        ledger = pipeline.ledger
-        identity = link(usr, account, session, ledger.count_repaired)
+        on_problem = pipeline.on_problem
+        identity = link(usr, account, session, on_problem)
         if identity.consent is False:
-            ledger.count_dropped("consent", None, name)
+            pipeline.ledger.count_dropped("consent", None, name)
             return None
         if self._drafts is not None:
-            reviewed = self._drafts.reviewed(name, attributes, identity, ledger.count_repaired)
+            reviewed = self._drafts.reviewed(name, attributes, identity, on_problem)
             if reviewed is None:
-                ledger.count_dropped("before_send", None, name)
+                pipeline.ledger.count_dropped("before_send", None, name)
                 return None
             name, attributes, identity = reviewed
         if not (identity.usr or identity.account or identity.session):
-            ledger.count_dropped("unlinked", None, name)
+            pipeline.ledger.count_dropped("unlinked", None, name)
             return None
         event, repairs = pipeline.builder.build(name, attributes, identity)
         if repairs:
-            ledger.count_repaired(*repairs)
+            on_problem(*repairs)
         return event
 
-    def _follow(
+    def _followed(
         self,
         link: Link,
         name: str,

@@ -44,12 +44,14 @@ class Pipeline:
         displaced = {"overflow"} if settings.overflow == "drop_oldest" else set()
         self._dropped_later = {"expired", "shutdown", "damaged", "not_set_aside", *displaced}
         self.ledger = Ledger(sender)
+        self.on_problem = self.ledger.count_repaired
         self.builder = EventBuilder(settings)
         self._store = open_store(
             settings,
             on_dropped=self._dropped,
             say=self.ledger.say,
             can_deliver=lambda: self._worker.state not in ("backing_off", "paused"),
+            on_waiting=self.start,
             for_all=for_all,
         )
         self._put = self._store.put
@@ -76,7 +78,7 @@ class Pipeline:
         return self._settings.shutdown_timeout
 
     def start(self) -> None:
-        """Deliver what is on disk, without waiting for an event of this process."""
+        """Deliver what waits, without waiting for another event of this process."""
         self._worker.wake()
 
     def _dropped(self, reason: DropReason, event: Event | None) -> None:
@@ -104,14 +106,27 @@ class Pipeline:
         """Store an event; return False if it was dropped instead."""
         if self._closing:
             return self._submit_late(event)
-        if observers.present and (kept := self._kept_in_test_run(event)) is not None:
-            return kept
-        stored = self._put(event)
-        if stored and observers.present:
-            signals.send(signals.event_queued, self._sender, event=event)
-        if self._delivers or not self._store.durable:
+        if observers.present:
+            return self._submit_seen(event)
+        put = self._put  # quicker to call than as an attribute
+        stored = put(event)
+        if self._delivers and not self._worker.awake:
             self._worker.wake()
         if self._over:  # closed by another thread since the first line: nobody else would ever see this event
+            self._drop_rest()
+        return stored
+
+    def _submit_seen(self, event: Event) -> bool:
+        """Store an event that somebody looks at: a test, a debug panel, a receiver of `event_queued`."""
+        kept = self._kept_in_test_run(event)
+        if kept is not None:
+            return kept
+        stored = self._put(event)
+        if stored:
+            signals.send(signals.event_queued, self._sender, event=event)
+        if self._delivers:
+            self._worker.wake()
+        if self._over:
             self._drop_rest()
         return stored
 

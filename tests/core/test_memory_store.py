@@ -251,6 +251,7 @@ def test_settings_bound_the_bytes_in_memory() -> None:
         on_dropped=lambda reason, event: dropped.append(reason),
         say=lambda *words: None,
         can_deliver=lambda: True,
+        on_waiting=lambda: None,
         for_all=False,
     )
     for number in range(30):

@@ -2,9 +2,12 @@ from __future__ import annotations
 
 import errno
 import os
+import threading
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from dd_pa import Emitter, signals
 from tests.core.spools import Watched, event, events, ids
 
 
@@ -53,3 +56,18 @@ def test_an_event_on_its_way_whose_segment_was_dropped_is_not_forgotten_at_the_e
 
     again = Watched(tmp_path / "spool")
     assert first[0].id in again.deliver(rounds=20)
+
+
+def test_events_that_nobody_else_can_deliver_wake_this_process(make: Callable[..., Emitter], tmp_path: Path) -> None:
+    """Another process delivers what is on disk, but the disk fails: this one sends, with nobody waiting for it."""
+    (tmp_path / "file").write_text("no directory")
+    emitter = make(spool_dir=str(tmp_path / "file" / "spool"), delivery="process")
+    delivered = threading.Event()
+
+    def note(sender: object, **_: object) -> None:
+        delivered.set()
+
+    with signals.event_delivered.connected_to(note, sender=emitter):
+        emitter.track("x.done", usr="u")
+
+        assert delivered.wait(60)

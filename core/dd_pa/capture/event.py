@@ -41,6 +41,7 @@ class Event(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
 
 _NO_TRAITS = Traits()
+_NO_REPAIRS: Sequence[str] = ()
 
 
 class EventBuilder:
@@ -69,22 +70,35 @@ class EventBuilder:
 
         In strict mode nothing is repaired. `identity` must hold at least one id.
         """
+        encode, clock, random_bits = self._encode, self._clock, self._random_bits  # quicker to call than as attributes
         start = self._starts.get(name) if type(name) is str else None
         if start is None:
             name = checked_name(name)
             start = self._start(name)
-        details, repairs = (b"{}", ()) if attributes is None else self._details(attributes)
-        now = self._clock()
+        link = self._links.get(identity) or self._link(identity)
+        details, repairs = None if attributes is not None else b"{}", _NO_REPAIRS
+        if type(attributes) is dict:
+            try:
+                details = encode(plain(attributes, self._names))
+            except Exception:  # whatever is wrong with them, the cleaner finds it again and says it
+                details = None
+        if details is None:
+            cleaner = AttributeCleaner(strict=self._strict)
+            details, repairs = encode(cleaner.clean(attributes)), cleaner.repairs
+        now = clock()
         # Random alone would repeat in processes forked without Python's knowledge (uWSGI); a system call costs more.
-        event_id, occurred_at = (self._random_bits(128) ^ now).to_bytes(16).hex(), now // 1_000_000
+        event_id, occurred_at = (random_bits(128) ^ now).to_bytes(16).hex(), now // 1_000_000
         traced = self._has_trace_ids and ("ddtrace" in modules or "opentelemetry.trace" in modules)
-        body = b'%b%b","occurred_at":%d%b}%b%b' % (
-            start,
-            event_id.encode(),
-            occurred_at,
-            self._trace() if traced else b"",
-            self._links.get(identity) or self._link(identity),
-            b"," + details[1:] if len(details) > 2 else b"}",
+        body = b"".join(  # a third of what formatting costs
+            (
+                start,
+                event_id.encode(),
+                b'","occurred_at":',
+                encode(occurred_at),
+                self._trace() if traced else b"",
+                link if len(details) > 2 else link[:-1],
+                details[1:],
+            )
         )
         if len(body) > MAX_BYTES:
             raise EventError("", f"the event has {len(body):,} bytes; the limit is {MAX_BYTES:,}")
@@ -95,6 +109,7 @@ class EventBuilder:
         return _remember(self._starts, name, made)
 
     def _link(self, identity: Identity) -> bytes:
+        """Return what stands between the event's own fields and its attributes."""
         traits = identity.traits or _NO_TRAITS
         visitor = b'"anonymous_id":%b' % self._encode(traits.anonymous_id) if traits.anonymous_id else b""
         members = (
@@ -102,25 +117,16 @@ class EventBuilder:
             (b"account", identity.account, traits.account),
             (b"session", identity.session, b""),
         )
-        made = b"".join(
-            b',"%b":{"id":%b%b}' % (member, self._encode(found), b"," + known if known else b"")
+        made = b",".join(
+            b'"%b":{"id":%b%b}' % (member, self._encode(found), b"," + known if known else b"")
             for member, found, known in members
             if found
         )
-        return _remember(self._links, identity, made)
+        return _remember(self._links, identity, b"},%b," % made)
 
     def _trace(self) -> bytes:
         members = zip((b"trace_id", b"span_id"), current_trace(), strict=True)
         return b"".join(b',"%b":%b' % (member, self._encode(found)) for member, found in members if found is not None)
-
-    def _details(self, attributes: Mapping[str, Any]) -> tuple[bytes, Sequence[str]]:
-        if type(attributes) is dict:
-            try:
-                return self._encode(plain(attributes, self._names)), ()
-            except Exception:  # noqa: S110 - whatever is wrong with them, the cleaner finds it again and says it
-                pass
-        cleaner = AttributeCleaner(strict=self._strict)
-        return self._encode(cleaner.clean(attributes)), cleaner.repairs
 
 
 def _remember(known: dict[Any, bytes], key: object, made: bytes) -> bytes:

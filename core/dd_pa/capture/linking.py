@@ -10,7 +10,7 @@ from typing import Any
 from dd_pa import trail
 from dd_pa.capture.person import DENIED, Id, Identity, IdentityCallable, IdentitySource, as_id, is_same
 from dd_pa.capture.traits import TraitsReader
-from dd_pa.capture.work import Work, current_work
+from dd_pa.capture.work import Work, current_work, innermost_work
 from dd_pa.errors import EventError
 
 OnProblem = Callable[[str], None]
@@ -75,21 +75,30 @@ class Linker:
 
         Without consent returns `DENIED`; raises `ConsentUnknownError` if asking failed (the failure in strict mode).
         """
-        work = current_work()
+        work = None if innermost_work() is None else current_work()
         if (work is not None or self._asks_consent) and self._consent(work) is False:
             return DENIED
-        ids = usr, account, session
         if work is not None:
-            if work.identity is not None:
-                ids = _completed(ids, work.identity)
-            job = _job(work)
-            if job is not None and not work.is_whole:
-                ids = self._completed_by(job, ids, on_problem)
-        if self._identity is not None and _is_open(ids) and not (work is not None and work.is_whole):
+            usr, account, session = self._completed_by_work(work, (usr, account, session), on_problem)
+        if (
+            self._identity is not None
+            and (usr is None or account is None or session is None)
+            and not (work is not None and work.is_whole)
+        ):
             source = self._source(self._identity, on_problem)
             if source is not None:
-                ids = self._completed_by(source, ids, on_problem)
-        return self.checked(*ids, on_problem)
+                usr, account, session = self._completed_by(source, (usr, account, session), on_problem)
+        if type(usr) in _KNOWN and type(account) in _KNOWN and type(session) in _KNOWN:  # else 1 is True, and both 1.0
+            known = self._known.get((usr, account, session))
+            if known is not None:
+                return known
+        return self.checked(usr, account, session, on_problem)
+
+    def _completed_by_work(self, work: Work, ids: Ids, on_problem: OnProblem) -> Ids:
+        if work.identity is not None:
+            ids = _completed(ids, work.identity)
+        job = _job(work)
+        return ids if job is None or work.is_whole else self._completed_by(job, ids, on_problem)
 
     def link_owner(self, usr: Id | None, account: Id | None, session: Id | None, on_problem: OnProblem) -> Identity:
         """Return the person whose a thing is: with what is known of who acts only if that is this very user."""
@@ -188,10 +197,6 @@ class Linker:
 
     def checked(self, usr: Id | None, account: Id | None, session: Id | None, on_problem: OnProblem) -> Identity:
         """Return ids as the texts that go on the wire, with no look at who is logged in."""
-        if type(usr) in _KNOWN and type(account) in _KNOWN and type(session) in _KNOWN:  # else 1 is True, and both 1.0
-            known = self._known.get((usr, account, session))
-            if known is not None:
-                return known
         try:
             found = Identity(
                 usr=None if usr is None else as_id("usr", usr),
@@ -265,11 +270,6 @@ def _said(work: Work) -> bool | None:
         return work.identity.consent
     job = _job(work)
     return None if job is None else job.consent
-
-
-def _is_open(ids: Ids) -> bool:
-    usr, account, session = ids
-    return usr is None or account is None or session is None
 
 
 def _completed(ids: Ids, bound: Identity) -> Ids:

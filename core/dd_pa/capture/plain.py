@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from decimal import Decimal
 from typing import Any
 
@@ -42,14 +42,15 @@ class GoodNames:
     def __init__(self) -> None:
         self.known: set[str] = set()
 
-    def learn(self, name: object) -> None:
-        """Look at a name; raise `NotPlainError` if the cleaner should."""
-        if type(name) is not str or not 0 < len(name) <= LONG or name.partition(".")[0] in RESERVED:
-            raise NotPlainError
-        if len(name) <= _LONGEST_NAME:
-            if len(self.known) >= MOST_NAMES:
-                self.known.clear()
-            self.known.add(name)
+    def learn(self, names: Iterable[object]) -> None:
+        """Look at names; raise `NotPlainError` if the cleaner should."""
+        for name in names:
+            if type(name) is not str or not 0 < len(name) <= LONG or name.partition(".")[0] in RESERVED:
+                raise NotPlainError
+            if len(name) <= _LONGEST_NAME:
+                if len(self.known) >= MOST_NAMES:
+                    self.known.clear()
+                self.known.add(name)
 
 
 def plain(attributes: dict[str, Any], names: GoodNames) -> dict[str, Any]:
@@ -59,15 +60,17 @@ def plain(attributes: dict[str, Any], names: GoodNames) -> dict[str, Any]:
     """
     if len(attributes) > MAX_ATTRIBUTES:
         raise NotPlainError
-    found, known, walk = attributes, names.known, None
+    if not names.known.issuperset(attributes):
+        names.learn(attributes)
+    found, walk = attributes, None
     for name, value in attributes.items():
+        if type(name) is not str:  # a text that may claim to be equal to a known one
+            raise NotPlainError
         kind = type(value)
-        if type(name) is not str or name not in known:
-            names.learn(name)
         if (
             (kind is str and len(value) <= LONG)
             or (kind is int and MIN_INT <= value <= MAX_INT)
-            or (kind is float and value - value == 0)  # not so for infinity and NaN
+            or (kind is float and value - value == 0.0)  # not so for infinity and NaN
             or kind is bool
             or value is None
         ):
@@ -105,7 +108,7 @@ class _Walk:
             if (
                 (kind is str and len(value) <= LONG)
                 or (kind is int and MIN_INT <= value <= MAX_INT)
-                or (kind is float and value - value == 0)
+                or (kind is float and value - value == 0.0)
                 or kind is bool
                 or value is None
             ):

@@ -64,6 +64,9 @@ class Work:
 
 _current: ContextVar[Work | None] = ContextVar("dd_pa_work", default=None)
 
+innermost_work = _current.get
+"""Return the innermost work of this thread or task, over or not; mostly None, which nothing tells at a lower price."""
+
 
 def _is_in(work: Work, innermost: Work | None) -> bool:
     while innermost is not None:

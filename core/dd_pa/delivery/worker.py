@@ -66,7 +66,9 @@ class Worker:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._poked: asyncio.Event | None = None
         self._dispatcher: Dispatcher | None = None
-        self._asleep = False
+        self.awake = False
+        """The thread looks for events by itself; else whoever stores one is to call `wake()`."""
+
         self._hurry = False
         self._flushes: dict[threading.Event, Any] = {}
 
@@ -93,11 +95,11 @@ class Worker:
         return self._thread is not None and not self._ended.is_set()
 
     def wake(self) -> None:
-        """Say that an event was stored: starts or wakes the thread if it needs it, else costs nothing."""
+        """Say that an event was stored: starts or wakes the thread if it is not awake."""
         if self._thread is None:
             self._start()
-        elif self._asleep:
-            self._asleep = False
+        elif not self.awake:
+            self.awake = True
             self._poke()
 
     def _start(self) -> None:
@@ -215,6 +217,7 @@ class Worker:
         import asyncio  # noqa: PLC0415 - see delivery.warmup
 
         self._poked = asyncio.Event()
+        self.awake = True
         outlet = self._open_outlet()
         self._dispatcher = self._make_dispatcher(outlet, self._answer_flushes)
         try:
@@ -243,16 +246,16 @@ class Worker:
     async def _rest(self, dispatcher: Dispatcher, poked: asyncio.Event, *, lively: bool) -> None:
         import asyncio  # noqa: PLC0415 - see delivery.warmup
 
-        self._asleep = not lively
-        if self._asleep and self._store.waiting:  # an event came in before the line above
-            self._asleep = False
+        self.awake = lively
+        if not lively and self._store.waiting:  # an event came in before the line above
+            self.awake = True
             return
         try:
             await asyncio.wait_for(poked.wait(), TICK if lively else self._store.patience)
         except TimeoutError:
             return
         finally:
-            self._asleep = False
+            self.awake = True
 
     def _answer_flushes(self) -> None:
         for done, mark in list(self._flushes.items()):

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from importlib.util import find_spec
-from typing import Literal
+from typing import Any, Literal
 
 from dd_pa.capture.event import Event
 from dd_pa.settings import Settings
@@ -16,11 +16,13 @@ def open_store(
     on_dropped: Callable[[Literal["overflow", "damaged", "dead_letters"], Event | None], None],
     say: Callable[..., None],
     can_deliver: Callable[[], bool],
+    on_waiting: Callable[[], object],
     for_all: bool,
 ) -> Store:
     """Return the store that the settings ask for; nothing is opened or made before the first event.
 
-    `can_deliver` tells whether the intake takes events from this process now. `for_all`: it delivers for all others.
+    `can_deliver` tells whether the intake takes events from this process now. `on_waiting` is told of events that only
+    this process can deliver, because the disk fails. `for_all`: it delivers for all others.
     """
     memory = MemoryStore(
         size=settings.buffer_size,
@@ -45,4 +47,5 @@ def open_store(
         drop_newest=settings.overflow == "drop_newest",
     )
     destination = Destination(settings.spool_dir, settings.application_id, str(settings.intake_url))
-    return Spool(destination, memory, options, on_dropped=on_dropped, say=say, can_deliver=can_deliver)
+    told: dict[str, Any] = {"on_dropped": on_dropped, "say": say, "can_deliver": can_deliver, "on_waiting": on_waiting}
+    return Spool(destination, memory, options, **told)

@@ -46,10 +46,12 @@ class Spool:
         on_dropped: OnDropped,
         say: Say,
         can_deliver: Callable[[], bool] = lambda: True,
+        on_waiting: Callable[[], object] = lambda: None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._destination, self._memory, self._options = destination, memory, options
         self._on_dropped, self._say, self._can_deliver = on_dropped, say, can_deliver
+        self._on_waiting = on_waiting
         self._clock = clock
         self._scan_at = self._measure_at = 0.0
         self._full = False
@@ -78,6 +80,7 @@ class Spool:
             clock=clock,
         )
         self._turn = threading.Lock()
+        self._write, self._hands_over = self._writer.put, not options.reads
 
     def _make_writer(self, *, own_reader: bool) -> SpoolWriter:
         return SpoolWriter(
@@ -107,9 +110,12 @@ class Spool:
         if self._full and self._is_still_full():
             self._on_dropped("overflow", event)
             return False
-        if not self._writer.put(event):
-            return self._memory.put(event)
-        if not self._options.reads:
+        write = self._write  # quicker to call than as an attribute
+        if not write(event):
+            kept = self._memory.put(event)
+            self._on_waiting()
+            return kept
+        if self._hands_over:
             self._handed_over.add()
         return True
 

@@ -58,22 +58,22 @@ class SpoolWriter:
 
     def put(self, event: Event) -> bool:
         """Hand an event to the kernel, which keeps it if the process is killed; return whether that was possible."""
-        segment = self._segment
-        if segment is None or self._clock() >= segment.check_at:
+        segment, clock = self._segment, self._clock
+        if segment is None or clock() >= segment.check_at:
             segment = self._look(segment)
             if segment is None:
                 return False
-        body = event.body
+        body, write, count = event.body, segment.write, segment.count.add  # quicker to call than as attributes
         record = b"\n%08x %b\n" % (crc32(body), body)
         try:
-            written = segment.write(record)
+            written = write(record)
             if self._sync:
                 segment.sync()
         except OSError as error:
             return self._failed(segment, error.strerror)
         if written != len(record):
             return self._failed(segment, "disk full")
-        segment.count.add()
+        count()
         segment.size += written
         if segment.size >= self._segment_bytes:
             self.rotate(segment)
