@@ -38,6 +38,7 @@ def register_all() -> None:
     for check in (check_settings, check_middleware, check_session_fallback):
         register(check)
     register(check_user_key, Tags.models)
+    register(check_user_fields, Tags.models)
     register(check_managers, Tags.models)
     register(check_deployment, Tags.security, deploy=True)
 
@@ -121,6 +122,29 @@ def check_user_key(configured: Settings) -> Iterator[CheckMessage]:
     if isinstance(key, models.EmailField) or "mail" in str(key.name):
         hint = f"Name a callable that returns an opaque id, by {name_of('USER_ID')}."
         yield Warning("Each event carries an e-mail as usr.id: it is the users' key.", hint=hint, id="dd_pa.W003")
+
+
+@_of_right_settings
+def check_user_fields(configured: Settings) -> Iterator[CheckMessage]:
+    """Warn of names for which the user model has nothing that can be sent."""
+    model = get_user_model()
+    for setting in ("user_attributes", "account_attributes"):
+        names = getattr(configured, setting)
+        for name in names if isinstance(names, tuple) else ():
+            problem = _problem_of_field(model, name)
+            if problem is not None:
+                text = f"{name_of(setting.upper())} names {name!r}, {problem}"
+                hint = "Name another field or property, or give a callable of the request."
+                yield Warning(text, hint=hint, obj=model, id="dd_pa.W011")
+
+
+def _problem_of_field(model: type[models.Model], name: str) -> str | None:
+    related = {each.name for each in model._meta.get_fields() if each.is_relation}
+    if name in related:
+        return "which is another row; an event would go without it."
+    if not hasattr(model, name):
+        return "which users do not have; an event would go without it."
+    return "which is a method; an event would go without it." if callable(getattr(model, name)) else None
 
 
 @_of_right_settings

@@ -21,6 +21,7 @@ from dd_pa.gateway import (
     anonymous_id_from_scope,
     fields_of,
     is_request_known,
+    require_same,
 )
 from dd_pa.trail import session_origin
 from dd_pa_django.fallback import fallback_session
@@ -128,9 +129,10 @@ class RequestIdentity:
     def known(self, whose: Whose) -> object:
         """Return what USER_ATTRIBUTES or ACCOUNT_ATTRIBUTES says."""
         wanted = self._settings.user_attributes if whose == "usr" else self._settings.account_attributes
-        if isinstance(wanted, tuple):
-            return self._read(whose, lambda request: fields_of(whose, current_user(request), wanted))
-        return self._read(whose, wanted)
+        if not isinstance(wanted, tuple):
+            return self._read(whose, wanted)
+        usr = None if self._settings.user_id is None else self.usr
+        return self._read(whose, lambda request: _fields(whose, current_user(request), wanted, usr))
 
     @property
     def anonymous_id(self) -> str | None:
@@ -179,6 +181,13 @@ class RequestIdentity:
             # Its META joins the fields of a split Cookie header with a comma, in which cookies get lost.
             return rum_session_from_scope(request.scope["headers"], now=now, sample_rate=rate, cookie_options=options)
         return rum_session_from_environ(request.META, sample_rate=rate, cookie_options=options)
+
+
+def _fields(whose: Whose, user: Any, names: tuple[str, ...], usr: str | None) -> dict[str, Any]:
+    if usr is not None:
+        own = [each.attname for each in user._meta.concrete_fields if each.unique] if hasattr(user, "_meta") else ["pk"]
+        require_same(whose, usr, user, [getattr(user, name, None) for name in own])
+    return fields_of(whose, user, names)
 
 
 def primary_key(request: HttpRequest) -> str | None:

@@ -6,7 +6,7 @@ from typing import Any, cast
 from flask import Flask, Request
 
 from dd_pa import EventError, RumSession, Settings, request_consent, rum_session_from_environ
-from dd_pa.gateway import Handshake, Whose, anonymous_id_from_environ, fields_of
+from dd_pa.gateway import Handshake, Whose, anonymous_id_from_environ, fields_of, require_same
 from dd_pa.trail import session_origin
 from dd_pa_flask.context import SessionUnseen
 from dd_pa_flask.fallback import fallback_session
@@ -77,10 +77,14 @@ class RequestIdentity:
             return self._resolved(wanted)
         if not uses_flask_login(self._app):
             raise EventError(whose, "names of fields need Flask-Login's user; give a callable of the request")
-        from dd_pa_flask.login import logged_in_user  # noqa: PLC0415 - needs Flask-Login
+        from dd_pa_flask.login import ids_of, logged_in_user  # noqa: PLC0415 - needs Flask-Login
 
+        usr = None if self._settings.user_id is None else self.usr
         with SessionUnseen():
-            return fields_of(whose, logged_in_user(), wanted)
+            user = logged_in_user()
+            if usr is not None:
+                require_same(whose, usr, user, ids_of(user))
+            return fields_of(whose, user, wanted)
 
     @property
     def anonymous_id(self) -> str | None:

@@ -77,6 +77,14 @@ def id_of(user: Any) -> str | None:
     return None if user_id is None else str(user_id)
 
 
+def ids_of(user: Any) -> list[object]:
+    """Return what is known to be of this user alone: his id for Flask-Login, his key, unique columns of SQLAlchemy."""
+    mapper = getattr(type(user), "__mapper__", None)
+    columns = () if mapper is None else mapper.column_attrs
+    unique = [each.key for each in columns if each.columns[0].primary_key or each.columns[0].unique]
+    return [id_of(user), *(getattr(user, name, None) for name in ("id", "pk", *unique))]
+
+
 def _refused(app: Flask, **_: Any) -> None:
     state = app.extensions.get("dd_pa")
     if state is not None and has_request_context():

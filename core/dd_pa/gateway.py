@@ -9,7 +9,7 @@ from typing import Any, cast
 
 from dd_pa.capture.consent import request_consent
 from dd_pa.capture.rum import Handshake, RumSession, anonymous_id_from_environ, anonymous_id_from_scope
-from dd_pa.capture.traits import Whose, fields_of
+from dd_pa.capture.traits import Whose, fields_of, require_same
 from dd_pa.capture.work import Steps, Work, is_request_known
 from dd_pa.errors import SettingsError
 from dd_pa.settings import Settings
@@ -26,6 +26,7 @@ __all__ = [
     "anonymous_id_from_scope",
     "fields_of",
     "is_request_known",
+    "require_same",
 ]
 
 Resolver = Callable[[Any], Any]

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from io import StringIO
 from pathlib import Path
+from typing import Any
 
 import pytest
 from django.core.checks import run_checks
@@ -15,7 +16,7 @@ from django.test import override_settings
 
 from dd_pa.emulator import Emulator
 from dd_pa_django import track
-from dd_pa_django.checks import check_deployment, check_managers, check_user_key
+from dd_pa_django.checks import check_deployment, check_managers, check_user_fields, check_user_key
 from dd_pa_django.middleware import ProductAnalyticsMiddleware
 from dd_pa_django.models import OutboxEvent
 from tests.django_app.conftest import Configure
@@ -66,6 +67,28 @@ def test_a_key_that_is_an_e_mail(configure: Configure) -> None:
         assert [message.id for message in check_user_key()] == ["dd_pa.W003"]
         configure(USER_ID=str)
         assert check_user_key() == []
+
+
+@pytest.mark.parametrize(
+    ("names", "problem"),
+    [
+        pytest.param(("username", "is_staff", "is_authenticated", "pk"), None, id="fields and properties"),
+        pytest.param(("plan",), "which users do not have", id="missing"),
+        pytest.param(("groups",), "which is another row", id="relation"),
+        pytest.param(("get_full_name",), "which is a method", id="method"),
+    ],
+)
+@pytest.mark.parametrize("setting", ["USER_ATTRIBUTES", "ACCOUNT_ATTRIBUTES"])
+def test_names_of_fields(configure: Configure, setting: str, names: Any, problem: str | None) -> None:
+    """They are looked for at the start, rather than at the first event; a callable is not."""
+    configure(**{setting: names})
+    expected = (
+        [] if problem is None else [f"DD_PA['{setting}'] names {names[0]!r}, {problem}; an event would go without it."]
+    )
+    assert [message.msg for message in check_user_fields()] == expected
+
+    configure(**{setting: str})
+    assert check_user_fields() == []
 
 
 def test_what_is_right_on_a_laptop_only(configure: Configure) -> None:

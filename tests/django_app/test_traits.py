@@ -240,6 +240,42 @@ def test_what_cannot_be_sent(
         ada_client.get("/once/")
 
 
+@pytest.mark.parametrize("name", ["pk", "username"])
+def test_names_beside_user_id(ada_client: Client, ada: User, events: Events, configure: Configure, name: str) -> None:
+    """They are of the login where USER_ID says its key or another unique field."""
+    configure(
+        USER_ID=lambda request: getattr(request.user, name),
+        USER_ATTRIBUTES=("is_staff",),
+        ACCOUNT_ID=lambda request: "acme",
+        ACCOUNT_ATTRIBUTES=("is_active",),
+    )
+
+    ada_client.get("/once/")
+
+    usr = {"id": str(getattr(ada, name)), "is_staff": False}
+    assert people(events()) == [(usr, {"id": "acme", "is_active": True})]
+
+
+@pytest.mark.parametrize("strict", [True, False])
+def test_names_beside_the_id_of_somebody_else(
+    ada_client: Client, ada: User, events: Events, configure: Configure, strict: bool
+) -> None:
+    """USER_ID may name whom the staff act for: their own fields are not his. A callable is trusted."""
+    acts_for: Any = {"USER_ID": lambda request: "customer-7", "ACCOUNT_ID": lambda request: "acme"}
+    configure(USER_ATTRIBUTES=("email",), ACCOUNT_ATTRIBUTES=("is_staff",), STRICT=strict, **acts_for)
+
+    if strict:
+        with pytest.raises(EventError, match="USER_ID says an id that is no unique field of the User who is logged in"):
+            ada_client.get("/once/")
+        return
+    ada_client.get("/once/")
+
+    assert people(events()) == [({"id": "customer-7"}, {"id": "acme"})]
+    configure(USER_ATTRIBUTES=lambda request: {"plan": "pro"}, **acts_for)
+    ada_client.get("/once/")
+    assert people(events())[1:] == [({"id": "customer-7", "plan": "pro"}, {"id": "acme"})]
+
+
 def test_field_that_users_do_not_have(ada_client: Client, configure: Configure) -> None:
     """The error names it."""
     configure(USER_ATTRIBUTES=("plan",))

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from flask import Flask, render_template_string
 from flask_login import LoginManager, login_user
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 from dd_pa import EventError
 from dd_pa.emulator import Emulator
@@ -81,6 +82,41 @@ def test_callables(make_app: MakeApp, analytics: ProductAnalytics, emulator: Emu
     assert delivered(app, emulator) == [
         {"event": {"name": "seen"}, "usr": {"id": "ada", "path": "/seen"}, "account": {"id": "acme", "seats": 3}},
         {"event": {"name": "seen"}, "usr": {"id": "bob"}},
+    ]
+
+
+class Row(DeclarativeBase):
+    """Where the users of an app are."""
+
+
+class Customer(Row):
+    """A user with two more unique ids, and a token for Flask-Login, as Flask-Security has."""
+
+    __tablename__ = "customer"
+    is_authenticated = is_active = True
+
+    number: Mapped[int] = mapped_column(primary_key=True)
+    public_id: Mapped[str] = mapped_column(unique=True)
+    plan: Mapped[str] = mapped_column(default="pro")
+
+    def get_id(self) -> str:
+        return "token"
+
+
+@pytest.mark.parametrize(("usr", "is_own"), [("token", True), (7, True), ("p-7", True), ("pro", False), ("8", False)])
+def test_names_beside_user_id(
+    make_app: MakeApp, analytics: ProductAnalytics, emulator: Emulator, usr: Any, is_own: bool
+) -> None:
+    """They are of the login where DD_PA_USER_ID says an id of his own, by Flask-Login or a unique column."""
+    app = make_app(DD_PA_USER_ID=lambda request: usr, DD_PA_USER_ATTRIBUTES=("plan",), DD_PA_STRICT=False)
+    customer = Customer(number=7, public_id="p-7", plan="pro")
+    LoginManager(app).request_loader(lambda request: customer)
+
+    with app.test_request_context():
+        analytics.track("seen")
+
+    assert [event["usr"] for event in delivered(app, emulator)] == [
+        {"id": str(usr)} | ({"plan": "pro"} if is_own else {})
     ]
 
 

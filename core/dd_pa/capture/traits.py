@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Literal, Protocol
 
 import msgspec
@@ -158,6 +158,17 @@ def fields_of(whose: Whose, user: object, names: Sequence[str]) -> dict[str, Any
         if not hasattr(user, name):
             raise EventError(f"{whose}.{name}", f"{user.__class__.__name__} has no such field")
     return {name: getattr(user, name) for name in names}
+
+
+def require_same(whose: Whose, usr: object, login: object, own_ids: Iterable[object]) -> None:
+    """Raise `EventError` if what `USER_ID` says is none of the ids of whoever is logged in: it may be somebody else."""
+    if not any(is_same(usr, own) for own in own_ids):
+        kind = login.__class__.__name__
+        raise EventError(
+            whose,
+            f"USER_ID says an id that is no unique field of the {kind} who is logged in, so names of "
+            "fields may be about somebody else: give a callable",
+        )
 
 
 def _seen_in_request() -> dict[Any, Any]:
