@@ -80,6 +80,7 @@ class Watched:
         """Do no more than the kernel does for a killed process: close what is open."""
         self.spool._writer.close()
         self.spool._dead.close()
+        self.spool._janitor.stop()
         self.spool._shelf.close(remove_delivered=False)
         self.spool._duty.close()
 

@@ -97,6 +97,30 @@ def test_orphans_leave_as_fast_as_they_are_taken(tmp_path: Path) -> None:
     assert watched.files == []
 
 
+def test_an_orphan_costs_the_same_whatever_is_on_its_way(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is done for one of them does not depend on how many others there are, or are held."""
+    fstat, files = os.fstat, Counted()
+
+    def counted(fd: int) -> os.stat_result:
+        files.calls += 1
+        return fstat(fd)
+
+    def calls(path: Path, count: int, at_once: int) -> float:
+        orphans(path, count)
+        watched, before = Watched(path, files=files), files.calls
+        watched.tend()
+        watched.tend()
+        while taken := watched.spool.take(at_once):
+            for one in taken:
+                watched.spool.settle(one)
+        assert watched.segments() == []
+        return (files.calls - before) / count
+
+    monkeypatch.setattr(os, "fstat", counted)
+
+    assert calls(tmp_path / "many", 1000, 100) <= calls(tmp_path / "few", 50, 5) + 2 <= 26
+
+
 def test_own_events_go_beside_a_backlog(tmp_path: Path) -> None:
     """A short script delivers what it tracked, however much others left."""
     orphans(tmp_path / "spool", 200)

@@ -20,6 +20,8 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from dd_pa.capture.event import Event
 from tests.core.spools import Watched, event, events
 
+ROOMS = ("rejected", "janitor")
+
 
 class Operation(NamedTuple):
     """One call that changed the disk, or a note of what was promised by then."""
@@ -47,7 +49,7 @@ class Recorder:
         place = Path(os.readlink(f"/proc/self/fd/{dir_fd}")).name
         if path == ".":
             return fd
-        self._names[fd] = path if place != "rejected" else f"rejected/{path}"
+        self._names[fd] = f"{place}/{path}" if place in ROOMS else path
         if flags & os.O_CREAT:
             self.operations.append(Operation("create", self._names[fd]))
         return fd
@@ -59,7 +61,8 @@ class Recorder:
 
     def rename(self, src: str, dst: str, *, src_dir_fd: int | None = None, dst_dir_fd: int | None = None) -> None:
         """Rename."""
-        room = "rejected/" if Path(os.readlink(f"/proc/self/fd/{src_dir_fd}")).name == "rejected" else ""
+        place = Path(os.readlink(f"/proc/self/fd/{src_dir_fd}")).name
+        room = f"{place}/" if place in ROOMS else ""
         self.operations.append(Operation("rename", room + src, new=room + dst))
         self._names = {fd: room + dst if name == room + src else name for fd, name in self._names.items()}
         os.rename(src, dst, src_dir_fd=src_dir_fd, dst_dir_fd=dst_dir_fd)
@@ -67,7 +70,7 @@ class Recorder:
     def unlink(self, path: str, *, dir_fd: int | None = None) -> None:
         """Remove."""
         place = Path(os.readlink(f"/proc/self/fd/{dir_fd}")).name
-        self.operations.append(Operation("unlink", f"rejected/{path}" if place == "rejected" else path))
+        self.operations.append(Operation("unlink", f"{place}/{path}" if place in ROOMS else path))
         os.unlink(path, dir_fd=dir_fd)
 
     def note(self, kind: str, event: Event) -> None:
@@ -122,7 +125,8 @@ class Disk:
 
     def lay_out(self, path: Path) -> None:
         """Make the files below a directory."""
-        (path / "rejected").mkdir(parents=True, mode=0o700)
+        for room in ROOMS:
+            (path / room).mkdir(parents=True, mode=0o700)
         path.parent.chmod(0o700)
         path.chmod(0o700)
         for name, data in self.files.items():

@@ -179,7 +179,7 @@ class Directory:
 
     def sync(self) -> None:
         """Have the names survive a loss of power."""
-        os.fsync(self.place.fd)
+        self.files.fsync(self.place.fd)
 
     @property
     def free(self) -> tuple[int, int]:

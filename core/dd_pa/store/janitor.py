@@ -16,6 +16,7 @@ from dd_pa.store.destination import Destination
 from dd_pa.store.directory import AlienFileError, Directory
 from dd_pa.store.duty import Duty, Notice
 from dd_pa.store.journal import Held
+from dd_pa.store.merging import Merger
 from dd_pa.store.options import SpoolOptions
 from dd_pa.store.orphans import Orphans
 from dd_pa.store.segment import ack_name
@@ -54,12 +55,14 @@ class Janitor:
         duty: Duty,
         shelf: Shelf,
         orphans: Orphans,
+        merger: Merger,
         options: SpoolOptions,
         *,
         on_overflow: Callable[[Held, Event | None], None],
         clock: Callable[[], float],
     ) -> None:
         self._destination, self._duty, self._shelf, self._orphans = destination, duty, shelf, orphans
+        self._merger = merger
         self._max_bytes, self._drop_newest, self._adopts = options.max_bytes, options.drop_newest, options.reads
         self._on_overflow, self._clock = on_overflow, clock
         self._round: Iterator[None] | None = None
@@ -98,26 +101,31 @@ class Janitor:
     def stop(self) -> None:
         """Break a round off."""
         self._round = None
+        self._orphans.forget()
         self.soon()
 
     def round(self) -> Iterator[None]:
         """Do all that is due once, step by step."""
         directory = self._destination.directory()
         files: dict[str, int] = {}
+        yield from self._merger.finish()
         yield from self._look_through(directory, files)
         self._orphans.keep_only(files)
         yield from self._sweep(directory, files)
+        yield from self._merger.merge(files)
         yield from self._keep_bound(files)
         if self._adopts:
             yield from self._orphans.look_again(LOOKS)
             yield from self._shelf.fill()
+        else:
+            self._orphans.forget()
         self._wait_for_next(files)
 
     def _look_through(self, directory: Directory, files: dict[str, int]) -> Iterator[None]:
         held = {one.name for one in self._shelf.all}
         for name, size in directory.walk():
             files[name] = size
-            if self._adopts and name.endswith(".seg") and name not in held:
+            if name.endswith(".seg") and name not in held:
                 self._orphans.see(name)
             if len(files) % ENTRIES == 0:
                 yield

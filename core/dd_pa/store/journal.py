@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import contextlib
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 from dd_pa.capture.event import Event
 from dd_pa.store.directory import AlienFileError, Descriptor, Directory, Files
@@ -97,15 +97,36 @@ class Held:
             return line.offset, event
         return None
 
+    def left(self, application_id: str) -> Iterator[bytes]:
+        """Take, and yield, the body of each event that is left to do, for another place.
+
+        Raises `DamagedRecordError`, also if not all of it can be read now.
+        """
+        while (line := self.reader.next_line()) is not None:
+            if line.offset == 0 or line.offset in self._settled_before:
+                continue
+            try:
+                event = event_of(checked_body(line.data), application_id)
+            except DamagedRecordError:
+                if not line.torn and line.data.strip(b"\0"):
+                    raise
+            else:
+                self.unsettled[line.offset] = event.occurred_at
+                yield event.body
+        if not self.reader.at_end:
+            raise DamagedRecordError("too long")
+
     def drop(self, offset: int) -> None:
         """Forget a taken event whose segment is about to be removed."""
         self.unsettled.pop(offset, None)
         self.settled += 1
 
-    def settle(self, offset: int) -> None:
-        if self.unsettled.pop(offset, None) is not None:
-            self.settled += 1
-            self.journal.settle(offset)
+    def forget(self, offset: int) -> bool:
+        """Have a taken event settled, but for the journal; return whether it was one."""
+        if self.unsettled.pop(offset, None) is None:
+            return False
+        self.settled += 1
+        return True
 
     def passed(self, size: int) -> bool:
         """Tell whether everything in the first `size` bytes is settled."""
@@ -132,6 +153,17 @@ class Held:
     def is_finished(self) -> bool:
         """The writer is gone, and everything is settled."""
         return not self.unsettled and self.reader.look_for_writer() and self.reader.at_end
+
+    def settle_all(self) -> None:
+        """Note everything that was taken as settled."""
+        for offset in list(self.unsettled):
+            if self.forget(offset):
+                self.journal.settle(offset)
+
+    @property
+    def is_over(self) -> bool:
+        """All of it was read and is settled: what the journal would say of it, its removal says."""
+        return not self.given_up and not self.reader.unreadable and self.is_finished
 
     def remove(self) -> None:
         """Remove the segment, and then its journal: the other way round, a crash would have it all sent again."""

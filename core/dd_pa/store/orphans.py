@@ -75,12 +75,21 @@ class Orphans:
 
     def next(self) -> Held | None:
         """Take the oldest that nobody has, of the next few. Raises `OSError` if no file could be used."""
-        for _ in range(min(PROBES, len(self._untried))):
-            held = self.take(self._untried[0])
+        probes = 0
+        while self._untried and probes < PROBES:
+            if (name := self._untried[0]) not in self._seen:  # merged with others
+                heapq.heappop(self._untried)
+                continue
+            held = self.take(name)
             heapq.heappop(self._untried)
             if held is not None:
                 return held
+            probes += 1
         return None
+
+    def untried(self) -> list[str]:
+        """Return the segments that may be nobody's, in no order."""
+        return [name for name in self._untried if name in self._seen]
 
     def take(self, name: str) -> Held | None:
         """Take a segment's reader lock; return None if another process has it, or it cannot be used now."""
@@ -99,6 +108,11 @@ class Orphans:
         if held is None:
             self.let_go(name)
         return held
+
+    def gone(self, name: str) -> None:
+        """Forget a segment that is there no more, or is ours by now."""
+        self._seen.discard(name)
+        self._neighbours.pop(name, None)
 
     def let_go(self, name: str) -> None:
         """Leave a segment alone until it is its turn to be looked at again."""

@@ -67,18 +67,18 @@ def ack_name(name: str) -> str:
 class SegmentFiles:
     """The files of a new segment, of which nobody can take one before it is published."""
 
-    def __init__(self, directory: Directory, application_id: str, intake: str) -> None:
+    def __init__(self, directory: Directory, application_id: str, intake: str, *, stem: str | None = None) -> None:
         self._directory = directory
         self._header = Header(
             format=FORMAT, application_id=application_id, intake=intake, created=time.time_ns() // 1_000_000
         )
-        self._name = new_name()
+        self._name = stem or new_name()
         self.file: Descriptor | None = None
         self.ack: Descriptor | None = None
         self.reading: Descriptor | None = None
 
-    def publish(self, *, own_reader: bool, sync: bool) -> Segment:
-        """Make the segment; with `own_reader` its journal too, locked before anybody sees the segment.
+    def publish(self, *, own_reader: bool, sync: bool, content: bytes = b"") -> Segment:
+        """Make the segment, with these records; with `own_reader` its journal too, locked before anybody sees it.
 
         Raises `OSError`; nothing is left then.
         """
@@ -86,10 +86,10 @@ class SegmentFiles:
             if own_reader:
                 self.ack = self._locked(f"{self._name}.ack")
             self.file = self._locked(f"{self._name}.new")
-            self._write_header(self.file)
+            self._write(self.file, encode_header(self._header) + content)
             self.reading = self._directory.open(f"{self._name}.new")
             if sync:
-                os.fsync(self.file.fd)
+                self._directory.files.fsync(self.file.fd)
             self._directory.rename(f"{self._name}.new", f"{self._name}.seg")
             if sync:
                 self._directory.sync()
@@ -104,13 +104,12 @@ class SegmentFiles:
             raise OSError(f"the new file {name} cannot be locked")
         return made
 
-    def _write_header(self, file: Descriptor) -> None:
-        line = encode_header(self._header)
-        if self._directory.files.write(file.fd, line) != len(line):
+    def _write(self, file: Descriptor, data: bytes) -> None:
+        if self._directory.files.write(file.fd, data) != len(data):
             raise OSError("a segment's header could be written in part only")
 
     def _remove(self) -> None:
-        for ending, made in ((".new", self.file), (".ack", self.ack)):
+        for ending, made in ((".new", self.file), (".seg", self.file), (".ack", self.ack)):
             if made is not None:
                 with contextlib.suppress(OSError):
                     self._directory.remove(self._name + ending, made)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from bisect import insort
 from collections import deque
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
@@ -42,6 +43,7 @@ class Shelf:
         self._arrivals: deque[Held] = deque()
         self._written: list[Held] = []
         self._finished: list[Held] = []
+        self._unread: list[Held] = []  # those of the finished of which something may be left to hand out, oldest first
         self._returning: set[str] = set()
         self._fresh_first = False
         self._turn = 0
@@ -94,9 +96,15 @@ class Shelf:
         return None
 
     def _backlog(self) -> Found | None:
-        for held in self._finished:
-            if self._is_unread(held) and (found := self._read(held)) is not None:
+        at = 0
+        while at < len(self._unread):
+            held = self._unread[at]
+            if (found := self._read(held)) is not None:
                 return found
+            if held.given_up or held.reader.at_end:  # without a writer it stays so
+                del self._unread[at]
+            else:
+                at += 1
         for _ in range(PROBES):
             orphan = self._adopt(MOST_ORPHANS)
             if orphan is None:
@@ -122,8 +130,19 @@ class Shelf:
             return None
         held = self._orphans.next()
         if held is not None:
-            (self._finished if self._writer_is_gone(held) else self._written).append(held)
+            self.take_in(held)
         return held
+
+    def take_in(self, held: Held) -> None:
+        """Deliver a segment that was another process's."""
+        if self._writer_is_gone(held):
+            self._finish(held)
+        else:
+            self._written.append(held)
+
+    def _finish(self, held: Held) -> None:
+        self._finished.append(held)
+        insort(self._unread, held, key=lambda one: one.name)
 
     def fill(self) -> Iterator[None]:
         """Adopt a few orphans before there is need of them."""
@@ -143,11 +162,21 @@ class Shelf:
         """Move segments whose writer is gone behind the others, and let go what is delivered."""
         self._sort_in()
         for held in [held for held in self._written if self._writer_is_gone(held)]:
-            self._finished.append(held)
+            self._finish(held)
             self._written.remove(held)
-        self._finished.sort(key=lambda held: held.name)
         for held in list(self._finished):
             self.settled(held)
+
+    def settle(self, held: Held, offset: int) -> None:
+        """Note a record as settled: in the journal or, if it was the last, by removing the segment at once."""
+        if not held.forget(offset):
+            return
+        if held not in self._finished or held.name in self._returning or not held.is_over:
+            held.journal.settle(offset)
+            self.settled(held)
+        elif not self._remove(held):
+            held.journal.settle(offset)
+            self._let_go(held)
 
     def settled(self, held: Held) -> None:
         """Remove a segment, or let it go, if nothing of it is left to do."""
@@ -157,19 +186,17 @@ class Shelf:
             self._let_go(held)
         elif held not in self._finished or held.given_up:
             return
-        elif held.reader.unreadable and held.reader.at_end:
+        elif (held.reader.unreadable and held.reader.at_end) or (held.is_finished and not self._remove(held)):
             self._let_go(held)
-        elif held.is_finished:
-            self._remove(held)
 
-    def _remove(self, held: Held) -> None:
+    def _remove(self, held: Held) -> bool:
         try:
             held.remove()
         except OSError as error:
-            self._let_go(held)
             self._troubles.note(held.name, error)
-            return
+            return False
         self._forget(held)
+        return True
 
     def _let_go(self, held: Held) -> None:
         self._forget(held)
@@ -178,7 +205,7 @@ class Shelf:
 
     def _forget(self, held: Held) -> None:
         self._returning.discard(held.name)
-        for kind in (self._written, self._finished):
+        for kind in (self._written, self._finished, self._unread):
             if held in kind:
                 kind.remove(held)
 
@@ -206,7 +233,8 @@ class Shelf:
                     yield
         except OSError:
             on_event(held, None)
-        self._remove(held)
+        if not self._remove(held):
+            self._let_go(held)
 
     def close(self, *, remove_delivered: bool = True) -> None:
         """Release every lock, so that a neighbour can go on at once."""

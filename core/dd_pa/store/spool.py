@@ -15,6 +15,7 @@ from dd_pa.store.duty import Duty, Notice
 from dd_pa.store.janitor import Janitor
 from dd_pa.store.journal import Held
 from dd_pa.store.memory import MemoryStore
+from dd_pa.store.merging import Merger
 from dd_pa.store.options import SpoolOptions
 from dd_pa.store.orphans import Orphans, Troubles
 from dd_pa.store.place import UnsafePlaceError
@@ -52,6 +53,7 @@ class Spool:
         self._destination, self._memory, self._options = destination, memory, options
         self._on_dropped, self._say, self._can_deliver = on_dropped, say, can_deliver
         self._on_waiting = on_waiting
+        self._segment_bytes = options.segment_bytes or default_segment_bytes(options.max_bytes)
         self._clock = clock
         self._scan_at = self._measure_at = 0.0
         self._full = False
@@ -70,11 +72,22 @@ class Spool:
         orphans = Orphans(destination, troubles, on_alien=self._alien)
         self._shelf = Shelf(destination, orphans, troubles, on_damaged=self._damaged)
         self._duty = Duty(destination)
+        merger = Merger(
+            destination,
+            orphans,
+            troubles,
+            segment_bytes=self._segment_bytes,
+            is_wanted=lambda: not (options.reads and can_deliver()),
+            on_live=self._shelf.take_in if options.reads else Held.release,
+            say=say,
+            clock=clock,
+        )
         self._janitor = Janitor(
             destination,
             self._duty,
             self._shelf,
             orphans,
+            merger,
             options,
             on_overflow=self._overflowed,
             clock=clock,
@@ -85,7 +98,7 @@ class Spool:
     def _make_writer(self, *, own_reader: bool) -> SpoolWriter:
         return SpoolWriter(
             self._destination,
-            segment_bytes=self._options.segment_bytes or default_segment_bytes(self._options.max_bytes),
+            segment_bytes=self._segment_bytes,
             sync=self._options.sync,
             own_reader=own_reader,
             on_opened=self._opened,
@@ -169,7 +182,8 @@ class Spool:
     def _one_turn(self) -> None:
         try:
             for _ in self._janitor.round():
-                pass
+                if self._writer.closed:
+                    return
         except (OSError, UnsafePlaceError, AlienFileError) as error:
             self._say("spool scan", "the spool cannot be looked through: %s", error)
         finally:
@@ -206,8 +220,7 @@ class Spool:
             self._memory.settle(event)
             return
         for held, offset in taken.places:
-            held.settle(offset)
-            self._shelf.settled(held)
+            self._shelf.settle(held, offset)
 
     def reject(self, event: Event, reason: str, detail: str) -> bool:
         """Write a taken event to the dead letters, and only then settle it; False if it cannot be written now."""
@@ -273,8 +286,10 @@ class Spool:
             if self._shelf.is_unreadable_in_part:  # it is read again when it has been let go
                 self._writer.retire()
             self._save_memory()
-        if self._janitor.busy or self._has_duty(now):
+        if self._has_duty(now) if is_due else self._duty.ours:
             is_due = self._janitor.tend() or is_due
+        else:
+            self._janitor.stop()
         if is_due:
             self._heed(self._duty.read())
 
@@ -365,6 +380,8 @@ class Spool:
         """Release the segments; what is not delivered stays for a neighbour or the next start."""
         self._writer.close()
         self._dead.close()
+        if self._options.reads:
+            self._janitor.stop()
         with contextlib.suppress(OSError):
             self._shelf.close()
         self._duty.close()
