@@ -285,6 +285,7 @@ def test_status_route(client: Client) -> None:
         "rejected": 1,
         "kept": 2,
         "faults": [],
+        "store": {"trouble": None, "waiting": status["store"]["waiting"], "lost": 0},
     }
     assert status["version"][0].isdigit()
 

@@ -61,7 +61,15 @@ def test_hello(client: Client, url: str) -> None:
     newest = client.get("events")["events"][0][0]
     assert stream.response.headers["content-type"] == "text/event-stream; charset=utf-8"
     assert stream.response.headers["cache-control"] == "no-store"
-    assert hello == {"boot": status["boot"], "seq": newest, "received": 2, "rejected": 1, "kept": 2, "rate": 0.4}
+    assert hello == {
+        "boot": status["boot"],
+        "seq": newest,
+        "received": 2,
+        "rejected": 1,
+        "kept": 2,
+        "rate": 0.4,
+        "trouble": None,
+    }
 
 
 def test_rows(client: Client, url: str) -> None:
@@ -157,7 +165,7 @@ def test_stats(client: Client, url: str) -> None:
         client.send(event())
         stats, _ = stream.next("stats")
 
-    assert {**stats, "seq": 0} == {"seq": 0, "received": 1, "rejected": 0, "kept": 1, "rate": 0.2}
+    assert {**stats, "seq": 0} == {"seq": 0, "received": 1, "rejected": 0, "kept": 1, "rate": 0.2, "trouble": None}
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,9 @@
 from __future__ import annotations
 
+import json
+import signal
+import subprocess
+import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -14,7 +18,7 @@ from dd_pa.emulator.warehouse import writer
 from dd_pa.emulator.warehouse.database import WarehouseError
 from dd_pa.emulator.warehouse.flat import Event
 from dd_pa.emulator.warehouse.patience import Patience
-from dd_pa.emulator.warehouse.warehouse import Warehouse
+from dd_pa.emulator.warehouse.warehouse import State, Warehouse
 from tests.emulator.asking import SCALAR, analytics, ask, table
 from tests.emulator.client import Client, event
 
@@ -93,7 +97,7 @@ def test_bounded_queue(monkeypatch: pytest.MonkeyPatch) -> None:
     warehouse = Warehouse(None, time.time)
     put(warehouse, *range(5))
 
-    assert warehouse.lost == 2
+    assert warehouse.state().lost == 2
     assert moments(warehouse) == [2, 3, 4]
     warehouse.close()
 
@@ -112,7 +116,7 @@ def test_opens_by_itself_when_many_wait(monkeypatch: pytest.MonkeyPatch) -> None
 
 
 def test_a_failure_to_write_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
-    """When events could not be written, queries say so instead of answering from half of them; a clear mends it."""
+    """When events could not be written, queries say so instead of answering from half of them, until they are."""
 
     def fail(self: object, events: object, now_ms: int) -> None:
         raise WarehouseError("the disk is full")
@@ -121,14 +125,98 @@ def test_a_failure_to_write_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
     with monkeypatch.context() as patched:
         patched.setattr(writer.Writer, "write", fail)
         put(warehouse, 1, 2)
-        with pytest.raises(WarehouseError, match="the disk is full"):
-            Statement(warehouse, Patience(30))
+        for _ in range(2):
+            with pytest.raises(WarehouseError, match="the disk is full"):
+                Statement(warehouse, Patience(30))
         put(warehouse, 3)
-        assert (warehouse.lost, len(warehouse._waiting)) == (3, 0)
-    warehouse.clear()
-    put(warehouse, 3)
+        assert warehouse.state() == State("the disk is full", 3, 0)
+    monkeypatch.setattr(warehouse, "_retry_at", 0.0)
 
-    assert moments(warehouse) == [3]
+    assert moments(warehouse) == [1, 2, 3]
+    assert warehouse.state() == State(None, 0, 0)
+    warehouse.close()
+
+
+FULL = """
+import json, random, resource, sys, time
+from pathlib import Path
+from dd_pa.emulator.warehouse import warehouse as module
+from dd_pa.emulator.warehouse.database import WarehouseError
+from dd_pa.emulator.warehouse.flat import Event
+
+module._REST = 0.0
+warehouse = module.Warehouse(Path(sys.argv[1]), time.time)
+
+def put(first):
+    pad = "%x" % random.getrandbits(16000)
+    bodies = [{"type": "server", "n": n, f"new{first}": [n, n], "pad": pad} for n in range(first, first + 500)]
+    view = {"type": "view", "view": {"id": "v"}, "_dd": {"document_version": first}}
+    warehouse.put([Event(ts=body["n"], body=body) for body in bodies])
+    warehouse.put([Event(ts=first, body=view, view_id="v")])
+
+def known():
+    try:
+        return [ts for _, ts, _ in warehouse.newest(10_000)]
+    except WarehouseError as error:
+        return str(error)
+
+put(0)
+seen = [len(known())]
+soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+# What a process may write to a file is bounded: a disk that is full, for this process alone.
+resource.setrlimit(resource.RLIMIT_FSIZE, (1_000_000, hard))
+for first in (500, 1000):
+    put(first)
+    seen.append(known())
+told = warehouse.state()
+resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+seen += [sorted(known()) == sorted([*range(1500), 1000]), warehouse.state()]
+warehouse.close()
+again = module.Warehouse(Path(sys.argv[1]), time.time)
+print(json.dumps([*seen, told, len(again.newest(10_000))]))
+again.close()
+"""
+
+
+def test_full_disk(tmp_path: Path) -> None:
+    """A disk that is full is named as the cause; when there is room again, everything is written, each event once."""
+    (tmp_path / "full.py").write_text(FULL)
+    command = [sys.executable, str(tmp_path / "full.py"), str(tmp_path / "data")]
+    done = subprocess.run(command, check=False, capture_output=True, text=True, timeout=100)
+    assert (done.returncode, done.stderr) == (0, "")
+    first, full, still, written, well, told, again = json.loads(done.stdout)
+
+    assert first == 501
+    assert full.startswith("events cannot be written: ")
+    assert full.endswith("File too large")
+    assert still.endswith("File too large")
+    assert told == [still, 1002, 0]
+    assert (written, well, again) == (True, [None, 0, 0], 1501)
+
+
+KILLED = """
+import os, signal, sys, time
+from pathlib import Path
+from dd_pa.emulator.warehouse.flat import Event
+from dd_pa.emulator.warehouse.warehouse import Warehouse
+
+warehouse = Warehouse(Path(sys.argv[1]), time.time)
+for batch in range(5):
+    warehouse.put([Event(ts=number, body={"type": "server", f"n{batch}": number}) for number in range(100)])
+    warehouse.newest(1)
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def test_kill(tmp_path: Path) -> None:
+    """What a query has seen is there after kill -9."""
+    (tmp_path / "killed.py").write_text(KILLED)
+    command = [sys.executable, str(tmp_path / "killed.py"), str(tmp_path / "data")]
+    done = subprocess.run(command, check=False, timeout=100)
+    warehouse = Warehouse(tmp_path / "data", time.time)
+
+    assert done.returncode == -signal.SIGKILL
+    assert len(moments(warehouse)) == 500
     warehouse.close()
 
 

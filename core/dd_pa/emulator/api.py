@@ -19,6 +19,7 @@ from dd_pa.emulator.history import History
 from dd_pa.emulator.parameters import ParameterError, as_json, fault_of, filter_of, integer
 from dd_pa.emulator.replies import explaining, refusal, reply
 from dd_pa.emulator.selection import Filter, Selections
+from dd_pa.emulator.warehouse.warehouse import State
 
 MAX_PAGE = 5_000
 MAX_BUCKETS = 10_000
@@ -37,13 +38,16 @@ class PageAPI:
         faults: Faults,
         clock: Callable[[], float],
         clear: Callable[[], None],
+        store: Callable[[], State],
     ) -> None:
+        """`store` says how the events for queries are kept."""
         self._boot = boot
         self._history = history
         self._selections = selections
         self._faults = faults
         self._clock = clock
         self._clear_all = clear
+        self._store = store
 
     def routes(self) -> list[Route]:
         """Return the routes, under their full paths."""
@@ -128,7 +132,8 @@ class PageAPI:
         counts = self._history.counts()
         numbers = {name: getattr(counts, name) for name in ("received", "accepted", "rejected", "kept")}
         faults = [as_json(fault) for fault in self._faults.armed()]
-        return reply({"boot": self._boot, "version": version("dd-pa"), **numbers, "faults": faults})
+        about = {"boot": self._boot, "version": version("dd-pa"), "store": self._store()._asdict()}
+        return reply({**about, **numbers, "faults": faults})
 
     async def _clear(self, request: Request) -> Response:
         await asyncio.to_thread(self._clear_all)

@@ -98,9 +98,9 @@ class Emulator:
 
     def _build_page(self, clock: Callable[[], float]) -> Starlette:
         boot = secrets.token_hex(8)
-        stream = explaining(Streams(boot, self._history, self._is_stopping))
+        stream = explaining(Streams(boot, self._history, self._is_stopping, lambda: self._warehouse.state().trouble))
         selections = Selections(self._history, self._is_stopping)
-        api = PageAPI(boot, self._history, selections, self._faults, clock, self.clear)
+        api = PageAPI(boot, self._history, selections, self._faults, clock, self.clear, self._warehouse.state)
         sessions = SessionRoutes(boot, self._sessions, self._is_stopping)
         # The intake is served before the page's routes are tried; here it only says which method it takes.
         intake = Route(PATH, self._intake, methods=["POST"])

@@ -27,10 +27,14 @@ class Streams:
     and misses only what the history forgot.
     """
 
-    def __init__(self, boot: str, history: History, stopped: Callable[[], bool]) -> None:
+    def __init__(
+        self, boot: str, history: History, stopped: Callable[[], bool], trouble: Callable[[], str | None]
+    ) -> None:
+        """`trouble` says why events cannot be written for queries."""
         self._boot = boot
         self._history = history
         self._stopped = stopped
+        self._trouble = trouble
         self._listeners = 0
 
     async def __call__(self, request: Request) -> Response:
@@ -77,7 +81,8 @@ class Streams:
 
     def _stats(self) -> dict[str, object]:
         counts = self._history.counts()
-        return {name: getattr(counts, name) for name in ("seq", "received", "rejected", "kept", "rate")}
+        numbers = {name: getattr(counts, name) for name in ("seq", "received", "rejected", "kept", "rate")}
+        return {**numbers, "trouble": self._trouble()}
 
 
 def _message(event: str, data: object, seq: int | None = None) -> bytes:

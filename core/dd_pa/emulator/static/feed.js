@@ -33,6 +33,8 @@ export class Feed extends Store {
     this.boot = null;
     this.restarted = false;
     this.rate = 0;
+    /** @type {string | null} why events cannot be written for queries */
+    this.trouble = null;
     /** @type {Numbers} */
     this.numbers = { received: 0, rejected: 0, kept: 0, total: 0 };
     /** @type {Numbers | null} the numbers when the view was paused */
@@ -201,11 +203,12 @@ export class Feed extends Store {
   }
 
   /** @param {import("./stream.js").Stats} stats */
-  stats({ received, rejected, kept, rate }) {
+  stats({ received, rejected, kept, rate, trouble }) {
     // Somebody told the emulator to forget: what is listed here exists no more.
     const forgotten = received < this.numbers.received;
     this.numbers = { ...this.numbers, received, rejected, kept };
     this.rate = rate;
+    this.trouble = trouble;
     if (forgotten) void this.load(this.filter);
     else if (++this.ticks % RECOUNT_EVERY === 0) void this.recount().catch(() => undefined);
     this.changed();

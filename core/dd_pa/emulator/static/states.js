@@ -63,6 +63,11 @@ export function Banner({ feed }) {
       <button type="button" class="button small" onClick=${() => feed.stream.retry()}>Try now</button>
     </div>`;
   }
+  if (feed.trouble) {
+    return html`<div class="banner bad">
+      <p><b>Events are not kept for reports.</b> ${feed.trouble}. They wait in memory, the newest 200,000, and are written when it works again.</p>
+    </div>`;
+  }
   if (!feed.restarted) return null;
   return html`<div class="banner">
     <p><b>The emulator was restarted.</b> It keeps events in memory only, so the list began anew.</p>

@@ -3,7 +3,7 @@ import { streamAddress } from "./api.js";
 
 /** @typedef {import("./api.js").Filter} Filter */
 /** @typedef {import("./api.js").Summary} Summary */
-/** @typedef {{received: number, rejected: number, kept: number, rate: number, seq: number}} Stats */
+/** @typedef {{received: number, rejected: number, kept: number, rate: number, seq: number, trouble: string | null}} Stats */
 /** @typedef {Stats & {boot: string}} Hello */
 /**
  * @typedef {object} Listener

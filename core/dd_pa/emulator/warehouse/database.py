@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -47,17 +48,20 @@ class Database:
     def __init__(self, path: Path) -> None:
         """Open or create the file. Raises WarehouseError."""
         duckdb = _import()
-        try:
-            self.connection = duckdb.connect(str(path), config={**_CONFIG, "threads": max(2, os.cpu_count() or 2)})
-            self.connection.execute("SET lock_configuration = true")
-            self.connection.execute(_NUMBER_OF)
-            self.catalogue = self._prepare()
-            # The writer's connection is busy most of the time, and a busy one makes no cursors.
-            self._reader = self.connection.cursor()
-            self._lock = threading.Lock()
-        except duckdb.Error as error:
-            reason = str(error).partition("\n")[0]
-            raise WarehouseError(f"{path} cannot be used as the emulator's data: {reason}") from None
+        with ExitStack() as undone:
+            try:
+                self.connection = duckdb.connect(str(path), config={**_CONFIG, "threads": max(2, os.cpu_count() or 2)})
+                undone.callback(self.connection.close)
+                self.connection.execute("SET lock_configuration = true")
+                self.connection.execute(_NUMBER_OF)
+                self.catalogue = self._prepare()
+                # The writer's connection is busy most of the time, and a busy one makes no cursors.
+                self._reader = self.connection.cursor()
+                self._lock = threading.Lock()
+            except duckdb.Error as error:
+                reason = str(error).partition("\n")[0]
+                raise WarehouseError(f"{path} cannot be used as the emulator's data: {reason}") from None
+            undone.pop_all()
 
     def _prepare(self) -> Catalogue:
         self.connection.execute("CREATE TABLE IF NOT EXISTS about (format INTEGER)")
@@ -84,6 +88,23 @@ class Database:
         self.connection.executemany("INSERT INTO facets VALUES (?, ?, false)", singles)
         self.connection.execute("COMMIT")
         return Catalogue((path, number, False) for path, number in singles)
+
+    @contextmanager
+    def writing(self) -> Iterator[Any]:
+        """Make one transaction of the block. Raises WarehouseError naming the cause, with nothing of it written."""
+        duckdb = _import()
+        try:
+            self.connection.execute("BEGIN")
+            try:
+                yield self.connection
+                self.connection.execute("COMMIT")
+            except BaseException:
+                # A commit that failed has undone everything already.
+                with suppress(duckdb.TransactionException):
+                    self.connection.execute("ROLLBACK")
+                raise
+        except duckdb.Error as error:
+            raise WarehouseError(f"events cannot be written: {str(error).partition(chr(10))[0]}") from None
 
     def read(self, sql: str, parameters: Mapping[str, object], patience: Patience) -> list[tuple[Any, ...]]:
         """Run one SELECT. Raises QueryTimeoutError or AbandonedError when patience ends."""

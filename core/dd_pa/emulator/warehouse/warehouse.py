@@ -9,8 +9,9 @@ import time
 import weakref
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from dd_pa.emulator.warehouse.catalogue import Catalogue
 from dd_pa.emulator.warehouse.database import Database, WarehouseError
@@ -28,6 +29,19 @@ _BATCH = 2_000
 _QUIET_BEFORE_OPENING = 20_000
 _PAUSE = 0.25
 _IDLE = 1.0
+_REST = 1.0
+"""Seconds after a failure before the next try, which an event or a query begins."""
+
+
+class State(NamedTuple):
+    """How the warehouse is."""
+
+    trouble: str | None
+    """Why events cannot be written, None as long as they can."""
+    waiting: int
+    """Events that are not written yet."""
+    lost: int
+    """Events that queries will never see, as too many were waiting."""
 
 
 class Warehouse:
@@ -47,35 +61,30 @@ class Warehouse:
         self._put = self._written = self._lost = 0
         self._wanted = self._idle = False
         self._thread: threading.Thread | None = None
-        self._failure: WarehouseError | None = None
+        self._failure: str | None = None
+        self._retry_at = 0.0
         self._open_file: tuple[Database, Writer] | None = None
         if folder is not None:
             _create(folder)
             self._opened()
 
-    @property
-    def lost(self) -> int:
-        """Events that could not be kept for queries."""
-        return self._lost
+    def state(self) -> State:
+        """Return how it is."""
+        with self._changed:
+            return State(trouble=self._failure, waiting=len(self._waiting), lost=self._lost)
 
     def put(self, events: Sequence[Event]) -> None:
         """Add events."""
         with self._changed:
             self._put += len(events)
-            if self._failure is not None:
-                self._written += len(events)
-                self._lost += len(events)
-                return
             self._waiting.extend(events)
-            while len(self._waiting) > MAX_WAITING:
-                self._waiting.popleft()
-                self._written += 1
-                self._lost += 1
-            if self._open_file is not None or len(self._waiting) >= _QUIET_BEFORE_OPENING:
+            self._drop_beyond()
+            is_used = self._open_file is not None or self._failure is not None
+            if is_used or len(self._waiting) >= _QUIET_BEFORE_OPENING:
                 self._wake()
 
     def _wake(self) -> None:
-        if self._thread is None and self._failure is None and self._waiting:
+        if self._thread is None and self._waiting and time.monotonic() >= self._retry_at:
             self._thread = threading.Thread(target=self._append, name="dd-pa-warehouse", daemon=True)
             self._thread.start()
         elif self._idle or self._wanted:
@@ -83,7 +92,8 @@ class Warehouse:
             self._changed.notify_all()
 
     def _append(self) -> None:
-        """Append until nothing came for a while."""
+        """Append until nothing came for a while, or it fails."""
+        batch: list[Event] = []
         try:
             while batch := self._next_batch():
                 with self._writing:
@@ -91,9 +101,9 @@ class Warehouse:
                     writer.write(batch, int(self._clock() * 1000))
                 self._done(len(batch))
         except WarehouseError as error:
-            self._fail(error)
+            self._fail(error, batch)
         except Exception as error:  # whatever it is, queries must say it instead of answering from half of the events
-            self._fail(WarehouseError(f"events could not be written: {type(error).__name__}: {error}"))
+            self._fail(WarehouseError(f"events could not be written: {type(error).__name__}: {error}"), batch)
             raise
 
     def _next_batch(self) -> list[Event]:
@@ -113,21 +123,41 @@ class Warehouse:
     def _done(self, count: int) -> None:
         with self._changed:
             self._written += count
+            self._failure = None
             self._changed.notify_all()
 
-    def _fail(self, error: WarehouseError) -> None:
+    def _fail(self, error: WarehouseError, batch: list[Event]) -> None:
+        """Keep what could not be written for a later try, on a file opened anew: after a failure nothing is sure.
+
+        Queries say why until all is written.
+        """
+        self._close_file()
         with self._changed:
-            self._failure, self._thread = error, None
-            self._lost += self._put - self._written
-            self._written = self._put
-            self._waiting.clear()
+            self._failure, self._thread, self._retry_at = str(error), None, time.monotonic() + _REST
+            self._waiting.extendleft(reversed(batch))
+            self._drop_beyond()
             self._changed.notify_all()
+
+    def _drop_beyond(self) -> None:
+        while len(self._waiting) > MAX_WAITING:
+            self._waiting.popleft()
+            self._written += 1
+            self._lost += 1
+
+    def _close_file(self) -> None:
+        with self._writing:
+            if self._open_file is not None:
+                self._open_file[0].close()
+                self._open_file = None
 
     def _opened(self) -> tuple[Database, Writer]:
         if self._open_file is None:
             database = Database((self._folder or self._temporary()) / _FILE)
-            writer = Writer(database)
-            writer.sweep(int(self._clock() * 1000))
+            with ExitStack() as undone:
+                undone.callback(database.close)
+                writer = Writer(database)
+                writer.sweep(int(self._clock() * 1000))
+                undone.pop_all()
             self._open_file = database, writer
         return self._open_file
 
@@ -142,22 +172,32 @@ class Warehouse:
         Raises WarehouseError where there is no database, QueryTimeoutError if the wait takes too long.
         """
         with self._changed:
-            target = self._put
-            self._wanted = True
-            self._wake()
-            arrived = self._changed.wait_for(lambda: self._written >= target or self._failure is not None, timeout)
-            self._wanted = False
+            arrived = self._wait_for_all(timeout)
             if self._failure is not None:
-                raise self._failure
+                raise WarehouseError(self._failure)
         if not arrived:
             raise QueryTimeoutError
         with self._writing:
             return self._opened()[0].catalogue
 
+    def _wait_for_all(self, timeout: float) -> bool:
+        """Wait until what was put is written or cannot be; a failure of before is forgotten when it is tried again."""
+        target = self._put
+        self._wanted = True
+        before, self._failure = self._failure, None
+        self._wake()
+        if before is not None and self._thread is None and self._waiting:
+            self._failure = before
+        arrived = self._changed.wait_for(lambda: self._written >= target or self._failure is not None, timeout)
+        self._wanted = False
+        return arrived
+
     def read(self, sql: str, parameters: Mapping[str, object], patience: Patience) -> list[tuple[Any, ...]]:
-        """Run one generated SELECT; `catalogue` comes first. Raises QueryTimeoutError."""
-        assert self._open_file is not None  # noqa: S101 - the catalogue was asked before
-        return self._open_file[0].read(sql, parameters, patience)
+        """Run one generated SELECT; `catalogue` comes first. Raises QueryTimeoutError, WarehouseError."""
+        opened = self._open_file
+        if opened is None:
+            raise WarehouseError(self._failure or "the emulator's data was closed")
+        return opened[0].read(sql, parameters, patience)
 
     def newest(self, count: int) -> list[tuple[int, int, str]]:
         """Return (row, time, body) of the newest events, oldest first."""
@@ -171,7 +211,7 @@ class Warehouse:
             with self._changed:
                 self._written += len(self._waiting)
                 self._waiting.clear()
-                self._failure = None
+                self._failure, self._retry_at = None, 0.0
                 self._changed.notify_all()
             if self._open_file is not None:
                 self._open_file[1].clear()
@@ -179,15 +219,10 @@ class Warehouse:
     def close(self) -> None:
         """Append what waits and close the file; there is nothing to query after it."""
         with self._changed:
-            target = self._put
-            self._wanted = True
-            if self._open_file is not None:
-                self._wake()
-                self._changed.wait_for(lambda: self._written >= target or self._failure is not None, MAX_SECONDS)
-        with self._writing:
-            if self._open_file is not None:
-                self._open_file[0].close()
-                self._open_file = None
+            if self._open_file is not None or self._failure is not None:
+                self._retry_at = 0.0
+                self._wait_for_all(MAX_SECONDS)
+        self._close_file()
 
 
 def _create(folder: Path) -> None:

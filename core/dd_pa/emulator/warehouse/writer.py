@@ -33,20 +33,14 @@ class Writer:
         self._unswept = 0
 
     def write(self, events: Sequence[Event], now_ms: int) -> None:
-        """Append a batch; versions of views replace their former rows."""
-        rows, gone = self._rows_of(events)
-        connection = self._database.connection
-        connection.execute("BEGIN")
-        try:
+        """Append a batch; versions of views replace their former rows. Raises WarehouseError; use another one then."""
+        with self._database.writing() as connection:
+            rows, gone = self._rows_of(events)
             self._add_columns([row[3] for row in rows])
             if gone:
                 connection.execute("DELETE FROM events WHERE seq IN (SELECT unnest(?::BIGINT[]))", [gone])
             if rows:
                 self._append(rows)
-            connection.execute("COMMIT")
-        except BaseException:
-            connection.execute("ROLLBACK")
-            raise
         self._unswept += len(rows)
         if self._unswept >= _ROWS_BETWEEN_SWEEPS:
             self.sweep(now_ms)
@@ -138,15 +132,15 @@ class Writer:
         A clock that is years ahead for a day takes nothing away: 15 months count from the 30th of the last days that
         have events.
         """
-        connection = self._database.connection
         days = f"SELECT DISTINCT ts // {_DAY_MS:d} AS day FROM events WHERE ts <= ? ORDER BY day DESC"
-        proved = connection.execute(f"{days} LIMIT 1 OFFSET {DAYS_OF_PROOF - 1:d}", [now_ms]).fetchone()
-        if proved is not None:
-            connection.execute("DELETE FROM events WHERE ts < ?", [proved[0] * _DAY_MS - KEPT_MS])
-        [(count,)] = connection.execute("SELECT count(*) FROM events").fetchall()
-        if count > MAX_EVENTS:
-            oldest = f"SELECT seq FROM events ORDER BY seq LIMIT {count - MAX_EVENTS:d}"
-            connection.execute(f"DELETE FROM events WHERE seq <= (SELECT max(seq) FROM ({oldest}))")
+        with self._database.writing() as connection:
+            proved = connection.execute(f"{days} LIMIT 1 OFFSET {DAYS_OF_PROOF - 1:d}", [now_ms]).fetchone()
+            if proved is not None:
+                connection.execute("DELETE FROM events WHERE ts < ?", [proved[0] * _DAY_MS - KEPT_MS])
+            [(count,)] = connection.execute("SELECT count(*) FROM events").fetchall()
+            if count > MAX_EVENTS:
+                oldest = f"SELECT seq FROM events ORDER BY seq LIMIT {count - MAX_EVENTS:d}"
+                connection.execute(f"DELETE FROM events WHERE seq <= (SELECT max(seq) FROM ({oldest}))")
         self._unswept = 0
 
     def clear(self) -> None:
