@@ -215,18 +215,23 @@ class Emitter:
 
         Looks the ids up as `track()` does, so it may query the database; empty outside of a request and of an
         `identify()` block. An id that cannot be found is left out; in strict mode the reason is raised, unless
-        `lenient`. Without consent there are none, and `consent` is False. `traits`: with what USER_ATTRIBUTES and
-        ACCOUNT_ATTRIBUTES say, which a page may know and a job does not carry.
+        `lenient`, which counts a lost identity instead. Without consent there are none, and `consent` is False.
+        `traits`: with what USER_ATTRIBUTES and ACCOUNT_ATTRIBUTES say, which a page may know and a job does not carry.
         """
         ledger = self._pipeline.ledger
         linker = self._lenient_linker if lenient else self._linker
+        problems: list[str] = []
         try:
             link = linker.link if traits else linker.link_ids
-            found = link(None, None, None, lambda problem: ledger.say("identity", "no id: %.200r", problem))
+            found = link(None, None, None, problems.append)
             consent = linker.consent()
         except ConsentUnknownError as error:
             self._say_consent_failed(error)
             return DENIED
+        for problem in problems:
+            ledger.say("identity", "no id: %.200r", problem)
+        if problems and lenient:
+            ledger.count_lost_identity("not_found")
         return msgspec.structs.replace(found, consent=consent)
 
     def count_lost_identity(self, reason: LostIdentityReason) -> None:

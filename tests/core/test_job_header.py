@@ -150,6 +150,24 @@ def test_without_a_secret_nothing_is_sent(make: Make) -> None:
     assert emitter.stats().lost_identities == {"no_secret": 1}
 
 
+def test_an_id_that_cannot_be_found(make: Make) -> None:
+    """Is left out of the header, which is counted, and breaks nothing in strict mode either."""
+
+    class Source:
+        account, session, consent = "acme", "s-1", None
+
+        @property
+        def usr(self) -> str:
+            raise KeyError
+
+    emitter = make(strict=True, job_secret="s3cret", identity=Source)
+    header = IdentityCarrier(emitter).header("t", "1")
+
+    with IdentityCarrier(emitter).restored(header, "t", "1"):
+        assert bound_identity() == Identity(account="acme", session="s-1")
+    assert emitter.stats().lost_identities == {"not_found": 1}
+
+
 @pytest.mark.parametrize(
     ("identity", "expected", "lost"),
     [

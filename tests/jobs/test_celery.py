@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from celery import Celery, chain, group
+from celery import Celery, chain, current_app, group
 from celery.signals import after_task_publish
 
 from dd_pa import Emitter, Identity
@@ -233,3 +233,44 @@ def test_apps_that_are_not_connected_send_nothing() -> None:
 
     assert str(sent["shop.ran"]).startswith("1.")
     assert sent["other.ran"] is None
+
+
+@pytest.mark.parametrize(
+    ("current", "task", "headers", "lost"),
+    [
+        pytest.param(None, "shop.ran", {}, {"unknown_app": 1}, id="task of both"),
+        pytest.param(None, "of.nobody", {}, {"unknown_app": 1}, id="task that neither has"),
+        pytest.param("other", "shop.ran", {}, {"unknown_app": 1}, id="beside an app that is not connected"),
+        pytest.param("other", "other.ran", {}, {}, id="task of that app"),
+        pytest.param("one", "shop.ran", {}, {}, id="known by the current app"),
+        pytest.param(None, "shop.private", {}, {}, id="task that is left alone"),
+        pytest.param(None, "shop.ran", {HEADER: False}, {}, id="call that is left alone"),
+    ],
+)
+def test_what_several_apps_lose_is_counted(
+    current: str | None, task: str, headers: dict[str, Any], lost: dict[str, int]
+) -> None:
+    """Once by each emitter whose identity it may have been, and by none where nobody acts."""
+    gc.collect()  # apps of other tests
+    emitters = make_emitter(), make_emitter()
+    apps: dict[str | None, Any] = {
+        name: make_app("memory://localhost", fresh_name(), emitter)
+        for name, emitter in zip(("one", "two"), emitters, strict=True)
+    }
+    apps["other"] = Celery("other", broker="memory://localhost", set_as_current=False)
+    apps["other"].task(print, name="other.ran", shared=False)
+    apps[None] = Celery("default", broker="memory://localhost", set_as_current=False)
+    before = current_app._get_current_object()
+    apps[current].set_current()
+    try:
+        for _ in range(2):
+            apps["one"].send_task(task, ("1",), headers=headers)
+        assert [emitter.stats().lost_identities for emitter in emitters] == [{}, {}]
+        with shopping():
+            apps["one"].send_task(task, ("1",), headers=headers)
+    finally:
+        before.set_current()
+        apps.clear()
+        gc.collect()  # they are connected as long as they live
+
+    assert [emitter.stats().lost_identities for emitter in emitters] == [lost, lost]

@@ -29,21 +29,47 @@ def connect_celery(app: Celery, emitter: EmitterOrGetter) -> None:
     task_postrun.connect(_end, dispatch_uid="dd_pa.jobs.celery")
 
 
+def _owners(task: str) -> list[Any]:
+    return [app for app in _carriers if task in app.tasks]
+
+
 def _publishing_app(task: str) -> Any:
     """Return the connected app that publishes, or None. Celery does not say, and its current app is one per thread."""
-    owners = [app for app in _carriers if task in app.tasks]
+    owners = _owners(task)
     if owners and len({id(_carriers[app].emitter) for app in owners}) == 1:  # whichever it is, the header is one
         return owners[0]
     current = current_app._get_current_object()
     if current in _carriers:
         return current
-    is_fallback = current.main == "default"  # in a thread that has set none: a web server's
-    return next(iter(_carriers)) if is_fallback and len(_carriers) == 1 else None
+    return next(iter(_carriers)) if _is_fallback(current) and len(_carriers) == 1 else None
+
+
+def _is_fallback(current: Any) -> bool:
+    """Tell whether a thread has set no app, as a web server's."""
+    return bool(current.main == "default")
+
+
+def _count_lost(task: str) -> None:
+    """Count a lost identity, once for each emitter that may have had to send it."""
+    current, owners = current_app._get_current_object(), _owners(task)
+    if not _is_fallback(current) and (not owners or task in current.tasks):  # of an app that is not connected
+        return
+    if any(_is_left_alone(app.tasks[task]) for app in owners):
+        return
+    for carrier in {id(_carriers[app].emitter): _carriers[app] for app in owners or _carriers}.values():
+        carrier.lose("unknown_app")
 
 
 def _publish(sender: str, headers: MutableMapping[str, Any], body: Any, **_: Any) -> None:
-    app, present = _publishing_app(sender), headers.get(HEADER)
-    if app is None or present is False or _is_left_alone(app.tasks.get(sender)):
+    present = headers.get(HEADER)
+    if present is False:
+        return
+    app = _publishing_app(sender)
+    if app is None:
+        if present is None:
+            _count_lost(sender)
+        return
+    if _is_left_alone(app.tasks.get(sender)):
         return
     carrier = _carriers[app]
     job_id = headers.get("id") or body["id"]  # protocol 1 keeps it in the body
