@@ -51,6 +51,15 @@ class KeepingStore(MemoryStore):
         super().__init__(size=1_000_000, max_bytes=1 << 40, drop_newest=False, on_overflow=lambda event: None)
         self.set_aside: list[tuple[str, str, str]] = []
         self.full = False
+        self.makes_way = False
+        self.foreign: dict[str, Event] = {}
+        """Events of other processes."""
+
+    def hand_back(self, event: Event) -> bool:
+        if not self.makes_way or event.id not in self.foreign:
+            return False
+        self.settle(event)
+        return True
 
     def reject(self, event: Event, reason: str, detail: str) -> bool:
         if self.full:
@@ -464,5 +473,24 @@ def test_what_this_process_could_not_deliver_for_long_expires_by_both_clocks() -
 
         assert [reason for _, reason, _ in bench.store.set_aside] == ["expired"]
         assert bench.ledger.dropped == {"expired": 1}
+
+    run(deliver())
+
+
+@pytest.mark.parametrize("outcome", [TIMEOUT, BAD["403"]], ids=["in flight", "waiting"])
+def test_what_failed_here_goes_to_a_process_that_may_deliver(outcome: Outcome) -> None:
+    """Events of others, as soon as the store makes way or they end their flight; not this process's own."""
+
+    async def deliver() -> None:
+        bench = Bench(answer=lambda event, attempt: outcome, width=20)
+        others = make("another's", 10)
+        bench.put([*others, *make("own", 10)])
+        bench.store.foreign = {event.id: event for event in others}
+        await bench.pass_time(5)
+        bench.store.makes_way = True
+        await bench.pass_time(30)
+
+        assert {event.id for event in bench.store.drain()} == {f"own-{n}" for n in range(10)}
+        assert len(bench.dispatcher.quarantine) == 10
 
     run(deliver())

@@ -163,6 +163,10 @@ class Quarantine:
         known = (self._events.get(event_id) for event_id in ids)
         return [failed for failed in known if failed is not None and failed.place >= 0]
 
+    def all_waiting(self) -> list[FailedEvent]:
+        """Return all that are not in flight now."""
+        return self.waiting(self._events)
+
     def forget(self, event: Event) -> None:
         """Drop an event that is settled."""
         failed = self._events.pop(event.id, None)
@@ -183,7 +187,7 @@ class Quarantine:
 
     def all_due_now(self) -> None:
         """Forget the waits, for a last attempt before the end."""
-        for failed in sorted(self.waiting(self._events), key=lambda failed: failed.place):
+        for failed in sorted(self.all_waiting(), key=lambda failed: failed.place):
             self.add(failed, 0.0)
 
 

@@ -36,6 +36,7 @@ class OutboxStore:
     """
 
     patience: float | None = None
+    makes_way = False
     durable = True
 
     def __init__(

@@ -16,8 +16,12 @@ from dd_pa.store.record import DamagedRecordError, checked_body, encode
 
 LOCK, WILLING = "lock", "willing"
 
-REST, TURN = 60.0, 3.0
-"""Seconds before one that cannot deliver offers itself again, and for how long it then tries, or tries on."""
+REST = 60.0
+"""Seconds before one that cannot deliver offers itself again."""
+
+TURN, LONGEST_TURN = 15.0, 240.0
+"""Seconds for which it then tries, or tries on. Each turn is twice as long as the last: where none can deliver, what
+was left behind may be what fails, and each begins with it anew."""
 
 _MOST = 8192
 """Bytes of a notice, at most."""
@@ -49,6 +53,7 @@ class Duty:
         self._willing: Descriptor | None = None
         self._offers = False
         self._rests_until: float | None = None
+        self._turn = TURN
         self._known = Notice()
         self.ours = False
         """This process is the janitor."""
@@ -62,7 +67,7 @@ class Duty:
         if healthy:
             self._rests_until = None
         elif self._rests_until is None:
-            self._rests_until = now + (TURN if self.ours else REST)
+            self._rests_until = now + (self._turn if self.ours else REST)
         rested = self._rests_until is None or now >= self._rests_until
         if self.ours:
             if rested and not healthy and self._another_offers():
@@ -82,11 +87,12 @@ class Duty:
             return
         self._offer(offers=False)
         if not healthy:
-            self._rests_until = now + TURN
+            self._rests_until = now + self._turn
 
     def _make_way(self) -> None:
         self.resign()
         self.made_way = True
+        self._turn = min(2 * self._turn, LONGEST_TURN)
 
     def take(self) -> bool:
         """Take the duty if it is free."""

@@ -22,6 +22,7 @@ class MemoryStore:
 
     patience: float | None = None
     durable = False
+    makes_way = False
     balance = 0
     bytes = 0
 

@@ -18,6 +18,11 @@ class Source(Protocol):
         """Whether everything that waits now would survive the end of the process."""
         ...
 
+    @property
+    def makes_way(self) -> bool:
+        """Another process, which may be able to deliver, is to have the events that are not this one's own."""
+        ...
+
     def take(self, limit: int) -> list[Event]:
         """Hand up to `limit` events to the delivery thread."""
         ...
@@ -36,7 +41,7 @@ class Source(Protocol):
     def hand_back(self, event: Event) -> bool:
         """Forget a taken event, and return True, if another process is to deliver it instead.
 
-        Asked for events that are not in flight, while this process cannot deliver.
+        Asked for events that failed and are not in flight, once this store makes way.
         """
         ...
 

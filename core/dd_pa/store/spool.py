@@ -115,6 +115,10 @@ class Spool:
         return SOON if self._janitor.busy else 2 * SCAN_EVERY
 
     @property
+    def makes_way(self) -> bool:
+        return self._duty.made_way
+
+    @property
     def durable(self) -> bool:
         return self._memory.pending == 0
 
@@ -240,10 +244,10 @@ class Spool:
     def hand_back(self, event: Event) -> bool:
         """Forget a taken event, and return True, if it is another process's and this one has made way for others.
 
-        Asked for events that are not in flight while nothing can be delivered.
+        Its segment can be let go only when nothing of it is taken: what failed would keep the rest from all others.
         """
         taken = self._taken.get(event.id)
-        if taken is None or not self._duty.made_way or any(held.count is not None for held, _ in taken.places):
+        if taken is None or not self.makes_way or any(held.count is not None for held, _ in taken.places):
             return False
         del self._taken[event.id]
         for held, offset in taken.places:
