@@ -124,7 +124,7 @@ class Server:
 
     def __init__(self, folder: Path, cores: set[int]) -> None:
         options = ["--port", "0", "--data", str(folder), "--keep", "1000"]
-        command = [sys.executable, "-c", "from dd_pa.cli import main; main()", "emulator", *options]
+        command = [sys.executable, "-c", "from dd_pa.cli.program import main; main()", "emulator", *options]
         self._process = subprocess.Popen(
             command,
             stdout=subprocess.PIPE,

@@ -14,7 +14,7 @@ from django.utils.html import format_html, json_script
 from django.utils.safestring import SafeString
 
 from dd_pa import Emitter, EventError, Identity
-from dd_pa.browser import ELEMENT_ID, is_personal, page_setup, sdk_url, unknown_visitor
+from dd_pa.gateways.rum_page import ELEMENT_ID, is_personal, page_setup, sdk_url, unknown_visitor
 from dd_pa_django.emitter import slot
 from dd_pa_django.identity import RequestIdentity, served_request
 

@@ -9,8 +9,10 @@ from weakref import WeakSet
 
 from django.db.backends.base.base import BaseDatabaseWrapper
 
-from dd_pa import Emitter, Event, test_run, trail
-from dd_pa.signals import event_queued, send
+from dd_pa import Emitter, Event
+from dd_pa.observe import trail
+from dd_pa.observe.signals import event_queued, send
+from dd_pa.process import testbed
 from dd_pa_django.block import Block, blocks_of, when_committed
 
 _of_tests: WeakSet[BaseDatabaseWrapper] = WeakSet()
@@ -64,7 +66,7 @@ def call_on_commit(submission: Submission, connection: BaseDatabaseWrapper) -> N
         return
     if trail.watching:
         trail.waits(submission.event, waits_in(connection, submission.event))
-    if test_run.watching:
+    if testbed.watching:
         _of_tests.add(connection)
 
 
@@ -87,4 +89,4 @@ def find_waiting() -> Iterator[tuple[Emitter, Event]]:
                 yield call.emitter, call.event
 
 
-test_run.waiting.append(find_waiting)
+testbed.waiting.append(find_waiting)

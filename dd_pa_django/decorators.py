@@ -14,7 +14,7 @@ from django.shortcuts import resolve_url
 from django.template.response import SimpleTemplateResponse
 from django.urls import NoReverseMatch
 
-from dd_pa.view_event import AttributesOfView, ViewCondition, ViewEvent
+from dd_pa.gateways.view_event import AttributesOfView, ViewCondition, ViewEvent
 from dd_pa_django.emitter import slot
 from dd_pa_django.identity import current_request, serving
 from dd_pa_django.tracking import atrack, track

@@ -13,8 +13,10 @@ from django.db import DEFAULT_DB_ALIAS, Error, connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.backends.signals import connection_created
 
-from dd_pa import Emitter, Event, EventError, test_run, trail
-from dd_pa.signals import event_queued
+from dd_pa import Emitter, Event, EventError
+from dd_pa.observe import trail
+from dd_pa.observe.signals import event_queued
+from dd_pa.process import testbed
 from dd_pa_django.commit import Announcement, Submission, call_on_commit, submit_on_commit, waits_in
 
 _together: ContextVar[Together | None] = ContextVar("dd_pa_django_together", default=None)
@@ -30,7 +32,7 @@ def hand_over(emitter: Emitter, event: Event, *, on_commit: bool | None = None, 
     if settings.strict and using is not None and using not in connections:
         raise EventError("using", f"there is no database {using!r} in DATABASES")
     transaction = open_transaction(using) if waits else None
-    if waits and settings.outbox and not test_run.is_capturing(emitter):
+    if waits and settings.outbox and not testbed.is_capturing(emitter):
         collected = _together.get()
         if collected is not None and collected.takes(emitter, event, transaction):
             return True

@@ -12,7 +12,7 @@ from django.core.handlers.asgi import ASGIRequest
 from django.http import HttpRequest
 
 from dd_pa import EventError, RumSession, Settings, request_consent, rum_session_from_environ, rum_session_from_scope
-from dd_pa.gateway import (
+from dd_pa.gateways.gateway import (
     Handshake,
     Steps,
     Whose,
@@ -23,7 +23,7 @@ from dd_pa.gateway import (
     is_request_known,
     require_same,
 )
-from dd_pa.trail import session_origin
+from dd_pa.observe.trail import session_origin
 from dd_pa_django.fallback import fallback_session
 from dd_pa_django.impersonation import is_impersonated, needs_loading
 from dd_pa_django.login import current_user

@@ -6,7 +6,7 @@ from typing import cast
 from asgiref.sync import iscoroutinefunction, markcoroutinefunction
 from django.http import HttpRequest, HttpResponseBase, StreamingHttpResponse
 
-from dd_pa.gateway import Work
+from dd_pa.gateways.gateway import Work
 from dd_pa_django.browser import close_to_ids, keep_private, shows_ids
 from dd_pa_django.emitter import get_emitter
 from dd_pa_django.identity import Streamed, current_request

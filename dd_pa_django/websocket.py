@@ -8,7 +8,7 @@ from typing import Any
 
 from django.core.handlers.asgi import ASGIRequest
 
-from dd_pa.gateway import Handshake
+from dd_pa.gateways.gateway import Handshake
 from dd_pa_django.emitter import get_emitter
 from dd_pa_django.middleware import served
 

@@ -12,7 +12,7 @@ from jinja2.utils import htmlsafe_json_dumps
 from markupsafe import Markup
 
 from dd_pa import Identity, Settings, SettingsError
-from dd_pa.browser import ELEMENT_ID, page_setup, sdk_url
+from dd_pa.gateways.rum_page import ELEMENT_ID, page_setup, sdk_url
 
 logger = logging.getLogger("dd_pa")
 _say_once = functools.cache(logger.error)

@@ -10,7 +10,7 @@ from typing import Any, ParamSpec, TypeVar, cast
 from flask import Request
 
 from dd_pa import Emitter
-from dd_pa.view_event import ViewEvent
+from dd_pa.gateways.view_event import ViewEvent
 
 P = ParamSpec("P")
 R = TypeVar("R")

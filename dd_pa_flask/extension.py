@@ -16,7 +16,7 @@ from flask import (
 )
 
 from dd_pa import Emitter, Id, Identity, Settings, SettingsError
-from dd_pa.view_event import AttributesOfView, ViewCondition, ViewEvent
+from dd_pa.gateways.view_event import AttributesOfView, ViewCondition, ViewEvent
 from dd_pa_flask import browser, commands
 from dd_pa_flask.connected import AttributesOfSignal, Connection, IdOfSignal, SignalEvent
 from dd_pa_flask.declared import OnReturn, observed

@@ -13,9 +13,9 @@ from weakref import WeakKeyDictionary, WeakSet
 from flask import Flask, Request, Response, after_this_request, current_app, has_app_context, has_request_context
 
 from dd_pa import Emitter, Identity, Settings
-from dd_pa.browser import is_personal, unknown_visitor
-from dd_pa.gateway import Work, is_request_known
-from dd_pa.view_event import ViewEvent
+from dd_pa.gateways.gateway import Work, is_request_known
+from dd_pa.gateways.rum_page import is_personal, unknown_visitor
+from dd_pa.gateways.view_event import ViewEvent
 from dd_pa_flask.browser import keep_private
 from dd_pa_flask.commit import CommitWatch
 from dd_pa_flask.context import request_context

@@ -200,7 +200,7 @@ def test_the_metadata(installed: Path) -> None:
         Requirement(line).name for line in metadata.get_all("Requires-Dist", []) if "extra ==" not in line
     ) == ["blinker", "hpack", "httpx", "msgspec", "platformdirs"]
     entry_points = (installed / INFO / "entry_points.txt").read_text()
-    assert "dd-pa = dd_pa.cli:main" in entry_points
+    assert "dd-pa = dd_pa.cli.program:main" in entry_points
     assert "[pytest11]\ndd_pa = dd_pa_pytest.plugin" in entry_points
 
 
@@ -269,7 +269,7 @@ def test_the_core_needs_only_its_dependencies(bare: Site) -> None:
 )
 def test_the_command_names_the_missing_extra(arguments: list[str], problem: str, bare: Site) -> None:
     """Instead of a traceback."""
-    code = "import json, sys; sys.path[:0] = json.loads(sys.argv.pop(1)); from dd_pa.cli import main; main()"
+    code = "import json, sys; sys.path[:0] = json.loads(sys.argv.pop(1)); from dd_pa.cli.program import main; main()"
     ran = bare.run(code, *arguments)
 
     assert (ran.returncode, ran.stdout, ran.stderr) == (1, "", problem + "\n")
@@ -277,6 +277,6 @@ def test_the_command_names_the_missing_extra(arguments: list[str], problem: str,
 
 def test_the_command_works_with_its_extras(full: Site) -> None:
     """The version is the distribution's."""
-    code = "import json, sys; sys.path[:0] = json.loads(sys.argv.pop(1)); from dd_pa.cli import main; main()"
+    code = "import json, sys; sys.path[:0] = json.loads(sys.argv.pop(1)); from dd_pa.cli.program import main; main()"
 
     assert full.run(code, "--version").stdout == f"dd-pa, version {VERSION}\n"

@@ -23,8 +23,8 @@ from hypothesis import strategies as st
 
 import tests.django_app.conftest  # noqa: F401 - sets Django up
 from dd_pa import Emitter, identify
-from dd_pa import asgi as dd_asgi
-from dd_pa import wsgi as dd_wsgi
+from dd_pa.gateways import asgi as dd_asgi
+from dd_pa.gateways import wsgi as dd_wsgi
 from dd_pa.jobs import IdentityCarrier, bind
 from dd_pa.testing import capture_events
 from dd_pa_flask import ProductAnalytics

@@ -14,7 +14,7 @@ from dd_pa.delivery.gate import RetryPolicy
 from dd_pa.delivery.stats import Stats
 from dd_pa.emitter import Emitter
 from dd_pa.errors import EventError, ProductAnalyticsError, SettingsError
-from dd_pa.settings import Settings
+from dd_pa.settings.settings import Settings
 
 __all__ = [
     "RESERVED_ATTRIBUTES",

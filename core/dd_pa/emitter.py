@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any, Self
 
 import msgspec
 
-from dd_pa import forks, metrics, observers, test_run, trail
 from dd_pa.capture.draft import Drafts
 from dd_pa.capture.event import Event, shown_name
 from dd_pa.capture.linking import ConsentUnknownError, Link, Linker, OnProblem
@@ -14,10 +13,12 @@ from dd_pa.capture.person import DENIED, Id, Identity, IdentityCallable
 from dd_pa.capture.traits import TraitsReader, Whose
 from dd_pa.delivery.gate import RetryPolicy
 from dd_pa.delivery.ledger import LostIdentityReason
+from dd_pa.delivery.pipeline import Pipeline
 from dd_pa.delivery.stats import Stats
 from dd_pa.errors import EventError
-from dd_pa.pipeline import Pipeline
-from dd_pa.settings import Settings
+from dd_pa.observe import metrics, observers, trail
+from dd_pa.process import forks, testbed
+from dd_pa.settings.settings import Settings
 
 if TYPE_CHECKING:
     from dd_pa.delivery.transport import Transport
@@ -173,7 +174,7 @@ class Emitter:
         """Build an event that somebody looks at: a debug panel, or a test."""
         with trail.step(name) as step:
             if not self._enabled:
-                test_run.disabled(self, name)
+                testbed.disabled(self, name)
                 return None
 
             def noted(usr: Id | None, account: Id | None, session: Id | None, on_problem: OnProblem) -> Identity:
@@ -192,7 +193,7 @@ class Emitter:
             if step is not None:
                 step.event = event
             if event is not None:
-                test_run.built(self, event)
+                testbed.built(self, event)
             return event
 
     def consent(self) -> bool | None:

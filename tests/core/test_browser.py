@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from dd_pa import Emitter, EventError, Identity, Settings, SettingsError, identify
-from dd_pa.browser import is_personal, page_setup, sdk_url, unknown_visitor
+from dd_pa.gateways.rum_page import is_personal, page_setup, sdk_url, unknown_visitor
 
 TOKEN = "pub0123456789abcdef0123456789abcdef"
 KEY = "0123456789abcdef0123456789abcdef"

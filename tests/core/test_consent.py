@@ -9,8 +9,9 @@ from typing import Any
 
 import pytest
 
-from dd_pa import Emitter, EventError, Identity, Settings, SettingsError, identify, request_consent, signals
+from dd_pa import Emitter, EventError, Identity, Settings, SettingsError, identify, request_consent
 from dd_pa.emulator import Emulator
+from dd_pa.observe import signals
 from tests.core.test_identity import Source, ids
 from tests.core.wire import settings
 

@@ -15,8 +15,9 @@ from typing import Any
 
 import pytest
 
-from dd_pa import Emitter, RetryPolicy, signals
+from dd_pa import Emitter, RetryPolicy
 from dd_pa.emulator import Emulator
+from dd_pa.observe import signals
 from tests.core.intakes import (
     KEY,
     NEVER,

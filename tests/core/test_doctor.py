@@ -10,8 +10,8 @@ import pytest
 from click.testing import CliRunner
 
 from dd_pa import Emitter, Settings
+from dd_pa.cli.doctor import command
 from dd_pa.doctor import Finding, NotSentError, as_numbers, examine, failed, report, send_now, waiting
-from dd_pa.doctor_command import command
 from dd_pa.emulator import Emulator
 
 KEY = "0123456789abcdef0123456789abcdef"

@@ -13,8 +13,9 @@ import pytest
 from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
 
-from dd_pa import Emitter, EventDraft, EventError, Identity, signals
+from dd_pa import Emitter, EventDraft, EventError, Identity
 from dd_pa.emulator import Emulator
+from dd_pa.observe import signals
 from tests.core.attribute_values import ANYTHING, MARK, Endless, Failing
 from tests.core.wire import event, parsed, settings, without_ids
 

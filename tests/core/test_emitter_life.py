@@ -18,8 +18,9 @@ from pathlib import Path
 import httpx
 import pytest
 
-from dd_pa import Emitter, Event, RetryPolicy, signals
+from dd_pa import Emitter, Event, RetryPolicy
 from dd_pa.emulator import Emulator
+from dd_pa.observe import signals
 from tests.core.intakes import (
     KEY,
     NEVER,

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from dd_pa import Emitter, Identity, bound_identity, identify
-from dd_pa.asgi import ProductAnalyticsMiddleware, request_identity
+from dd_pa.gateways.asgi import ProductAnalyticsMiddleware, request_identity
 from dd_pa.jobs import IdentityCarrier, bind
 from dd_pa.testing import capture_events
 from tests.core.wire import settings

@@ -9,8 +9,9 @@ import httpx
 import pytest
 from blinker import NamedSignal
 
-from dd_pa import Emitter, signals
+from dd_pa import Emitter
 from dd_pa.emulator import Emulator
+from dd_pa.observe import signals
 from tests.core.intakes import QUICK, settings_for, track
 
 ALL: list[NamedSignal] = [

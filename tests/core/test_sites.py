@@ -5,7 +5,7 @@ import re
 import pytest
 
 from dd_pa import SettingsError
-from dd_pa.sites import INTAKE_HOSTS, WITHOUT_INTAKE, intake_url
+from dd_pa.settings.sites import INTAKE_HOSTS, WITHOUT_INTAKE, intake_url
 from tests.core.wire import settings
 
 

@@ -7,7 +7,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from dd_pa import Emitter, signals
+from dd_pa import Emitter
+from dd_pa.observe import signals
 from tests.core.spools import Watched, event, events, ids
 
 

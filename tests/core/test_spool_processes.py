@@ -17,9 +17,10 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from dd_pa import Emitter, Settings, signals
+from dd_pa import Emitter, Settings
+from dd_pa.cli.spool import command as spool_command
 from dd_pa.emulator import Emulator
-from dd_pa.spool_command import command as spool_command
+from dd_pa.observe import signals
 from tests.core.intakes import NEVER, QUICK, RawIntake, answer
 
 WRITER = """
@@ -68,7 +69,7 @@ class Host:
 
     def command(self, *arguments: str, **changes: str) -> subprocess.Popen[str]:
         """Start `dd-pa`."""
-        return self.run([sys.executable, "-c", "from dd_pa.cli import main; main()", *arguments], **changes)
+        return self.run([sys.executable, "-c", "from dd_pa.cli.program import main; main()", *arguments], **changes)
 
     def spool_command(self, *arguments: str) -> tuple[int, str]:
         """Run `dd-pa spool` in this process; return its exit code and what it printed."""

@@ -15,7 +15,8 @@ from typing import Any, Self
 import pytest
 import trustme
 
-from dd_pa import Emitter, RetryPolicy, signals
+from dd_pa import Emitter, RetryPolicy
+from dd_pa.observe import signals
 from tests.core.intakes import NEVER, TRANSPORTS, Emitters, RawIntake, accept, ids, track
 
 

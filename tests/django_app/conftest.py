@@ -9,7 +9,7 @@ import pytest
 
 from dd_pa import Event
 from dd_pa.emulator import Emulator
-from dd_pa.signals import event_queued
+from dd_pa.observe.signals import event_queued
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "tests.django_app.settings")
 django.setup()

@@ -16,7 +16,7 @@ from django.test.utils import CaptureQueriesContext
 
 from dd_pa import Event, EventError
 from dd_pa.emulator import Emulator
-from dd_pa.signals import event_queued
+from dd_pa.observe.signals import event_queued
 from dd_pa_django import atrack, get_emitter, track
 from dd_pa_django.models import OutboxEvent
 from dd_pa_django.outbox import writing

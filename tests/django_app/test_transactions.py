@@ -13,7 +13,7 @@ from django.db import DatabaseError, connections, transaction
 from django.test import AsyncClient, Client, TestCase
 
 from dd_pa import Event
-from dd_pa.signals import event_queued
+from dd_pa.observe.signals import event_queued
 from dd_pa_django import atrack, track
 from tests.django_app.conftest import Configure, Events
 from tests.django_app.models import Order

@@ -223,7 +223,7 @@ def test_data_survives_a_restart(tmp_path: Path) -> None:
 
 def test_stopped_by_a_signal(tmp_path: Path) -> None:
     """What came in the last moment is in the folder when the command was told to stop."""
-    command = [sys.executable, "-c", "from dd_pa.cli import main; main()", "emulator", "--port", "0"]
+    command = [sys.executable, "-c", "from dd_pa.cli.program import main; main()", "emulator", "--port", "0"]
     with subprocess.Popen([*command, "--data", str(tmp_path)], stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         url = process.stdout.readline().split()[3]

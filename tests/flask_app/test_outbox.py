@@ -16,8 +16,8 @@ from sqlalchemy import create_engine, select, update
 
 from dd_pa import Event
 from dd_pa.emulator import Emulator
+from dd_pa.observe.signals import event_delivered
 from dd_pa.outbox.sqlalchemy import outbox_table
-from dd_pa.signals import event_delivered
 from dd_pa_flask import ProductAnalytics
 from tests.flask_app import rum
 from tests.flask_app.conftest import MakeApp, state_of

@@ -141,7 +141,9 @@ def services(place: Path, ports: list[int], intake: int) -> list[Service]:
         Service("intake", run, env, place / "intake.log"),
         Service("delivering shop", [*shop, f"127.0.0.1:{ports[0]}"], env, place / "shop-1.log"),
         Service("writing shop", [*shop, f"127.0.0.1:{ports[1]}"], by_others, place / "shop-2.log"),
-        Service("deliverer", ["-c", "from dd_pa.cli import main; main()", "deliver"], env, place / "deliverer.log"),
+        Service(
+            "deliverer", ["-c", "from dd_pa.cli.program import main; main()", "deliver"], env, place / "deliverer.log"
+        ),
     ]
 
 

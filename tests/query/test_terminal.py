@@ -258,7 +258,7 @@ def test_a_refusal() -> None:
 
 def run(*arguments: str, **environ: str) -> subprocess.CompletedProcess[str]:
     """Run the real command with nothing but this environment."""
-    command = [sys.executable, "-c", "from dd_pa.cli import main; main()", "query", *arguments]
+    command = [sys.executable, "-c", "from dd_pa.cli.program import main; main()", "query", *arguments]
     return subprocess.run(
         command, capture_output=True, text=True, timeout=60, check=False, env={"PYTHONUTF8": "1"} | environ
     )

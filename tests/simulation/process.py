@@ -13,7 +13,7 @@ class Process:
     pid: int
     alive: bool = True
     generation: int = 0
-    """How many forks it is away from the first process; see `dd_pa.forks`."""
+    """How many forks it is away from the first process; see `dd_pa.process.forks`."""
 
     stalled_until: float = 0.0
     descriptors: dict[int, Opening] = field(default_factory=dict)

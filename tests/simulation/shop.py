@@ -8,10 +8,12 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from dd_pa import Emitter, RetryPolicy, Settings, forks, signals
+from dd_pa import Emitter, RetryPolicy, Settings
 from dd_pa.capture.event import Event
 from dd_pa.delivery import worker
-from dd_pa.pipeline import Pipeline
+from dd_pa.delivery.pipeline import Pipeline
+from dd_pa.observe import signals
+from dd_pa.process import forks
 from tests.simulation.books import Books, Tracked
 from tests.simulation.calls import Calls
 from tests.simulation.disk import Disk

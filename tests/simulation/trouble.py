@@ -9,7 +9,8 @@ import re
 from collections.abc import Callable
 from zlib import crc32
 
-from dd_pa import Emitter, forks
+from dd_pa import Emitter
+from dd_pa.process import forks
 from tests.simulation.books import Tracked
 from tests.simulation.disk import Node
 from tests.simulation.faults import ALL, READING, WRITING, FileFault

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from dd_pa import Emitter, Settings, identify, signals
+from dd_pa import Emitter, Settings, identify
 from dd_pa.emulator import Emulator
+from dd_pa.observe import signals
 from dd_pa.testing import CapturedEvents, TrackedEvent, capture_events
 from tests.core.wire import APPLICATION_ID, settings
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from dd_pa.settings import Settings
+from dd_pa.settings.settings import Settings
 
 
 def request_consent(settings: Settings, request: Any, gpc: str | None) -> bool | None:

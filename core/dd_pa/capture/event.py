@@ -15,7 +15,7 @@ from dd_pa.capture.person import Identity, Traits
 from dd_pa.capture.plain import GoodNames, plain
 from dd_pa.capture.trace import current_trace
 from dd_pa.errors import EventError
-from dd_pa.settings import Settings
+from dd_pa.settings.settings import Settings
 
 MAX_NAME = 512
 """Longest event name, in characters. Datadog names no limit; longer ones are a mistake."""

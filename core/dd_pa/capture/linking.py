@@ -7,11 +7,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from dd_pa import trail
 from dd_pa.capture.person import DENIED, Id, Identity, IdentityCallable, IdentitySource, as_id, is_same
 from dd_pa.capture.traits import TraitsReader
 from dd_pa.capture.work import Work, current_work, innermost_work
 from dd_pa.errors import EventError
+from dd_pa.observe import trail
 
 OnProblem = Callable[[str], None]
 Link = Callable[[Id | None, Id | None, Id | None, OnProblem], Identity]

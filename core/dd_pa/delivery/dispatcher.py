@@ -7,7 +7,6 @@ import logging
 import time
 from collections.abc import Callable, Iterable
 
-from dd_pa import signals
 from dd_pa.capture.attributes import MAX_BYTES as MAX_EVENT
 from dd_pa.capture.event import Event
 from dd_pa.delivery.gate import Gate, RetryPolicy
@@ -16,6 +15,7 @@ from dd_pa.delivery.outcome import Outcome, Verdict
 from dd_pa.delivery.outlet import DirectOutlet, Outlet, direct
 from dd_pa.delivery.preparation import EXPIRED, prepared
 from dd_pa.delivery.quarantine import FailedEvent, Quarantine
+from dd_pa.observe import signals
 from dd_pa.store.protocol import Source
 
 logger = logging.getLogger("dd_pa")

@@ -12,7 +12,7 @@ from dd_pa.delivery.intake import Heard, Intake
 from dd_pa.delivery.outcome import Outcome, Verdict
 from dd_pa.delivery.outlet import Done, TaskOutlet
 from dd_pa.delivery.transport import http1_transport, is_secure, tls_context
-from dd_pa.settings import Settings
+from dd_pa.settings.settings import Settings
 
 AGAIN = 600.0
 """Seconds after which a server that spoke no HTTP/2 is offered it again."""

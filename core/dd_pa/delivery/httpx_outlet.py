@@ -5,11 +5,11 @@ from collections.abc import AsyncIterable
 from typing import cast
 
 from dd_pa.capture.event import Event
+from dd_pa.delivery.httpx_library import httpx, library_of
 from dd_pa.delivery.intake import MAX_ANSWER, Heard, Intake
 from dd_pa.delivery.outcome import Outcome, Verdict
 from dd_pa.delivery.transport import SeparateConnections
-from dd_pa.http import httpx, library_of
-from dd_pa.settings import Settings
+from dd_pa.settings.settings import Settings
 
 HTTP1_CONNECTIONS = 32
 """Over HTTP/1.1 each request in flight needs a connection; more of them cost more than they bring."""

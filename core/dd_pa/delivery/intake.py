@@ -6,9 +6,9 @@ import json
 from collections.abc import Callable, Mapping
 from importlib.metadata import version
 
+from dd_pa.delivery.httpx_library import httpx
 from dd_pa.delivery.outcome import DELIVERED, Outcome, judge
-from dd_pa.http import httpx
-from dd_pa.settings import Settings
+from dd_pa.settings.settings import Settings
 
 PATH = "/api/v2/prodlytics"
 

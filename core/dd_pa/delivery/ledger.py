@@ -8,9 +8,9 @@ from collections import Counter
 from collections.abc import Callable
 from typing import Literal
 
-from dd_pa import log, signals, trail
 from dd_pa.capture.event import Event, shown_name
-from dd_pa.tally import Tally
+from dd_pa.observe import log, signals, trail
+from dd_pa.process.tally import Tally
 
 LOG_INTERVAL = 60.0
 """Seconds between two log lines about the same thing."""

@@ -1,19 +1,19 @@
 from __future__ import annotations
 
-from dd_pa import test_run
 from dd_pa.delivery.http2_outlet import Http2Outlet
+from dd_pa.delivery.httpx_library import httpx
 from dd_pa.delivery.httpx_outlet import HttpxOutlet
 from dd_pa.delivery.intake import Heard
 from dd_pa.delivery.transport import Transport, httpx_transport
-from dd_pa.http import httpx
-from dd_pa.settings import Settings
+from dd_pa.process import testbed
+from dd_pa.settings.settings import Settings
 
 
 def open_outlet(
     settings: Settings, transport: Transport | None = None, heard: Heard | None = None
 ) -> HttpxOutlet | Http2Outlet:
     """Return what posts events to the intake. Call it on the loop that will run it."""
-    if transport is None and test_run.is_on() and not settings.is_local:
+    if transport is None and testbed.is_on() and not settings.is_local:
         transport = NoNetwork()
     if transport is None and speaks_http2_itself(settings):
         return Http2Outlet(settings, heard)

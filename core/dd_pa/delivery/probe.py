@@ -11,7 +11,7 @@ from dd_pa.delivery.http2_outlet import Http2Outlet
 from dd_pa.delivery.opening import open_outlet
 from dd_pa.delivery.outcome import Outcome
 from dd_pa.delivery.transport import Transport
-from dd_pa.settings import Settings
+from dd_pa.settings.settings import Settings
 
 _NO_EVENT = Event(id="", name="", occurred_at=0, body=b"{}")
 

@@ -7,9 +7,9 @@ import ssl
 from collections.abc import AsyncIterator, Callable
 
 from dd_pa.delivery import unseen_network
+from dd_pa.delivery.httpx_library import httpx
 from dd_pa.delivery.quiet import keep_headers_out_of_logs
-from dd_pa.http import httpx
-from dd_pa.settings import Settings
+from dd_pa.settings.settings import Settings
 
 Transport = httpx.AsyncBaseTransport
 """What can be passed to an `Emitter` in place of the network."""

@@ -12,9 +12,9 @@ from __future__ import annotations
 import contextlib
 import importlib
 
+from dd_pa.delivery.httpx_library import httpx
 from dd_pa.delivery.transport import is_secure, tls_context, tls_to_nobody
-from dd_pa.http import httpx
-from dd_pa.settings import Settings
+from dd_pa.settings.settings import Settings
 
 _CORE = "httpcore2" if httpx.__name__ == "httpx2" else "httpcore"
 _LATE = (

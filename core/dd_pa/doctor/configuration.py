@@ -4,10 +4,10 @@ import os
 from collections.abc import Iterator
 from importlib.metadata import version
 
-from dd_pa import hosts
 from dd_pa.delivery.transport import is_secure
 from dd_pa.doctor.finding import Finding
-from dd_pa.settings import Settings
+from dd_pa.process import hosts
+from dd_pa.settings.settings import Settings
 
 _PROXY_VARIABLES = ("HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy")
 

@@ -6,7 +6,7 @@ from dd_pa.doctor.configuration import examine_configuration
 from dd_pa.doctor.finding import Finding
 from dd_pa.doctor.intake import examine_intake
 from dd_pa.doctor.spool import examine_spool
-from dd_pa.settings import Settings
+from dd_pa.settings.settings import Settings
 
 
 def examine(settings: Settings) -> Iterator[Finding]:

@@ -6,7 +6,7 @@ from dd_pa.delivery.outcome import Verdict
 from dd_pa.delivery.probe import Answer, probe
 from dd_pa.delivery.transport import is_secure
 from dd_pa.doctor.finding import Finding
-from dd_pa.settings import Settings
+from dd_pa.settings.settings import Settings
 
 MAX_SKEW = 60.0
 """Seconds that the clocks may differ: `occurred_at` and whether a session is alive go by this machine's."""

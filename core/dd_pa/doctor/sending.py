@@ -5,7 +5,7 @@ import json
 
 from dd_pa.emitter import Emitter
 from dd_pa.errors import EventError, ProductAnalyticsError
-from dd_pa.settings import Settings
+from dd_pa.settings.settings import Settings
 
 TEST_EVENT = "dd_pa.test_sent"
 PATIENCE = 10.0

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from dd_pa.doctor.finding import Finding
 from dd_pa.errors import SpoolError
-from dd_pa.settings import Settings
+from dd_pa.settings.settings import Settings
 
 if TYPE_CHECKING:
     from dd_pa.store.inspection import Waiting

@@ -6,7 +6,6 @@ import threading
 import time
 from collections.abc import Callable
 
-from dd_pa import metrics
 from dd_pa.delivery.dispatcher import Dispatcher
 from dd_pa.delivery.gate import RetryPolicy
 from dd_pa.delivery.ledger import Ledger
@@ -15,10 +14,11 @@ from dd_pa.delivery.outlet import DirectOutlet, Outlet
 from dd_pa.delivery.stats import Stats
 from dd_pa.delivery.transport import Transport
 from dd_pa.delivery.worker import Worker
+from dd_pa.observe import metrics
 from dd_pa.outbox.lessee import BATCH, Lessee
 from dd_pa.outbox.store import OutboxStore
 from dd_pa.outbox.table import OutboxTable
-from dd_pa.settings import Settings
+from dd_pa.settings.settings import Settings
 
 TURN = 0.25
 """Longest rest in seconds between two looks at what is due, and so at `stop()`."""

@@ -2,10 +2,10 @@ from __future__ import annotations
 
 from importlib.metadata import version
 
-from dd_pa import settings_checks as checks
 from dd_pa.errors import SettingsError
-from dd_pa.secret import Secret
-from dd_pa.settings import Settings
+from dd_pa.settings import checks
+from dd_pa.settings.secret import Secret
+from dd_pa.settings.settings import Settings
 
 LOCAL_KEY = Secret("local")
 """What an API on this machine gets where a key is not set: the emulator takes any."""

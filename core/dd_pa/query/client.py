@@ -17,7 +17,7 @@ from dd_pa.query.columns import Scalar, Timeseries
 from dd_pa.query.exchange import Exchange, Limits
 from dd_pa.query.measures import Measure
 from dd_pa.query.request import Query
-from dd_pa.settings import Settings
+from dd_pa.settings.settings import Settings
 
 A = TypeVar("A")
 

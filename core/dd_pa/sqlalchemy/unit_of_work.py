@@ -17,11 +17,11 @@ from sqlalchemy import TextClause
 from sqlalchemy.event import contains, listen, listens_for
 from sqlalchemy.orm import ORMExecuteState, Session, SessionTransaction, scoped_session
 
-from dd_pa import trail
 from dd_pa.capture.event import Event
 from dd_pa.emitter import Emitter
+from dd_pa.observe import trail
+from dd_pa.observe.signals import event_queued, send
 from dd_pa.outbox.sqlalchemy import add, store
-from dd_pa.signals import event_queued, send
 from dd_pa.sqlalchemy.waiting import around, innermost, submit_on_commit
 
 _READS = re.compile(r"\s*(?:select|with|values|table|show|explain|describe|pragma)\b", re.IGNORECASE)

@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 from sqlalchemy.event import listens_for
 from sqlalchemy.orm import Session, SessionTransaction
 
-from dd_pa import trail
 from dd_pa.capture.event import Event
 from dd_pa.emitter import Emitter
+from dd_pa.observe import trail
+from dd_pa.observe.signals import event_queued, send
 from dd_pa.outbox.sqlalchemy import store
-from dd_pa.signals import event_queued, send
 
 if TYPE_CHECKING:
     from sqlalchemy.ext.asyncio import AsyncSession, async_scoped_session

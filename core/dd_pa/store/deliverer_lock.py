@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import os
 
-from dd_pa.settings import Settings
+from dd_pa.settings.settings import Settings
 from dd_pa.store.destination import Destination
 from dd_pa.store.directory import Descriptor
 

@@ -10,7 +10,7 @@ import stat
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from dd_pa import forks
+from dd_pa.process import forks
 
 Files = Any
 """The calls of `os` that touch a spool, and nothing else does: tests pass an object that records, counts or fails."""

@@ -5,7 +5,7 @@ from importlib.util import find_spec
 from typing import Any, Literal
 
 from dd_pa.capture.event import Event
-from dd_pa.settings import Settings
+from dd_pa.settings.settings import Settings
 from dd_pa.store.memory import MemoryStore
 from dd_pa.store.protocol import Store
 

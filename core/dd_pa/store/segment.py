@@ -9,9 +9,9 @@ import secrets
 import time
 from collections.abc import Callable
 
+from dd_pa.process.tally import Tally
 from dd_pa.store.directory import Descriptor, Directory
 from dd_pa.store.record import FORMAT, Header, encode_header
-from dd_pa.tally import Tally
 
 
 class Segment:

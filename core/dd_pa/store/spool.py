@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Literal, NamedTuple
 
 from dd_pa.capture.event import Event
+from dd_pa.process.tally import Tally
 from dd_pa.store.dead_letters import DeadLetters
 from dd_pa.store.destination import Destination
 from dd_pa.store.directory import AlienFileError
@@ -22,7 +23,6 @@ from dd_pa.store.place import UnsafePlaceError
 from dd_pa.store.record import Line
 from dd_pa.store.shelf import Shelf
 from dd_pa.store.writer import Say, SpoolWriter, default_segment_bytes
-from dd_pa.tally import Tally
 
 SCAN_EVERY, SOON = 1.0, 0.05
 """Seconds between two looks, and before one that was cut short goes on."""

@@ -4,9 +4,10 @@ from collections import Counter
 from contextlib import AbstractContextManager
 from types import TracebackType
 
-from dd_pa import signals, test_run
 from dd_pa.capture.event import Event
 from dd_pa.emitter import Emitter
+from dd_pa.observe import signals
+from dd_pa.process import testbed
 from dd_pa.testing.events import CapturedEvents
 from dd_pa.testing.tracked import TrackedEvent
 
@@ -22,7 +23,7 @@ def capture_events(*emitters: Emitter) -> AbstractContextManager[CapturedEvents]
 
 
 class _Recorder:
-    """One capture; see `test_run.Capture`. Emitters call it on any thread.
+    """One capture; see `testbed.Capture`. Emitters call it on any thread.
 
     Without emitters it can be pickled: Django's parallel runner does that with the test whose subtest has failed.
     """
@@ -38,14 +39,14 @@ class _Recorder:
     def __enter__(self) -> CapturedEvents:
         self._earlier = {event.id for event in self._waiting()}
         signals.event_dropped.connect(self.dropped)
-        test_run.begin(self)
+        testbed.begin(self)
         return CapturedEvents(self.events, self.remarks)
 
     def __exit__(
         self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
     ) -> None:
         self._final = self.events()  # what waits is gone when the test's transaction is
-        test_run.end(self)
+        testbed.end(self)
         signals.event_dropped.disconnect(self.dropped)
 
     def wants(self, emitter: object) -> bool:
@@ -81,4 +82,4 @@ class _Recorder:
         ]
 
     def _waiting(self) -> list[Event]:
-        return [event for find in test_run.waiting for emitter, event in find() if self.wants(emitter)]
+        return [event for find in testbed.waiting for emitter, event in find() if self.wants(emitter)]

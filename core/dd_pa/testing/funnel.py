@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import httpx
 
-from dd_pa.settings import Settings
+from dd_pa.settings.settings import Settings
 
 if TYPE_CHECKING:
     from dd_pa.query import Events, Funnel, FunnelBuilder, QueryClient

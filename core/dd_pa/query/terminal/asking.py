@@ -9,12 +9,12 @@ import httpx
 from rich.console import Console
 
 from dd_pa.errors import QueryError, SettingsError
-from dd_pa.printable import printable
+from dd_pa.observe.printable import printable
 from dd_pa.query.client import QueryClient
 from dd_pa.query.request import Query
 from dd_pa.query.terminal.question import Question
 from dd_pa.query.terminal.showing import show
-from dd_pa.settings import Settings
+from dd_pa.settings.settings import Settings
 
 NO_ANSWER = 1
 WRONG = 2

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable
 from types import FrameType
 from typing import Any, Protocol
 
-from dd_pa import observers
+from dd_pa.observe import observers
 
 logger = logging.getLogger("dd_pa")
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, Protocol
 
 from dd_pa.delivery.stats import Stats
-from dd_pa.settings import Settings
+from dd_pa.settings.settings import Settings
 
 Values = Iterable[tuple[float, Mapping[str, str]]]
 

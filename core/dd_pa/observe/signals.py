@@ -11,7 +11,7 @@ from typing import Any
 
 from blinker import NamedSignal, Namespace
 
-from dd_pa import log, observers
+from dd_pa.observe import log, observers
 
 _signals = Namespace()
 

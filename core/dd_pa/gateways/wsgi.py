@@ -8,8 +8,8 @@ from contextvars import ContextVar
 from typing import Any
 
 from dd_pa.capture.rum import RumSession, anonymous_id_from_environ, rum_session_from_environ
-from dd_pa.gateway import GatewayIdentity, Resolver, Steps, Work
-from dd_pa.settings import Settings
+from dd_pa.gateways.gateway import GatewayIdentity, Resolver, Steps, Work
+from dd_pa.settings.settings import Settings
 
 Environ = dict[str, Any]
 WSGIApp = Callable[[Environ, Callable[..., Any]], Iterable[bytes]]

@@ -7,11 +7,11 @@ import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from dd_pa import settings_checks as checks
 from dd_pa.errors import SettingsError
+from dd_pa.settings import checks
 
 if TYPE_CHECKING:
-    from dd_pa.settings import Settings
+    from dd_pa.settings.settings import Settings
 
 _CLIENT_TOKEN = re.compile(r"pub[0-9A-Za-z_-]{1,100}")
 _VERSION = re.compile(r"v[0-9]{1,3}")

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable
 from types import ModuleType
 
-from dd_pa import ending, forks
+from dd_pa.process import forks, shutdown
 
 _SAFE_FORKS = frozenset({"lazy", "lazy-apps", "py-call-uwsgi-fork-hooks"})
 """uWSGI's options with which a thread of its master does no harm. Without them Python does not learn of the fork, and
@@ -52,7 +52,7 @@ def _follow_multiprocessing() -> None:
     """End in order where a child ends with `os._exit()`, after multiprocessing's own exit functions."""
     process, util = sys.modules.get("multiprocessing.process"), sys.modules.get("multiprocessing.util")
     if process is not None and util is not None and process.parent_process() is not None:
-        util.Finalize(None, ending.close_all, exitpriority=LAST)
+        util.Finalize(None, shutdown.close_all, exitpriority=LAST)
 
 
 def _follow_celery() -> None:
@@ -63,7 +63,7 @@ def _follow_celery() -> None:
 
 
 def _celery_child_ends(**details: object) -> None:
-    ending.close_all()
+    shutdown.close_all()
 
 
 def _imported_uwsgi() -> ModuleType | None:

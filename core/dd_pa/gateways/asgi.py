@@ -7,8 +7,8 @@ from contextvars import ContextVar
 from typing import Any
 
 from dd_pa.capture.rum import RumSession, anonymous_id_from_scope, rum_session_from_scope
-from dd_pa.gateway import GatewayIdentity, Handshake, Resolver, Work
-from dd_pa.settings import Settings
+from dd_pa.gateways.gateway import GatewayIdentity, Handshake, Resolver, Work
+from dd_pa.settings.settings import Settings
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]

@@ -9,7 +9,7 @@ import signal
 import click
 
 from dd_pa.errors import SettingsError
-from dd_pa.settings import Settings
+from dd_pa.settings.settings import Settings
 from dd_pa.store.deliverer_lock import AlreadyRunningError, lock_deliverer
 from dd_pa.store.place import UnsafePlaceError, spool_path
 
@@ -46,7 +46,7 @@ def _settings() -> Settings:
 
 def _deliver(settings: Settings) -> None:
     from dd_pa.delivery.gate import RetryPolicy  # noqa: PLC0415 - --help needs no delivery
-    from dd_pa.pipeline import Pipeline  # noqa: PLC0415
+    from dd_pa.delivery.pipeline import Pipeline  # noqa: PLC0415
 
     signal.pthread_sigmask(signal.SIG_BLOCK, _ENDING)  # also for the thread that is started now; taken up below
     pipeline = Pipeline(None, settings, transport=None, retry=RetryPolicy(), for_all=True)

@@ -7,11 +7,11 @@ import sys
 from importlib.util import find_spec
 
 COMMANDS = {
-    "deliver": ("dd_pa.deliver_command", "cli", "fcntl"),
-    "doctor": ("dd_pa.doctor_command", "cli"),
+    "deliver": ("dd_pa.cli.deliver", "cli", "fcntl"),
+    "doctor": ("dd_pa.cli.doctor", "cli"),
     "emulator": ("dd_pa.emulator.command", "emulator", "lark", "starlette", "uvicorn"),
-    "query": ("dd_pa.query_command", "cli,query", "rich", "tenacity"),
-    "spool": ("dd_pa.spool_command", "cli", "fcntl"),
+    "query": ("dd_pa.cli.query", "cli,query", "rich", "tenacity"),
+    "spool": ("dd_pa.cli.spool", "cli", "fcntl"),
 }
 """Module and extra of each command, and what it needs beyond click; imported only when the command is used."""
 

@@ -12,7 +12,7 @@ from dd_pa.capture.rum import Handshake, RumSession, anonymous_id_from_environ, 
 from dd_pa.capture.traits import Whose, fields_of, require_same
 from dd_pa.capture.work import Steps, Work, is_request_known
 from dd_pa.errors import SettingsError
-from dd_pa.settings import Settings
+from dd_pa.settings.settings import Settings
 
 __all__ = [
     "GatewayIdentity",

@@ -5,13 +5,14 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from dd_pa import ending, forks, hosts, observers, signals, test_run
 from dd_pa.capture.event import Event, EventBuilder
 from dd_pa.delivery.gate import RetryPolicy
 from dd_pa.delivery.ledger import DropReason, Ledger
 from dd_pa.delivery.stats import Stats
 from dd_pa.delivery.worker import Worker
-from dd_pa.settings import Settings
+from dd_pa.observe import observers, signals
+from dd_pa.process import forks, hosts, shutdown, testbed
+from dd_pa.settings.settings import Settings
 from dd_pa.store.opening import open_store
 
 if TYPE_CHECKING:
@@ -64,10 +65,10 @@ class Pipeline:
             on_start=self._started,
         )
         if settings.enabled:
-            ending.handle_sigterm()
+            shutdown.handle_sigterm()
 
     def _started(self) -> None:
-        ending.add(self)
+        shutdown.add(self)
         try:
             hosts.look_around(self.ledger.say)
         except Exception as error:  # another library that is half imported; the event is stored, and delivery runs
@@ -142,15 +143,15 @@ class Pipeline:
 
     def _kept_in_test_run(self, event: Event) -> bool | None:
         """Return True if a test has captured the event, False if it was held back, None if it may go its way."""
-        if not test_run.watching:
+        if not testbed.watching:
             return None
-        if test_run.is_captured(self._sender, event):
+        if testbed.is_captured(self._sender, event):
             signals.send(signals.event_queued, self._sender, event=event)
             return True
-        if not test_run.is_on() or self._settings.is_local or self._transport is not None:
+        if not testbed.is_on() or self._settings.is_local or self._transport is not None:
             return None
         self.ledger.count_dropped("test_run", event)
-        test_run.say_held_back()
+        testbed.say_held_back()
         return False
 
     def flush(self, timeout: float) -> bool:
@@ -170,7 +171,7 @@ class Pipeline:
             return
         self._closing = True
         self._worker.stop(time.monotonic() + timeout if deadline is None else deadline)
-        ending.remove(self)  # not before: SIGTERM may come meanwhile
+        shutdown.remove(self)  # not before: SIGTERM may come meanwhile
         self._over = True
         lost = self._drop_rest()
         if not self._worker.runs:

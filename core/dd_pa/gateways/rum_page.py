@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 
 from dd_pa.capture.person import Identity, Traits
-from dd_pa.settings import Settings
+from dd_pa.settings.settings import Settings
 
 ELEMENT_ID = "dd-pa-rum"
 """Id of the JSON script, by which the static script finds it."""

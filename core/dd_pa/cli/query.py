@@ -11,7 +11,7 @@ import click
 
 from dd_pa.errors import SettingsError
 from dd_pa.query.terminal import HELP, Question, ask, options
-from dd_pa.settings import Settings
+from dd_pa.settings.settings import Settings
 
 
 @click.command("query", help=HELP)

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 from weakref import WeakValueDictionary
 
-from dd_pa import observers, signals
+from dd_pa.observe import observers, signals
 
 MAX_STEPS = 500
 """Most events that a trail keeps; the rest is only counted."""

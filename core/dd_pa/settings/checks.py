@@ -11,12 +11,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import SplitResult, urlsplit
 
-from dd_pa import sites
 from dd_pa.errors import SettingsError
-from dd_pa.secret import Secret
+from dd_pa.settings import sites
+from dd_pa.settings.secret import Secret
 
 if TYPE_CHECKING:
-    from dd_pa.settings import Settings
+    from dd_pa.settings.settings import Settings
 
 logger = logging.getLogger("dd_pa")
 

@@ -15,7 +15,7 @@ import time
 from types import FrameType
 from typing import Protocol
 
-from dd_pa import forks
+from dd_pa.process import forks
 
 SLACK = 0.5
 """Seconds beyond the deadline that a handler of SIGTERM waits for the thread that keeps it."""

@@ -6,7 +6,7 @@ import click
 
 from dd_pa.doctor import Finding, examine, failed, report
 from dd_pa.errors import SettingsError
-from dd_pa.settings import Settings
+from dd_pa.settings.settings import Settings
 
 
 @click.command("doctor")

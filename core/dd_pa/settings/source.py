@@ -11,10 +11,10 @@ from typing import Any, TypeVar, get_type_hints
 
 import msgspec
 
-from dd_pa import test_run
 from dd_pa.errors import SettingsError
-from dd_pa.secret import Secret
-from dd_pa.settings import Resolver, Settings
+from dd_pa.process import testbed
+from dd_pa.settings.secret import Secret
+from dd_pa.settings.settings import Resolver, Settings
 
 SettingsT = TypeVar("SettingsT", bound=Settings)
 
@@ -35,7 +35,7 @@ _NONE_SAYS_SOMETHING = ("SPOOL_DIR",)
 _JSON_TEXTS = ("RUM_OPTIONS",)
 """Settings that are mappings, and JSON in the environment."""
 
-_OTHER_VARIABLES = ("DD_PA_EMULATOR_", test_run.VARIABLE)
+_OTHER_VARIABLES = ("DD_PA_EMULATOR_", testbed.VARIABLE)
 
 KEYS = tuple(item.name.upper() for item in fields(Settings))
 

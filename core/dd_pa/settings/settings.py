@@ -10,10 +10,9 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, Self
 from urllib.parse import urlsplit
 
-from dd_pa import settings_checks as checks
-from dd_pa import settings_rum
 from dd_pa.errors import SettingsError
-from dd_pa.secret import Secret
+from dd_pa.settings import checks, rum
+from dd_pa.settings.secret import Secret
 
 Resolver = Callable[..., Any] | str | None
 """A callable, or the dotted path of one (`"shop.analytics.account_of"`), imported when the settings are made."""
@@ -187,9 +186,9 @@ class Settings:
             self._set(key, checks.known_attributes(key.upper(), getattr(self, key)))
         checks.numbers(self)
         self._set("spool_dir", checks.spool(self))
-        self._set("client_token", settings_rum.client_token(self.client_token))
-        self._set("rum_options", settings_rum.options(self))
-        settings_rum.sdk(self)
+        self._set("client_token", rum.client_token(self.client_token))
+        self._set("rum_options", rum.options(self))
+        rum.sdk(self)
         secret = checks.masked(self.api_key)
         self._set("api_key", secret)
         self._set("job_secret", checks.job_secret("JOB_SECRET", self.job_secret))
@@ -243,7 +242,7 @@ class Settings:
         read them), then from `defaults`. `label` is how the keys are written in errors: `"DD_PA['{}']"`.
         Raises `SettingsError`.
         """
-        from dd_pa.settings_source import read  # noqa: PLC0415 - the source needs this class
+        from dd_pa.settings.source import read  # noqa: PLC0415 - the source needs this class
 
         try:
             return read(cls, mapping, environ=environ, defaults=defaults, label=label)

@@ -1,0 +1,1 @@
+"""The `dd-pa` command: one module for each subcommand."""

@@ -1,0 +1,1 @@
+"""The emulator's intake: reads, judges and answers one event as Datadog does."""

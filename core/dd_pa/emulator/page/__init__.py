@@ -1,0 +1,1 @@
+"""What the emulator's own page asks for: its files, lists, details, reports and saved views."""

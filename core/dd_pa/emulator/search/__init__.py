@@ -1,0 +1,1 @@
+"""Datadog's search syntax, and tests of rows by it."""

@@ -1,0 +1,1 @@
+"""How requests and their views reach the core, whichever framework serves them."""

@@ -1,0 +1,1 @@
+"""How the process begins, forks and ends, and whether it runs tests."""

@@ -1,0 +1,1 @@
+"""The settings: their names, their rules, where they are read from."""
