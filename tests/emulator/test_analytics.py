@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from dd_pa.emulator import Emulator
-from dd_pa.emulator.search import compile_search
+from dd_pa.emulator.search.search import compile_search
 from tests.emulator.asking import END, SCALAR, START, analytics, ask, post, stored, table
 from tests.emulator.test_search import Row
 

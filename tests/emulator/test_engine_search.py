@@ -8,9 +8,9 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from dd_pa.emulator.predicates import row_test
 from dd_pa.emulator.query.statement import Statement
-from dd_pa.emulator.syntax import SearchError, parse_search
+from dd_pa.emulator.search.predicates import row_test
+from dd_pa.emulator.search.syntax import SearchError, parse_search
 from dd_pa.emulator.warehouse.catalogue import DOCUMENTED, MAX_COLUMNS
 from dd_pa.emulator.warehouse.flat import Event
 from dd_pa.emulator.warehouse.patience import Patience

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from dd_pa.emulator.search import SearchError, compile_search
+from dd_pa.emulator.search.search import SearchError, compile_search
 
 
 @dataclass(frozen=True)

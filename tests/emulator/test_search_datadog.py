@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
-from dd_pa.emulator.predicates import row_test
 from dd_pa.emulator.query.statement import Statement
-from dd_pa.emulator.syntax import parse_search
+from dd_pa.emulator.search.predicates import row_test
+from dd_pa.emulator.search.syntax import parse_search
 from dd_pa.emulator.warehouse.flat import Event
 from dd_pa.emulator.warehouse.patience import Patience
 from dd_pa.emulator.warehouse.warehouse import Warehouse

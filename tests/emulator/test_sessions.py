@@ -7,7 +7,7 @@ import httpx
 import pytest
 
 from dd_pa.emulator import Emulator
-from dd_pa.emulator.answers import ACCEPTED
+from dd_pa.emulator.intake.answers import ACCEPTED
 from dd_pa.emulator.row import Row
 from dd_pa.emulator.rum.lines import BrowserEvent
 from dd_pa.emulator.sessions.session import MAX_EVENTS, Session

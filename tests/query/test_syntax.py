@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dd_pa.emulator.search import compile_search
+from dd_pa.emulator.search.search import compile_search
 from dd_pa.query import events, search
 from dd_pa.query.syntax import equals, grouped, missing, readable
 

@@ -11,7 +11,7 @@ from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.types import Scope
 
 from dd_pa.emulator.guard import API, QUERIES
-from dd_pa.emulator.replies import refusal
+from dd_pa.emulator.page.replies import refusal
 
 COOKIE = "dd_pa_emulator"
 BY_COOKIE = "dd_pa.by_cookie"

@@ -15,28 +15,28 @@ from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
-from dd_pa.emulator import assets
 from dd_pa.emulator.access import Access
-from dd_pa.emulator.api import PageAPI
-from dd_pa.emulator.faults import Fault, Faults, On, QueryStatus
 from dd_pa.emulator.guard import API, guarded, reason_to_refuse
 from dd_pa.emulator.history import History, Rejected
-from dd_pa.emulator.intake import PATH, Intake, Rules
+from dd_pa.emulator.intake.endpoint import PATH, Intake, Rules
+from dd_pa.emulator.intake.faults import Fault, Faults, On, QueryStatus
+from dd_pa.emulator.page import assets
+from dd_pa.emulator.page.replies import explaining, refusal
+from dd_pa.emulator.page.reports import Reports
+from dd_pa.emulator.page.routes import PageAPI
+from dd_pa.emulator.page.saved import SavedViews
+from dd_pa.emulator.page.stream import Streams
 from dd_pa.emulator.query.audience import Audience, load_segments
 from dd_pa.emulator.query.routes import QueryRoutes
-from dd_pa.emulator.replies import explaining, refusal
-from dd_pa.emulator.reports import Reports
 from dd_pa.emulator.row import Row
 from dd_pa.emulator.rum.intake import BrowserIntake
 from dd_pa.emulator.rum.lines import BrowserEvent
 from dd_pa.emulator.rum.recent import Recent
 from dd_pa.emulator.rum.target import is_open
-from dd_pa.emulator.saved import SavedViews
-from dd_pa.emulator.selection import Selections
+from dd_pa.emulator.search.selection import Selections
 from dd_pa.emulator.sessions.restore import MAX_EVENTS, restore
 from dd_pa.emulator.sessions.routes import SessionRoutes
 from dd_pa.emulator.sessions.store import Sessions
-from dd_pa.emulator.stream import Streams
 from dd_pa.emulator.warehouse.flat import Event
 from dd_pa.emulator.warehouse.warehouse import MAX_SECONDS, Warehouse
 

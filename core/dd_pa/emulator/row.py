@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TypeAlias
 
-from dd_pa.emulator.answers import Answer
-from dd_pa.emulator.facets import own_attributes, text_of
+from dd_pa.emulator.intake.answers import Answer
+from dd_pa.emulator.search.facets import own_attributes, text_of
 
 Summary: TypeAlias = list[object]
 

@@ -7,11 +7,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from dd_pa.emulator import tree
 from dd_pa.emulator.query.fields import BadRequest, Fields
 from dd_pa.emulator.query.people import everybody, matching
 from dd_pa.emulator.query.statement import Statement
-from dd_pa.emulator.syntax import SearchError, parse_search
+from dd_pa.emulator.search import tree
+from dd_pa.emulator.search.syntax import SearchError, parse_search
 
 MAX_FILE = 5_000_000
 _WAYS = ("users", "accounts", "user_ids", "account_ids")

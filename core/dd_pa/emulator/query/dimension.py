@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from dd_pa.emulator.facets import text_of
 from dd_pa.emulator.query.fields import Fields
 from dd_pa.emulator.query.people import everybody
 from dd_pa.emulator.query.statement import Statement
+from dd_pa.emulator.search.facets import text_of
 
 SOURCES = {"product_analytics_audience_filters.users": "usr", "product_analytics_audience_filters.accounts": "account"}
 

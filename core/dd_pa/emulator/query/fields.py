@@ -7,9 +7,9 @@ import re
 from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
-from dd_pa.emulator.syntax import SearchError, parse_search
-from dd_pa.emulator.tree import Node
-from dd_pa.emulator.wildcard import unescaped
+from dd_pa.emulator.search.syntax import SearchError, parse_search
+from dd_pa.emulator.search.tree import Node
+from dd_pa.emulator.search.wildcard import unescaped
 
 MAX_BODY = 256 * 1024
 LAST_MS = 253_370_764_800_000

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from dd_pa.emulator.predicates import RowTest, row_test
 from dd_pa.emulator.query.fields import LAST_MS
 from dd_pa.emulator.query.statement import Statement
-from dd_pa.emulator.tree import Node
+from dd_pa.emulator.search.predicates import RowTest, row_test
+from dd_pa.emulator.search.tree import Node
 
 MAX_PEOPLE = 200_000
 _FIRST_MS = -62_135_596_800_000

@@ -16,8 +16,8 @@ from starlette.routing import Route
 
 from dd_pa.emulator.access import BY_COOKIE
 from dd_pa.emulator.connection import drop, left
-from dd_pa.emulator.faults import QUERY_RATE_LIMITED, Fault, Faults
 from dd_pa.emulator.guard import QUERIES
+from dd_pa.emulator.intake.faults import QUERY_RATE_LIMITED, Fault, Faults
 from dd_pa.emulator.query import analytics, audiences, conversion, retained
 from dd_pa.emulator.query.audience import Audience
 from dd_pa.emulator.query.fields import MAX_BODY, BadRequest, Fields, data_of

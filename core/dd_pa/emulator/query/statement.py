@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-from dd_pa.emulator.tree import Node
+from dd_pa.emulator.search.tree import Node
 from dd_pa.emulator.warehouse.binding import Binding
 from dd_pa.emulator.warehouse.clauses import Conditions
 from dd_pa.emulator.warehouse.patience import Patience

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from dd_pa.emulator.answers import Refusal
-from dd_pa.emulator.payload import parse
-from dd_pa.emulator.requirements import check_limits
+from dd_pa.emulator.intake.answers import Refusal
+from dd_pa.emulator.intake.payload import parse
+from dd_pa.emulator.intake.requirements import check_limits
 
 MAX_LINES = 10_000
 MAX_ID = 256

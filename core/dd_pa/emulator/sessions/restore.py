@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from dd_pa.emulator.answers import ACCEPTED
+from dd_pa.emulator.intake.answers import ACCEPTED
 from dd_pa.emulator.row import Row
 from dd_pa.emulator.rum.lines import KINDS, BrowserEvent
 from dd_pa.emulator.sessions.store import Sessions

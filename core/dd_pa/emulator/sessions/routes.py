@@ -11,9 +11,9 @@ from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
 from dd_pa.emulator.guard import API
-from dd_pa.emulator.parameters import ParameterError, integer
-from dd_pa.emulator.replies import encoded, explaining, refusal, reply
-from dd_pa.emulator.search import compile_search
+from dd_pa.emulator.page.parameters import ParameterError, integer
+from dd_pa.emulator.page.replies import encoded, explaining, refusal, reply
+from dd_pa.emulator.search.search import compile_search
 from dd_pa.emulator.sessions.store import Sessions
 
 MAX_PAGE = 500

@@ -5,12 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
-from dd_pa.emulator import tree
-from dd_pa.emulator.predicates import SEPARATOR, lowered
-from dd_pa.emulator.units import number_of
+from dd_pa.emulator.search import tree
+from dd_pa.emulator.search.predicates import SEPARATOR, lowered
+from dd_pa.emulator.search.units import number_of
+from dd_pa.emulator.search.wildcard import unescaped
 from dd_pa.emulator.warehouse.binding import Binding
 from dd_pa.emulator.warehouse.catalogue import Catalogue
-from dd_pa.emulator.wildcard import unescaped
 
 _WORD = r"[\pL\pN_]"
 _NO_WORD = r"[^\pL\pN_]"

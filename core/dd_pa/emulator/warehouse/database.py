@@ -9,7 +9,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from dd_pa.emulator.units import MAX_LENGTH, MEASURE, NANOSECONDS
+from dd_pa.emulator.search.units import MAX_LENGTH, MEASURE, NANOSECONDS
 from dd_pa.emulator.warehouse.catalogue import DOCUMENTED, Catalogue
 from dd_pa.emulator.warehouse.patience import Patience, QueryTimeoutError
 

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
-from dd_pa.emulator.facets import Scalar, tags_of, text_of
-from dd_pa.emulator.predicates import MAX_TEXT, SEPARATOR
+from dd_pa.emulator.search.facets import Scalar, tags_of, text_of
+from dd_pa.emulator.search.predicates import MAX_TEXT, SEPARATOR
 from dd_pa.emulator.sessions.agent import browser_of
 
 

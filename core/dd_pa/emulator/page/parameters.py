@@ -8,9 +8,9 @@ from collections.abc import Mapping
 
 from starlette.datastructures import QueryParams
 
-from dd_pa.emulator.faults import Fault
-from dd_pa.emulator.search import compile_search
-from dd_pa.emulator.selection import Filter, Status
+from dd_pa.emulator.intake.faults import Fault
+from dd_pa.emulator.search.search import compile_search
+from dd_pa.emulator.search.selection import Filter, Status
 
 _STATUSES: Mapping[str, Status] = {"all": "all", "accepted": "accepted", "rejected": "rejected"}
 _FAULT_FIELDS = frozenset({"status", "times", "delay", "headers", "action", "on", "query_status"})

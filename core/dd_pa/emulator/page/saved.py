@@ -9,7 +9,7 @@ import re
 import threading
 from pathlib import Path
 
-from dd_pa.emulator.parameters import ParameterError
+from dd_pa.emulator.page.parameters import ParameterError
 
 MAX_VIEWS = 200
 _MAX_NAME = 100

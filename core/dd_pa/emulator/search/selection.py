@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 from dd_pa.emulator.history import History
-from dd_pa.emulator.predicates import RowTest
-from dd_pa.emulator.search import Search
+from dd_pa.emulator.search.predicates import RowTest
+from dd_pa.emulator.search.search import Search
 
 Status: TypeAlias = Literal["all", "accepted", "rejected"]
 

@@ -21,10 +21,10 @@ from functools import cache, lru_cache
 from lark import Lark, Token, Transformer
 from lark.exceptions import UnexpectedCharacters, UnexpectedInput, UnexpectedToken
 
-from dd_pa.emulator import tree
-from dd_pa.emulator.tree import Node
-from dd_pa.emulator.units import number_of
-from dd_pa.emulator.wildcard import Wildcard, unescaped
+from dd_pa.emulator.search import tree
+from dd_pa.emulator.search.tree import Node
+from dd_pa.emulator.search.units import number_of
+from dd_pa.emulator.search.wildcard import Wildcard, unescaped
 
 MAX_BYTES = 16 * 1024
 MAX_TERMS = 1_000

@@ -8,10 +8,10 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Protocol, TypeAlias
 
-from dd_pa.emulator import tree
-from dd_pa.emulator.facets import Facet, Scalar, flatten, text_of
-from dd_pa.emulator.units import number_of
-from dd_pa.emulator.wildcard import Wildcard, unescaped
+from dd_pa.emulator.search import tree
+from dd_pa.emulator.search.facets import Facet, Scalar, flatten, text_of
+from dd_pa.emulator.search.units import number_of
+from dd_pa.emulator.search.wildcard import Wildcard, unescaped
 
 MAX_TEXT = 25_600
 """Characters of a value that free text and wildcards look at: as many as Datadog indexes."""

@@ -11,13 +11,13 @@ from typing import NamedTuple
 
 from starlette.types import Receive, Scope, Send
 
-from dd_pa.emulator.answers import ACCEPTED, Answer, Headers, Refusal, refused
-from dd_pa.emulator.body import Disconnected, read_body
 from dd_pa.emulator.connection import drop
-from dd_pa.emulator.faults import Fault, Faults
 from dd_pa.emulator.history import History
-from dd_pa.emulator.payload import parse
-from dd_pa.emulator.requirements import check_event, check_limits, check_meaning
+from dd_pa.emulator.intake.answers import ACCEPTED, Answer, Headers, Refusal, refused
+from dd_pa.emulator.intake.body import Disconnected, read_body
+from dd_pa.emulator.intake.faults import Fault, Faults
+from dd_pa.emulator.intake.payload import parse
+from dd_pa.emulator.intake.requirements import check_event, check_limits, check_meaning
 from dd_pa.emulator.row import Row
 
 PATH = "/api/v2/prodlytics"

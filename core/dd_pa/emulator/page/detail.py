@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dd_pa.emulator.answers import Answer
-from dd_pa.emulator.facets import flatten
+from dd_pa.emulator.intake.answers import Answer
 from dd_pa.emulator.row import Row
+from dd_pa.emulator.search.facets import flatten
 
 
 def detail_of(row: Row, duplicates: list[int]) -> dict[str, object]:

@@ -9,10 +9,10 @@ from typing import TypeAlias
 from starlette.requests import Request
 from starlette.responses import Response
 
-from dd_pa.emulator.answers import error_body, title_of
-from dd_pa.emulator.parameters import ParameterError
-from dd_pa.emulator.search import SearchError
-from dd_pa.emulator.selection import SearchTimeoutError
+from dd_pa.emulator.intake.answers import error_body, title_of
+from dd_pa.emulator.page.parameters import ParameterError
+from dd_pa.emulator.search.search import SearchError
+from dd_pa.emulator.search.selection import SearchTimeoutError
 
 Handler: TypeAlias = Callable[[Request], Awaitable[Response]]
 

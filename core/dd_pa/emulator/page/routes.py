@@ -12,13 +12,13 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from dd_pa.emulator.detail import detail_of
-from dd_pa.emulator.faults import Faults
 from dd_pa.emulator.guard import API
 from dd_pa.emulator.history import History
-from dd_pa.emulator.parameters import ParameterError, as_json, fault_of, filter_of, integer
-from dd_pa.emulator.replies import explaining, refusal, reply
-from dd_pa.emulator.selection import Filter, Selections
+from dd_pa.emulator.intake.faults import Faults
+from dd_pa.emulator.page.detail import detail_of
+from dd_pa.emulator.page.parameters import ParameterError, as_json, fault_of, filter_of, integer
+from dd_pa.emulator.page.replies import explaining, refusal, reply
+from dd_pa.emulator.search.selection import Filter, Selections
 from dd_pa.emulator.warehouse.warehouse import State
 
 MAX_PAGE = 5_000

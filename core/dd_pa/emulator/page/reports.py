@@ -10,9 +10,9 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from dd_pa.emulator.guard import API
-from dd_pa.emulator.parameters import ParameterError
-from dd_pa.emulator.replies import explaining, refusal, reply
-from dd_pa.emulator.saved import SavedViews
+from dd_pa.emulator.page.parameters import ParameterError
+from dd_pa.emulator.page.replies import explaining, refusal, reply
+from dd_pa.emulator.page.saved import SavedViews
 from dd_pa.emulator.warehouse.database import WarehouseError
 from dd_pa.emulator.warehouse.patience import QueryTimeoutError
 from dd_pa.emulator.warehouse.warehouse import Warehouse

@@ -9,10 +9,10 @@ from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
 from dd_pa.emulator.history import History
-from dd_pa.emulator.parameters import filter_of, integer
-from dd_pa.emulator.predicates import RowTest
-from dd_pa.emulator.replies import encoded, refusal
+from dd_pa.emulator.page.parameters import filter_of, integer
+from dd_pa.emulator.page.replies import encoded, refusal
 from dd_pa.emulator.row import Row
+from dd_pa.emulator.search.predicates import RowTest
 
 MAX_LISTENERS = 250
 _PERIOD = 0.1
