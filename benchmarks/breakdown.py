@@ -68,8 +68,8 @@ def _timed(part: Callable[[], object]) -> tuple[float, float]:
 def posts(url: str, ca_file: str, *, httpx: bool) -> list[tuple[str, float]]:
     """Return layer and microseconds of processor time per event; to be run in a fresh process."""
     from dd_pa import Emitter, Settings
-    from dd_pa.delivery.opening import open_outlet
     from dd_pa.delivery.outlet import direct
+    from dd_pa.delivery.outlet_factory import open_outlet
 
     settings = Settings(
         application_id="bench",

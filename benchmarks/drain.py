@@ -10,8 +10,8 @@ from benchmarks import child, spools
 from benchmarks.report import Aim, Section, Table, aims, run
 from dd_pa.store.destination import Destination
 from dd_pa.store.memory import MemoryStore
-from dd_pa.store.options import SpoolOptions
 from dd_pa.store.spool import Spool
+from dd_pa.store.spool_options import SpoolOptions
 
 ORPHANS = (10, 100, 1000, 10_000, 100_000)
 AT_ONCE = 50

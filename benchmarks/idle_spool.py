@@ -13,8 +13,8 @@ from dd_pa.capture.event import EventBuilder
 from dd_pa.capture.identity import Identity
 from dd_pa.store.destination import Destination
 from dd_pa.store.memory import MemoryStore
-from dd_pa.store.options import SpoolOptions
 from dd_pa.store.spool import SCAN_EVERY, Spool
+from dd_pa.store.spool_options import SpoolOptions
 
 WORKERS = (1, 4, 16, 64, 256)
 LOOKS = 40

@@ -10,7 +10,7 @@ from weakref import WeakSet
 from django.db.backends.base.base import BaseDatabaseWrapper
 
 from dd_pa import Emitter, Event
-from dd_pa.observe import trail
+from dd_pa.observe import event_log
 from dd_pa.observe.signals import event_queued, send
 from dd_pa.process import testbed
 from dd_pa_django.block import Block, blocks_of, when_committed
@@ -64,8 +64,8 @@ def call_on_commit(submission: Submission, connection: BaseDatabaseWrapper) -> N
     when_committed(connection, submission)
     if isinstance(submission, Announcement):
         return
-    if trail.watching:
-        trail.waits(submission.event, waits_in(connection, submission.event))
+    if event_log.watching:
+        event_log.waits(submission.event, waits_in(connection, submission.event))
     if testbed.watching:
         _of_tests.add(connection)
 

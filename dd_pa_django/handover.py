@@ -14,7 +14,7 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.backends.signals import connection_created
 
 from dd_pa import Emitter, Event, EventError
-from dd_pa.observe import trail
+from dd_pa.observe import event_log
 from dd_pa.observe.signals import event_queued
 from dd_pa.process import testbed
 from dd_pa_django.commit import Announcement, Submission, call_on_commit, submit_on_commit, waits_in
@@ -90,8 +90,8 @@ def _is_stored(
 
 
 def _note_stored(emitter: Emitter, event: Event, transaction: BaseDatabaseWrapper | None) -> None:
-    if trail.watching:
-        trail.stored(event, None if transaction is None else waits_in(transaction, event))
+    if event_log.watching:
+        event_log.stored(event, None if transaction is None else waits_in(transaction, event))
     if not event_queued.receivers:
         return
     announce = Announcement(emitter, event)

@@ -23,11 +23,11 @@ from dd_pa.gateways.gateway import (
     is_request_known,
     require_same,
 )
-from dd_pa.observe.trail import session_origin
-from dd_pa_django.fallback import fallback_session
+from dd_pa.observe.event_log import session_origin
 from dd_pa_django.impersonation import is_impersonated, needs_loading
 from dd_pa_django.login import current_user
-from dd_pa_django.unnoticed import unnoticed
+from dd_pa_django.session_fallback import fallback_session
+from dd_pa_django.unmarked_session import unnoticed
 
 current_request: ContextVar[HttpRequest | None] = ContextVar("dd_pa_django_request", default=None)
 """The request that this thread or task works for. Set by the middleware, and again around each chunk of a stream."""

@@ -13,7 +13,7 @@ from django.apps import apps
 from django.http import HttpRequest
 
 from dd_pa_django.login import current_user, is_session_login
-from dd_pa_django.unnoticed import is_pending
+from dd_pa_django.unmarked_session import is_pending
 
 _MARKS = ("is_hijacked", "is_impersonate")
 """What django-hijack's middleware, and django-impersonate's, writes on the user."""

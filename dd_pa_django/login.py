@@ -7,7 +7,7 @@ from typing import Any, cast
 from django.contrib.auth import aget_user
 from django.http import HttpRequest
 
-from dd_pa_django.unnoticed import QuietSession, SeenUser, is_pending
+from dd_pa_django.unmarked_session import QuietSession, SeenUser, is_pending
 
 
 def current_user(request: HttpRequest) -> Any:

@@ -5,7 +5,7 @@ from typing import Any
 from django.core.checks import CheckMessage
 from django.db import models
 
-from dd_pa_django.visible import visible
+from dd_pa_django.escaped_text import visible
 
 
 class OutboxEvent(models.Model):

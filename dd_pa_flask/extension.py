@@ -18,9 +18,9 @@ from flask import (
 from dd_pa import Emitter, Id, Identity, Settings, SettingsError
 from dd_pa.gateways.view_event import AttributesOfView, ViewCondition, ViewEvent
 from dd_pa_flask import browser, commands
-from dd_pa_flask.connected import AttributesOfSignal, Connection, IdOfSignal, SignalEvent
-from dd_pa_flask.declared import OnReturn, observed
+from dd_pa_flask.signal_events import AttributesOfSignal, Connection, IdOfSignal, SignalEvent
 from dd_pa_flask.state import AppState, close_when_collected
+from dd_pa_flask.view_events import OnReturn, observed
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine, Table

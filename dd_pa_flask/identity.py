@@ -7,9 +7,9 @@ from flask import Flask, Request
 
 from dd_pa import EventError, RumSession, Settings, request_consent, rum_session_from_environ
 from dd_pa.gateways.gateway import Handshake, Whose, anonymous_id_from_environ, fields_of, require_same
-from dd_pa.observe.trail import session_origin
+from dd_pa.observe.event_log import session_origin
 from dd_pa_flask.context import SessionUnseen
-from dd_pa_flask.fallback import fallback_session
+from dd_pa_flask.session_fallback import fallback_session
 
 _HANDSHAKE = "dd_pa.handshake"
 

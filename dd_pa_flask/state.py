@@ -19,8 +19,8 @@ from dd_pa.gateways.view_event import ViewEvent
 from dd_pa_flask.browser import keep_private
 from dd_pa_flask.commit import CommitWatch
 from dd_pa_flask.context import request_context
-from dd_pa_flask.declared import AtEnd, OnReturn, fire
 from dd_pa_flask.identity import RequestIdentity, uses_flask_login
+from dd_pa_flask.view_events import AtEnd, OnReturn, fire
 
 if TYPE_CHECKING:
     from dd_pa.sqlalchemy import AnySession

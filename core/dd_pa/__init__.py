@@ -6,9 +6,9 @@ from dd_pa.capture.attributes import RESERVED as RESERVED_ATTRIBUTES
 from dd_pa.capture.consent import request_consent
 from dd_pa.capture.draft import EventDraft
 from dd_pa.capture.event import Event
-from dd_pa.capture.fallback import pseudonymous_session
 from dd_pa.capture.identity import bound_identity, identify
 from dd_pa.capture.person import Id, Identity, IdentitySource
+from dd_pa.capture.pseudonym import pseudonymous_session
 from dd_pa.capture.rum import RumSession, rum_session_from_environ, rum_session_from_scope
 from dd_pa.delivery.gate import RetryPolicy
 from dd_pa.delivery.stats import Stats

@@ -16,7 +16,7 @@ from dd_pa.delivery.ledger import LostIdentityReason
 from dd_pa.delivery.pipeline import Pipeline
 from dd_pa.delivery.stats import Stats
 from dd_pa.errors import EventError
-from dd_pa.observe import metrics, observers, trail
+from dd_pa.observe import event_log, metrics, observers
 from dd_pa.process import forks, testbed
 from dd_pa.settings.settings import Settings
 
@@ -172,7 +172,7 @@ class Emitter:
         session: Id | None,
     ) -> Event | None:
         """Build an event that somebody looks at: a debug panel, or a test."""
-        with trail.step(name) as step:
+        with event_log.step(name) as step:
             if not self._enabled:
                 testbed.disabled(self, name)
                 return None
@@ -187,7 +187,7 @@ class Emitter:
                 event = self._made(noted, name, attributes, usr, account, session)
             except Exception as error:
                 if self.settings.strict:
-                    trail.invalid(name, _shown(error), raises=True)
+                    event_log.invalid(name, _shown(error), raises=True)
                 self._give_up(name, None, error)  # here, where the step is open
                 return None
             if step is not None:
@@ -245,8 +245,8 @@ class Emitter:
         For code that works out what an event says before it calls `track()`, such as a decorator's callables.
         """
         problem = _shown(error)
-        if trail.watching:
-            trail.invalid(name, problem, raises=self.settings.strict)
+        if event_log.watching:
+            event_log.invalid(name, problem, raises=self.settings.strict)
         if self.settings.strict:
             raise error
         ledger = self._pipeline.ledger

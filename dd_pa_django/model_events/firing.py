@@ -13,7 +13,7 @@ from dd_pa import Emitter, identify
 from dd_pa.model_events import Change, Declaration, ask
 from dd_pa_django.emitter import slot
 from dd_pa_django.handover import hand_over
-from dd_pa_django.model_events.stored import is_expression, kept, read, sent
+from dd_pa_django.model_events.stored_values import is_expression, kept, read, sent
 
 
 def active_emitter() -> Emitter | None:

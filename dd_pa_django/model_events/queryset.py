@@ -8,9 +8,9 @@ from django.db import connections, transaction
 from django.db.models import Model, QuerySet
 
 from dd_pa_django.handover import together
-from dd_pa_django.model_events import stored
+from dd_pa_django.model_events import stored_values
 from dd_pa_django.model_events.firing import active_emitter
-from dd_pa_django.model_events.known import forget
+from dd_pa_django.model_events.row_memory import forget
 from dd_pa_django.model_events.watch import ModelWatch, watches
 
 ModelT = TypeVar("ModelT", bound=Model)
@@ -69,7 +69,7 @@ class TrackedQuerySet(QuerySet[ModelT]):
             watch.before_update(instances, names, using)
             count = super(TrackedQuerySet, silent).bulk_update(instances, names, batch_size)
             if count < len(instances):
-                there = stored.read(self.model, [item.pk for item in instances], [], using)
+                there = stored_values.read(self.model, [item.pk for item in instances], [], using)
                 instances = [item for item in instances if item.pk in there]
             with together(using):
                 watch.after_update(instances, names, using)
@@ -127,11 +127,11 @@ def _as_updated(instances: list[Any], values: Mapping[str, Any], using: str, *, 
         return []
     model = type(instances[0])
     fields = {name: model._meta.get_field(name) for name in values}
-    if is_exact and not any(map(stored.is_expression, values.values())):
+    if is_exact and not any(map(stored_values.is_expression, values.values())):
         for instance in instances:
             _assign(instance, fields, values)
         return instances
-    found = stored.read(model, [item.pk for item in instances], list(fields.values()), using)
+    found = stored_values.read(model, [item.pk for item in instances], list(fields.values()), using)
     kept = [item for item in instances if item.pk in found]
     for instance in kept:
         for name, value in found[instance.pk].items():

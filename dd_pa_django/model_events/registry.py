@@ -11,8 +11,8 @@ from django.db.models import Model
 from django.db.models.signals import ModelSignal, class_prepared, post_save, pre_delete, pre_save
 
 from dd_pa.model_events import Declaration
-from dd_pa_django.model_events import loading, other_side, relations
-from dd_pa_django.model_events.known import forget
+from dd_pa_django.model_events import cascades, load_watch, relations
+from dd_pa_django.model_events.row_memory import forget
 from dd_pa_django.model_events.watch import ModelWatch, watches
 
 _declared: defaultdict[type[Model], list[Declaration]] = defaultdict(list)
@@ -76,7 +76,7 @@ def _follow(watch: ModelWatch) -> None:
     model = watch.model
     watches[model] = watch
     if watch.fields:
-        loading.notice(model)
+        load_watch.notice(model)
         _listen(pre_save, _before_save, model)
     if watch.fields or watch.creations or watch.relations:
         _listen(post_save, _after_save, model)
@@ -85,7 +85,7 @@ def _follow(watch: ModelWatch) -> None:
     for field in watch.relations:
         relations.listen(model, field, _UID)
     for field in (*watch.fields, *watch.relations):
-        other_side.listen(model, field)
+        cascades.listen(model, field)
 
 
 def _listen(signal: ModelSignal, receiver: Any, sender: type[Model]) -> None:

@@ -13,9 +13,9 @@ from django.db.models import Model
 
 from dd_pa import Emitter
 from dd_pa.model_events import Change, Declaration
-from dd_pa_django.model_events import stored
+from dd_pa_django.model_events import stored_values
 from dd_pa_django.model_events.firing import active_emitter, fire
-from dd_pa_django.model_events.known import is_doubtful, known, note_created, note_deleted, note_read, note_written
+from dd_pa_django.model_events.row_memory import is_doubtful, known, note_created, note_deleted, note_read, note_written
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,13 +91,13 @@ class ModelWatch:
         for name in self._attnames:
             if name in values:
                 value = values[name]
-                found[name] = value if type(value) in stored.UNCHANGING else stored.kept(value)
+                found[name] = value if type(value) in stored_values.UNCHANGING else stored_values.kept(value)
         note_read(instance, found, connections[instance._state.db or DEFAULT_DB_ALIAS])
 
     def on_refresh(self, instance: Model, names: Collection[str] | None) -> None:
         """Remember what was read again, with what is known of the rest."""
         using = instance._state.db or DEFAULT_DB_ALIAS
-        read = stored.loaded(instance, self._written(names), using)
+        read = stored_values.loaded(instance, self._written(names), using)
         connection = connections[using]
         note_read(instance, {**self._known(instance, connection), **read}, connection)
 
@@ -110,7 +110,7 @@ class ModelWatch:
         unsure = [item for item in instances if not written <= self._known(item, connection).keys()]
         if not unsure or active_emitter() is None:
             return
-        found = stored.read(self.model, [item.pk for item in unsure], self.fields, using)
+        found = stored_values.read(self.model, [item.pk for item in unsure], self.fields, using)
         for item in unsure:
             note_read(item, found.get(item.pk, {}), connection)
 
@@ -127,7 +127,7 @@ class ModelWatch:
                 for field in written
                 if field.attname in new
                 and field.attname in old
-                and stored.differs(field, old[field.attname], new[field.attname])
+                and stored_values.differs(field, old[field.attname], new[field.attname])
             }
             if changes or not old.keys() >= new.keys():  # else all that was known is as true as before
                 note_written(instance, {**old, **new}, self.root, connection)
@@ -135,11 +135,11 @@ class ModelWatch:
 
     def _new_values(self, instances: Sequence[Model], written: Sequence[Any], using: str) -> list[dict[str, Any]]:
         """Return what was written; what only the database knows, as after `F("stock") - 1`, is read in one query."""
-        values = [stored.loaded(instance, written, using) for instance in instances]
+        values = [stored_values.loaded(instance, written, using) for instance in instances]
         unsure = [item for item, new in zip(instances, values, strict=True) if len(new) < len(written)]
         if not unsure or active_emitter() is None:
             return values
-        found = stored.read(self.model, [item.pk for item in unsure], written, using)
+        found = stored_values.read(self.model, [item.pk for item in unsure], written, using)
         return [found.get(item.pk, new) for item, new in zip(instances, values, strict=True)]
 
     def _fire_updates(self, instance: Model, changes: Mapping[str, Any], using: str) -> None:
@@ -148,7 +148,7 @@ class ModelWatch:
             return
         for item in self.updates:
             change = {
-                name: {side: stored.sent(field, value) for side, value in changes[field.attname].items()}
+                name: {side: stored_values.sent(field, value) for side, value in changes[field.attname].items()}
                 for name, field in item.columns.items()
                 if field.attname in changes
             }
@@ -157,14 +157,14 @@ class ModelWatch:
     def after_create(self, instance: Model, using: str) -> None:
         if self.fields or self.deletions:
             connection = connections[using]
-            note_written(instance, stored.loaded(instance, self.fields, using), self.root, connection)
+            note_written(instance, stored_values.loaded(instance, self.fields, using), self.root, connection)
             if self.deletions:
                 note_created(instance, self.table, connection)
         self._fire_all(self.creations, instance, using)
 
     def before_delete(self, instance: Model, using: str) -> None:
         """Fire while what belongs to the row is still there for the callables; a failing deletion takes it back."""
-        if is_doubtful(instance) and not stored.read(self.model, [instance.pk], [], using):
+        if is_doubtful(instance) and not stored_values.read(self.model, [instance.pk], [], using):
             return
         if note_deleted(instance, self.table, connections[using]):
             self._fire_all(self.deletions, instance, using)

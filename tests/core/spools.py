@@ -13,8 +13,8 @@ from dd_pa.capture.person import Identity
 from dd_pa.store.destination import Destination
 from dd_pa.store.directory import Files
 from dd_pa.store.memory import MemoryStore
-from dd_pa.store.options import SpoolOptions
 from dd_pa.store.spool import Spool
+from dd_pa.store.spool_options import SpoolOptions
 
 INTAKE = "https://intake.example.com"
 _builder = EventBuilder(Settings(application_id="shop", api_key="k", intake_url=INTAKE))

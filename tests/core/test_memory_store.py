@@ -7,7 +7,7 @@ import pytest
 
 from dd_pa import Event, Settings
 from dd_pa.store.memory import MemoryStore
-from dd_pa.store.opening import open_store
+from dd_pa.store.store_factory import open_store
 
 
 def event(number: int) -> Event:

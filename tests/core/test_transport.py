@@ -12,8 +12,8 @@ import pytest
 from dd_pa import Event
 from dd_pa.delivery.http2_outlet import Http2Outlet
 from dd_pa.delivery.httpx_outlet import HttpxOutlet
-from dd_pa.delivery.opening import open_outlet
 from dd_pa.delivery.outcome import DELIVERED
+from dd_pa.delivery.outlet_factory import open_outlet
 from dd_pa.delivery.transport import SeparateConnections
 from tests.core.intakes import TRANSPORTS, Emitters, Post, RawIntake, accept, answer, ids, settings_for, track
 

@@ -16,7 +16,7 @@ from django.test.utils import CaptureQueriesContext
 from django.utils.html import escape
 
 from dd_pa.emulator import Emulator
-from dd_pa.observe.trail import MAX_STEPS, Trail, follow
+from dd_pa.observe.event_log import MAX_STEPS, Trail, follow
 from dd_pa_django import get_emitter
 from tests.django_app.conftest import Configure, Events
 from tests.django_app.panel_views import HOSTILE, censor

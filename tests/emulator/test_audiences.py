@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from dd_pa.emulator import Emulator
-from dd_pa.emulator.query.audience import SegmentsError, load_segments
+from dd_pa.emulator.query.audience_filter import SegmentsError, load_segments
 from tests.emulator.asking import SCALAR, START, analytics, ask, stored, table
 
 Engine = tuple[Emulator, httpx.Client]

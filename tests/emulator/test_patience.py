@@ -14,7 +14,7 @@ import httpx
 import pytest
 
 from dd_pa.emulator import Emulator
-from dd_pa.emulator.query.audience import Audience, Members
+from dd_pa.emulator.query.audience_filter import Audience, Members
 from dd_pa.emulator.query.fields import Fields
 from dd_pa.emulator.query.request import Request
 from dd_pa.emulator.query.routes import ENDPOINTS, Endpoint

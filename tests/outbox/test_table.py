@@ -13,7 +13,7 @@ import pytest
 
 from dd_pa import Event
 from dd_pa.outbox import Counts, OutboxTable
-from dd_pa.outbox.water import RECHECK
+from dd_pa.outbox.low_water import RECHECK
 from tests.outbox.processes import wait_until
 from tests.outbox.tables import SERVERS, Outbox, outbox
 

@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 
 from dd_pa import Emitter
-from dd_pa.delivery.opening import open_outlet
 from dd_pa.delivery.outcome import Outcome, Verdict
+from dd_pa.delivery.outlet_factory import open_outlet
 from tests.core.wire import settings
 
 KEY = "0123456789abcdef0123456789abcdef"

@@ -11,7 +11,7 @@ import click
 from dd_pa.errors import SettingsError
 from dd_pa.settings.settings import Settings
 from dd_pa.store.deliverer_lock import AlreadyRunningError, lock_deliverer
-from dd_pa.store.place import UnsafePlaceError, spool_path
+from dd_pa.store.trusted_directory import UnsafePlaceError, spool_path
 
 _ENDING = {signal.SIGTERM, signal.SIGINT}
 

@@ -10,7 +10,7 @@ import click
 from dd_pa.observe.printable import printable
 from dd_pa.store.dead_letters import Entry
 from dd_pa.store.inspection import Room, rooms
-from dd_pa.store.place import UnsafePlaceError, spool_path
+from dd_pa.store.trusted_directory import UnsafePlaceError, spool_path
 
 _directory = click.option(
     "--directory",

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import Literal
 
 from dd_pa.capture.event import Event, shown_name
-from dd_pa.observe import log, signals, trail
+from dd_pa.observe import event_log, log, signals
 from dd_pa.process.tally import Tally
 
 LOG_INTERVAL = 60.0
@@ -105,8 +105,8 @@ class Ledger:
 
     def count_repaired(self, problem: str, *more: str) -> None:
         """Count an event that goes without something; the first problem is said."""
-        if trail.watching:
-            trail.repaired([problem, *more])
+        if event_log.watching:
+            event_log.repaired([problem, *more])
         self._repaired.add()
         self.say("repaired", "an event was sent without what is wrong in it: %r; set STRICT to raise", problem[:200])
 

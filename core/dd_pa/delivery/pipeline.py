@@ -13,7 +13,7 @@ from dd_pa.delivery.worker import Worker
 from dd_pa.observe import observers, signals
 from dd_pa.process import forks, hosts, shutdown, testbed
 from dd_pa.settings.settings import Settings
-from dd_pa.store.opening import open_store
+from dd_pa.store.store_factory import open_store
 
 if TYPE_CHECKING:
     from dd_pa.delivery.dispatcher import Dispatcher
@@ -86,7 +86,7 @@ class Pipeline:
         self.ledger.count_dropped(reason, event)
 
     def _open_outlet(self) -> Outlet | DirectOutlet:
-        from dd_pa.delivery.opening import open_outlet  # noqa: PLC0415 - see delivery.warmup
+        from dd_pa.delivery.outlet_factory import open_outlet  # noqa: PLC0415 - see delivery.warmup
 
         return open_outlet(self._settings, self._transport)
 

@@ -8,8 +8,8 @@ from email.utils import parsedate_to_datetime
 
 from dd_pa.capture.event import Event
 from dd_pa.delivery.http2_outlet import Http2Outlet
-from dd_pa.delivery.opening import open_outlet
 from dd_pa.delivery.outcome import Outcome
+from dd_pa.delivery.outlet_factory import open_outlet
 from dd_pa.delivery.transport import Transport
 from dd_pa.settings.settings import Settings
 

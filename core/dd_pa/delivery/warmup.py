@@ -33,7 +33,7 @@ _LATE = (
 _OURS = (
     "dd_pa.delivery.dispatcher",
     "dd_pa.delivery.executor",
-    "dd_pa.delivery.opening",
+    "dd_pa.delivery.outlet_factory",
     "dd_pa.delivery.unseen",
     "email.utils",
 )

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Literal
 
 from dd_pa.delivery.ledger import Ledger
-from dd_pa.delivery.quiet import THREAD
+from dd_pa.delivery.log_filter import THREAD
 from dd_pa.store.protocol import Source
 
 if TYPE_CHECKING:

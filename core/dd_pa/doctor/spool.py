@@ -38,7 +38,7 @@ def spool_place(settings: Settings) -> str | None:
     """Return the directory that SPOOL_DIR means, or None where there is none. Opens nothing."""
     if settings.spool_dir is None or find_spec("fcntl") is None:
         return None
-    from dd_pa.store.place import UnsafePlaceError, spool_path  # noqa: PLC0415 - cannot be imported without fcntl
+    from dd_pa.store.trusted_directory import UnsafePlaceError, spool_path  # noqa: PLC0415 - cannot be imported without fcntl
 
     try:
         return spool_path(settings.spool_dir)
@@ -56,7 +56,7 @@ def waiting(settings: Settings) -> Waiting | None:
     from dd_pa.store.destination import Destination  # noqa: PLC0415 - cannot be imported without fcntl
     from dd_pa.store.directory import AlienFileError  # noqa: PLC0415
     from dd_pa.store.inspection import look_into  # noqa: PLC0415
-    from dd_pa.store.place import UnsafePlaceError  # noqa: PLC0415
+    from dd_pa.store.trusted_directory import UnsafePlaceError  # noqa: PLC0415
 
     try:
         return look_into(Destination(settings.spool_dir, settings.application_id, str(settings.intake_url)))

@@ -26,7 +26,7 @@ from dd_pa.emulator.page.reports import Reports
 from dd_pa.emulator.page.routes import PageAPI
 from dd_pa.emulator.page.saved import SavedViews
 from dd_pa.emulator.page.stream import Streams
-from dd_pa.emulator.query.audience import Audience, load_segments
+from dd_pa.emulator.query.audience_filter import Audience, load_segments
 from dd_pa.emulator.query.routes import QueryRoutes
 from dd_pa.emulator.row import Row
 from dd_pa.emulator.rum.intake import BrowserIntake

@@ -18,7 +18,7 @@ from starlette.types import Receive, Scope, Send
 from dd_pa.emulator.app import Emulator
 from dd_pa.emulator.connection import ABORT
 from dd_pa.emulator.http2 import EitherProtocol
-from dd_pa.emulator.query.audience import SegmentsError
+from dd_pa.emulator.query.audience_filter import SegmentsError
 from dd_pa.emulator.warehouse.database import WarehouseError
 
 # Longer than clients keep idle connections: one that closes under a request costs them a retry.

@@ -16,7 +16,7 @@ import msgspec
 from dd_pa.capture.attributes import RESERVED
 from dd_pa.capture.event import shown_name
 from dd_pa.delivery.ledger import DROP_MEANING
-from dd_pa.observe.trail import Fate, Step, Trail
+from dd_pa.observe.event_log import Fate, Step, Trail
 from dd_pa.settings.settings import Settings
 
 MAX_TEXT = 4_000

@@ -9,8 +9,8 @@ from collections.abc import Callable
 from dd_pa.delivery.dispatcher import Dispatcher
 from dd_pa.delivery.gate import RetryPolicy
 from dd_pa.delivery.ledger import Ledger
-from dd_pa.delivery.opening import open_outlet
 from dd_pa.delivery.outlet import DirectOutlet, Outlet
+from dd_pa.delivery.outlet_factory import open_outlet
 from dd_pa.delivery.stats import Stats
 from dd_pa.delivery.transport import Transport
 from dd_pa.delivery.worker import Worker

@@ -41,8 +41,8 @@ from sqlalchemy.orm import Session
 from dd_pa.capture.attributes import MAX_BYTES
 from dd_pa.capture.event import Event
 from dd_pa.outbox.columns import STORAGE, chunks, columns
+from dd_pa.outbox.low_water import LowWater
 from dd_pa.outbox.table import Counts, Row
-from dd_pa.outbox.water import LowWater
 
 if TYPE_CHECKING:
     from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession, async_scoped_session

@@ -7,6 +7,6 @@ from __future__ import annotations
 
 from dd_pa.model_events import ModelOptions
 from dd_pa.sqlalchemy.model_events import ModelEvents
-from dd_pa.sqlalchemy.waiting import AnySession, submit_on_commit
+from dd_pa.sqlalchemy.pending_events import AnySession, submit_on_commit
 
 __all__ = ["AnySession", "ModelEvents", "ModelOptions", "submit_on_commit"]

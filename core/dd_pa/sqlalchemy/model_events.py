@@ -14,7 +14,7 @@ from dd_pa.model_events import Answers, Change, Declaration, ModelOptions
 from dd_pa.sqlalchemy.changes import Members, column_changes, expressions, member_changes, members_left, split
 from dd_pa.sqlalchemy.firing import answers_of, build
 from dd_pa.sqlalchemy.mapping import check_kinds, check_names, other_sides, written_aside
-from dd_pa.sqlalchemy.waiting import follow_flushes, submit_on_commit, waiting_in
+from dd_pa.sqlalchemy.pending_events import follow_flushes, submit_on_commit, waiting_in
 
 ModelT = TypeVar("ModelT", bound=type)
 

@@ -19,10 +19,10 @@ from sqlalchemy.orm import ORMExecuteState, Session, SessionTransaction, scoped_
 
 from dd_pa.capture.event import Event
 from dd_pa.emitter import Emitter
-from dd_pa.observe import trail
+from dd_pa.observe import event_log
 from dd_pa.observe.signals import event_queued, send
 from dd_pa.outbox.sqlalchemy import add, store
-from dd_pa.sqlalchemy.waiting import around, innermost, submit_on_commit
+from dd_pa.sqlalchemy.pending_events import around, innermost, submit_on_commit
 
 _READS = re.compile(r"\s*(?:select|with|values|table|show|explain|describe|pragma)\b", re.IGNORECASE)
 """How SQL in text begins that is taken to only read."""
@@ -180,8 +180,8 @@ def _unit(session: Session) -> UnitOfWork:
 
 def _keep(session: Session, unit: UnitOfWork, entry: Entry, transaction: SessionTransaction | None) -> None:
     unit.keep(entry, transaction)
-    if trail.watching:
-        trail.waits(entry.event, partial(unit.holds, entry.event))
+    if event_log.watching:
+        event_log.waits(entry.event, partial(unit.holds, entry.event))
 
 
 def _has_work(session: Session, transaction: SessionTransaction | None) -> bool:

@@ -5,8 +5,8 @@ import os
 import threading
 
 from dd_pa.store.directory import Directory, Files
-from dd_pa.store.place import open_place, open_room, spool_path
 from dd_pa.store.record import Header
+from dd_pa.store.trusted_directory import open_place, open_room, spool_path
 
 REJECTED, JANITOR = "rejected", "janitor"
 """Directories in a destination's: of the dead letters, and of the one process that keeps order."""

@@ -12,15 +12,15 @@ from collections.abc import Callable, Generator, Iterator
 from itertools import islice
 
 from dd_pa.capture.event import Event
+from dd_pa.store.backlog import Shelf
 from dd_pa.store.destination import Destination
 from dd_pa.store.directory import AlienFileError, Directory
 from dd_pa.store.duty import Duty, Notice
 from dd_pa.store.journal import Held
 from dd_pa.store.merging import Merger
-from dd_pa.store.options import SpoolOptions
 from dd_pa.store.orphans import Orphans
 from dd_pa.store.segment import ack_name
-from dd_pa.store.shelf import Shelf
+from dd_pa.store.spool_options import SpoolOptions
 
 EVERY, CALM = 1.0, 4.0
 """Seconds between two rounds, while something changes and when nothing does."""

@@ -9,6 +9,7 @@ from typing import Literal, NamedTuple
 
 from dd_pa.capture.event import Event
 from dd_pa.process.tally import Tally
+from dd_pa.store.backlog import Shelf
 from dd_pa.store.dead_letters import DeadLetters
 from dd_pa.store.destination import Destination
 from dd_pa.store.directory import AlienFileError
@@ -17,11 +18,10 @@ from dd_pa.store.janitor import Janitor
 from dd_pa.store.journal import Held
 from dd_pa.store.memory import MemoryStore
 from dd_pa.store.merging import Merger
-from dd_pa.store.options import SpoolOptions
 from dd_pa.store.orphans import Orphans, Troubles
-from dd_pa.store.place import UnsafePlaceError
 from dd_pa.store.record import Line
-from dd_pa.store.shelf import Shelf
+from dd_pa.store.spool_options import SpoolOptions
+from dd_pa.store.trusted_directory import UnsafePlaceError
 from dd_pa.store.writer import Say, SpoolWriter, default_segment_bytes
 
 SCAN_EVERY, SOON = 1.0, 0.05

@@ -9,9 +9,9 @@ from dd_pa.capture.event import Event
 from dd_pa.store.destination import Destination
 from dd_pa.store.directory import Directory
 from dd_pa.store.journal import Held, Journal
-from dd_pa.store.place import UnsafePlaceError
 from dd_pa.store.reader import SegmentReader
 from dd_pa.store.segment import Segment, SegmentFiles
+from dd_pa.store.trusted_directory import UnsafePlaceError
 
 Say = Callable[..., None]
 """`say(about, message, *values)` logs a warning, at most once per interval about the same."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from dd_pa.emulator.query.audience import Audience
+from dd_pa.emulator.query.audience_filter import Audience
 from dd_pa.emulator.query.fields import Fields
 from dd_pa.emulator.query.statement import Statement
 

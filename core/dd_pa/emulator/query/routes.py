@@ -18,8 +18,8 @@ from dd_pa.emulator.access import BY_COOKIE
 from dd_pa.emulator.connection import drop, left
 from dd_pa.emulator.guard import QUERIES
 from dd_pa.emulator.intake.faults import QUERY_RATE_LIMITED, Fault, Faults
-from dd_pa.emulator.query import analytics, audiences, conversion, retained
-from dd_pa.emulator.query.audience import Audience
+from dd_pa.emulator.query import analytics, audience_routes, conversion, retention_routes
+from dd_pa.emulator.query.audience_filter import Audience
 from dd_pa.emulator.query.fields import MAX_BODY, BadRequest, Fields, data_of
 from dd_pa.emulator.query.funnel import funnel
 from dd_pa.emulator.query.mapping import ENTITIES, Mappings
@@ -61,23 +61,37 @@ ENDPOINTS: Mapping[str, Endpoint] = {
         "formula_journey_request", "journey_timeseries_response", conversion.timeseries, has_meta=False
     ),
     "journey/list": Endpoint("journey_list_request", "journey_list_response", conversion.entities, has_meta=False),
-    "retention/grid": Endpoint("retention_grid_request", "retention_grid_response", retained.grid, has_meta=False),
-    "retention/list": Endpoint("retention_list_request", "retention_list_response", retained.listed, has_meta=False),
-    "retention/scalar": Endpoint("formula_retention_request", "scalar_response", retained.scalar),
-    "retention/timeseries": Endpoint("formula_retention_request", "timeseries_response", retained.timeseries),
+    "retention/grid": Endpoint(
+        "retention_grid_request", "retention_grid_response", retention_routes.grid, has_meta=False
+    ),
+    "retention/list": Endpoint(
+        "retention_list_request", "retention_list_response", retention_routes.listed, has_meta=False
+    ),
+    "retention/scalar": Endpoint("formula_retention_request", "scalar_response", retention_routes.scalar),
+    "retention/timeseries": Endpoint("formula_retention_request", "timeseries_response", retention_routes.timeseries),
     "sankey": Endpoint("sankey_request", "sankey_response", sankey, has_meta=False),
-    "users/query": Endpoint("query_users_request", "query_response", audiences.users, has_meta=False, has_id=True),
+    "users/query": Endpoint(
+        "query_users_request", "query_response", audience_routes.users, has_meta=False, has_id=True
+    ),
     "users/event_filtered_query": Endpoint(
-        "query_event_filtered_users_request", "query_response", audiences.active_users, has_meta=False, has_id=True
+        "query_event_filtered_users_request",
+        "query_response",
+        audience_routes.active_users,
+        has_meta=False,
+        has_id=True,
     ),
     "accounts/query": Endpoint(
-        "query_account_request", "query_response", audiences.accounts, has_meta=False, has_id=True
+        "query_account_request", "query_response", audience_routes.accounts, has_meta=False, has_id=True
     ),
     "users/facet_info": Endpoint(
-        "users_facet_info_request", "users_facet_info", audiences.facets_of("usr"), has_meta=False, has_id=True
+        "users_facet_info_request", "users_facet_info", audience_routes.facets_of("usr"), has_meta=False, has_id=True
     ),
     "accounts/facet_info": Endpoint(
-        "users_facet_info_request", "users_facet_info", audiences.facets_of("account"), has_meta=False, has_id=True
+        "users_facet_info_request",
+        "users_facet_info",
+        audience_routes.facets_of("account"),
+        has_meta=False,
+        has_id=True,
     ),
 }
 

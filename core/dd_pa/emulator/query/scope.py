@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dd_pa.emulator.query.audience import Audience
+from dd_pa.emulator.query.audience_filter import Audience
 from dd_pa.emulator.query.fields import Fields, facet_path
 from dd_pa.emulator.query.statement import Statement
 

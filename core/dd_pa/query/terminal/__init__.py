@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dd_pa.query.terminal.arguments import HELP, options
-from dd_pa.query.terminal.asking import ask
+from dd_pa.query.terminal.dialogue import ask
 from dd_pa.query.terminal.question import Question
 
 __all__ = ["HELP", "Question", "ask", "options"]

@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session, SessionTransaction
 
 from dd_pa.capture.event import Event
 from dd_pa.emitter import Emitter
-from dd_pa.observe import trail
+from dd_pa.observe import event_log
 from dd_pa.observe.signals import event_queued, send
 from dd_pa.outbox.sqlalchemy import store
 
@@ -117,8 +117,8 @@ def submit_on_commit(session: AnySession, emitter: Emitter, event: Event) -> boo
     if transaction is None:
         return emitter.submit(event)
     waiting_in(plain).events.setdefault(transaction, []).append((emitter, event))
-    if trail.watching:
-        trail.waits(event, partial(_is_waiting, plain, event))
+    if event_log.watching:
+        event_log.waits(event, partial(_is_waiting, plain, event))
     return True
 
 
@@ -133,8 +133,8 @@ def _store(session: Session, emitter: Emitter, event: Event) -> None:
 
 def _note_stored(session: Session, emitter: Emitter, event: Event) -> None:
     transaction = innermost(session)
-    if trail.watching:
-        trail.stored(event, None if transaction is None else partial(_is_waiting, session, event))
+    if event_log.watching:
+        event_log.stored(event, None if transaction is None else partial(_is_waiting, session, event))
     if not event_queued.receivers:
         return
     if transaction is None:

@@ -13,7 +13,7 @@ from dd_pa.observe.printable import printable
 from dd_pa.query.client import QueryClient
 from dd_pa.query.request import Query
 from dd_pa.query.terminal.question import Question
-from dd_pa.query.terminal.showing import show
+from dd_pa.query.terminal.tables import show
 from dd_pa.settings.settings import Settings
 
 NO_ANSWER = 1

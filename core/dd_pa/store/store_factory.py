@@ -36,8 +36,8 @@ def open_store(
         say("spool", "there is no spool on this system, as it has no flock: events wait in memory")
         return memory
     from dd_pa.store.destination import Destination  # noqa: PLC0415 - cannot be imported without fcntl
-    from dd_pa.store.options import SpoolOptions  # noqa: PLC0415
     from dd_pa.store.spool import Spool  # noqa: PLC0415
+    from dd_pa.store.spool_options import SpoolOptions  # noqa: PLC0415
 
     options = SpoolOptions(
         max_bytes=settings.spool_max_bytes,

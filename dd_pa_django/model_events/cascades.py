@@ -15,13 +15,13 @@ from django.db.models.fields.related import lazy_related_operation
 from django.db.models.signals import class_prepared, post_delete, pre_delete
 
 from dd_pa_django.block import block_of
-from dd_pa_django.model_events import stored
+from dd_pa_django.model_events import stored_values
 from dd_pa_django.model_events.firing import active_emitter
-from dd_pa_django.model_events.known import is_deleted
 from dd_pa_django.model_events.relations import fire_relation
+from dd_pa_django.model_events.row_memory import is_deleted
 from dd_pa_django.model_events.watch import watches
 
-_UID = "dd_pa_django.model_events.other_side"
+_UID = "dd_pa_django.model_events.cascades"
 
 _WITHOUT_CHANGE = (CASCADE, PROTECT, RESTRICT, DO_NOTHING)
 
@@ -106,7 +106,7 @@ def _as_left(rows: list[Model], field: Any, using: str) -> list[Model]:
     if field.remote_field.on_delete is SET_NULL:
         values: Any = dict.fromkeys([row.pk for row in rows])
     else:
-        found = stored.read(type(rows[0]), [row.pk for row in rows], [field], using)
+        found = stored_values.read(type(rows[0]), [row.pk for row in rows], [field], using)
         values = {pk: columns[field.attname] for pk, columns in found.items()}
     for row in rows:
         setattr(row, field.attname, values.get(row.pk))
