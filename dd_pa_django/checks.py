@@ -196,6 +196,6 @@ def _is_emptied(place: str) -> bool:
 
 def default_alias() -> str:
     """Return the database whose outbox takes what belongs to no transaction."""
-    from dd_pa_django.outbox.writing import default_alias as of_outbox  # noqa: PLC0415 - needs the models
+    from dd_pa_django.outbox.writer import default_alias as of_outbox  # noqa: PLC0415 - needs the models
 
     return of_outbox()

@@ -52,36 +52,36 @@ def _keep(
     emitter: Emitter, events: Sequence[Event], transaction: BaseDatabaseWrapper | None, using: str | None = None
 ) -> bool:
     """Store events in the outbox; those of a database without one go there when its transaction has committed."""
-    from dd_pa_django.outbox import writing  # noqa: PLC0415 - has a model, and is for those who use it
+    from dd_pa_django.outbox import writer  # noqa: PLC0415 - has a model, and is for those who use it
 
     if transaction is not None and transaction.needs_rollback:  # nothing can be written, and nothing will be committed
         return _let_go(emitter, events, transaction)
-    if transaction is not None and not writing.may_have_table(transaction.alias):
+    if transaction is not None and not writer.may_have_table(transaction.alias):
         for event in events:
             call_on_commit(LateStoring(emitter, event), transaction)
         return True
-    connection = transaction or writing.connection_for(using)
+    connection = transaction or writer.connection_for(using)
     return _is_stored(emitter, events, connection, transaction) or _let_go(emitter, events, transaction)
 
 
 def _is_stored(
     emitter: Emitter, events: Sequence[Event], connection: BaseDatabaseWrapper, transaction: BaseDatabaseWrapper | None
 ) -> bool:
-    from dd_pa_django.outbox import writing  # noqa: PLC0415
+    from dd_pa_django.outbox import writer  # noqa: PLC0415
 
     try:
-        writing.write(events, connection)
+        writer.write(events, connection)
     except SynchronousOnlyOperation as error:
         if emitter.settings.strict:
             raise EventError("", "cannot be stored in the outbox in async code: use await atrack(…)") from error
         emitter.say("outbox async", "an event left without the outbox: use await atrack(…) in async code")
         return False
     except Error as error:
-        spoiled = transaction is not None and not isinstance(error, writing.MissingTableError)
+        spoiled = transaction is not None and not isinstance(error, writer.MissingTableError)
         if spoiled or emitter.settings.strict:
             raise
         # The database's own words may quote the event.
-        problem = error if isinstance(error, writing.MissingTableError) else type(error).__name__
+        problem = error if isinstance(error, writer.MissingTableError) else type(error).__name__
         emitter.say("outbox", "an event left without the outbox, which cannot be written: %s", problem)
         return False
     for event in events:
@@ -111,12 +111,12 @@ class LateStoring(Submission):
 
     def __call__(self) -> None:
         """Store it, or submit it if that fails: what it tells of is committed."""
-        from dd_pa_django.outbox import writing  # noqa: PLC0415
+        from dd_pa_django.outbox import writer  # noqa: PLC0415
 
-        home = writing.connection_for(None)
+        home = writer.connection_for(None)
         try:
-            if not home.in_atomic_block and writing.may_have_table(home.alias):
-                writing.write([self.event], home)
+            if not home.in_atomic_block and writer.may_have_table(home.alias):
+                writer.write([self.event], home)
                 _note_stored(self.emitter, self.event, None)
                 return
         except Error as error:

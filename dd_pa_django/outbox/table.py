@@ -11,8 +11,7 @@ from django.db.models import Count, F, Q, QuerySet
 from dd_pa import Event
 from dd_pa.outbox import Counts, LowWater, Row
 from dd_pa_django.models import OutboxEvent
-from dd_pa_django.outbox.inserting import insert
-from dd_pa_django.outbox.writing import TABLE, aliases
+from dd_pa_django.outbox.writer import TABLE, aliases, insert
 
 State = OutboxEvent.State
 

@@ -19,7 +19,7 @@ from dd_pa.emulator import Emulator
 from dd_pa.observe.signals import event_queued
 from dd_pa_django import atrack, get_emitter, track
 from dd_pa_django.models import OutboxEvent
-from dd_pa_django.outbox import writing
+from dd_pa_django.outbox import writer
 from tests.django_app.conftest import Configure
 from tests.django_app.models import Order
 from tests.django_app.views import ViewError
@@ -172,11 +172,11 @@ def test_track_in_async_code_names_atrack(configure: Configure, emulator: Emulat
 @pytest.fixture
 def _no_table() -> Iterator[None]:
     """A database that was not migrated."""
-    writing._proven.discard("other")
+    writer._proven.discard("other")
     with connections["other"].schema_editor() as editor:
         editor.delete_model(OutboxEvent)
     yield
-    writing._ask_again_at.pop("other", None)
+    writer._ask_again_at.pop("other", None)
     with connections["other"].schema_editor() as editor:
         editor.create_model(OutboxEvent)
 

@@ -25,9 +25,8 @@ django.setup()
 from django.core.management import call_command  # noqa: E402 - models need django.setup()
 from django.db import connections, transaction  # noqa: E402
 
-from dd_pa_django.outbox.inserting import insert  # noqa: E402
 from dd_pa_django.outbox.table import DjangoTable  # noqa: E402
-from dd_pa_django.outbox.writing import write  # noqa: E402
+from dd_pa_django.outbox.writer import insert, write  # noqa: E402
 
 LIBRARIES = ("django", "sqlalchemy")
 ALL = [f"{library}-{kind}" for library in LIBRARIES for kind in KINDS]

@@ -21,7 +21,7 @@ from django.test.utils import CaptureQueriesContext
 from dd_pa import identify
 from dd_pa_django import get_emitter, track
 from dd_pa_django.handover import together
-from dd_pa_django.outbox import writing
+from dd_pa_django.outbox import writer
 from tests.django_app.orders.models import Coupon
 
 SETTINGS = {
@@ -42,7 +42,7 @@ def alias(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
         alias = Path(made.made.name).stem
         made.execute("CREATE TABLE data (id integer PRIMARY KEY)")
         yield alias
-        writing._ask_again_at.clear()
+        writer._ask_again_at.clear()
 
 
 def run(alias: str, statement: str) -> list[tuple[object, ...]]:
@@ -81,7 +81,7 @@ def test_a_missing_table_spoils_nothing(alias: str, caplog: pytest.LogCaptureFix
     place(alias, 1)
     missed = get_emitter().stats().pending
     run(alias, "ALTER TABLE elsewhere RENAME TO dd_pa_outbox")
-    writing._ask_again_at.clear()
+    writer._ask_again_at.clear()
     place(alias, 2)
 
     assert (missed, count(alias, "data"), count(alias, "dd_pa_outbox")) == (1, 2, 1)

@@ -8,7 +8,7 @@ from typing import Any
 
 import httpcore
 
-from dd_pa.delivery.unseen import yielding
+from dd_pa.delivery.loop import yielding
 
 
 def is_cooperative() -> bool:

@@ -195,8 +195,7 @@ class Worker:
 
     def _live(self) -> None:
         """Run one loop until the end, or until an error that should not happen."""
-        from dd_pa.delivery.executor import InlineExecutor  # noqa: PLC0415 - see delivery.warmup
-        from dd_pa.delivery.unseen import make_loop  # noqa: PLC0415
+        from dd_pa.delivery.loop import InlineExecutor, make_loop  # noqa: PLC0415 - see delivery.warmup
 
         loop = self._loop = make_loop()
         loop.set_default_executor(InlineExecutor())

@@ -5,12 +5,9 @@
 
 from __future__ import annotations
 
-from dd_pa.doctor.examination import examine
-from dd_pa.doctor.finding import Finding, failed, report
-from dd_pa.doctor.numbers import as_json, as_lines, as_numbers
-from dd_pa.doctor.outbox import examine_outbox, outbox_lines, outbox_numbers
+from dd_pa.doctor.examination import examine, examine_outbox, outbox_lines, outbox_numbers, spool_place, waiting
+from dd_pa.doctor.report import Finding, as_json, as_lines, as_numbers, failed, report
 from dd_pa.doctor.sending import TEST_EVENT, NotSentError, send_now
-from dd_pa.doctor.spool import spool_place, waiting
 
 __all__ = [
     "TEST_EVENT",

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import nullcontext
 from functools import partial
 from typing import Any, TypeVar, Unpack, overload
 from weakref import WeakKeyDictionary, WeakSet
@@ -9,12 +10,37 @@ from sqlalchemy import event as sqlalchemy_event
 from sqlalchemy import inspect
 from sqlalchemy.orm import Mapper, Session, object_mapper, object_session
 
+from dd_pa.capture.event import Event
+from dd_pa.capture.identity import identify
 from dd_pa.emitter import Emitter
-from dd_pa.model_events import Answers, Change, Declaration, ModelOptions
+from dd_pa.model_events import Answers, Change, Declaration, ModelOptions, ask
 from dd_pa.sqlalchemy.changes import Members, column_changes, expressions, member_changes, members_left, split
-from dd_pa.sqlalchemy.firing import answers_of, build
 from dd_pa.sqlalchemy.mapping import check_kinds, check_names, other_sides, written_aside
 from dd_pa.sqlalchemy.pending_events import follow_flushes, submit_on_commit, waiting_in
+
+
+def answers_of(
+    emitter: Emitter, declaration: Declaration, name: str, instance: Any, label: str, change: Change | None
+) -> Answers | None:
+    """Ask the callables. Returns None if there is to be no event. If one fails, raises in strict mode, else counts."""
+    try:
+        return ask(declaration, name, instance, change=change, label=label, columns=partial(_values, instance))
+    except Exception as error:
+        emitter.drop_invalid(name, error)
+        return None
+
+
+def build(emitter: Emitter, name: str, answers: Answers) -> Event | None:
+    """Return the event with the identity of this moment, or None if it is dropped. Raises in strict mode."""
+    ids = dict(answers.ids)
+    consent = ids.pop("consent")
+    with nullcontext() if consent is None else identify(consent=bool(consent)):
+        return emitter.build(name, answers.attributes, owner=True, **ids)
+
+
+def _values(instance: Any, names: Sequence[str]) -> Mapping[str, Any]:
+    return {name: getattr(instance, name) for name in names}
+
 
 ModelT = TypeVar("ModelT", bound=type)
 

@@ -8,7 +8,7 @@ from django.db import Error, connections
 from dd_pa.outbox import OutboxDeliverer, deliver_in_foreground
 from dd_pa_django import get_emitter
 from dd_pa_django.outbox.table import DjangoTable, tables
-from dd_pa_django.outbox.writing import default_alias
+from dd_pa_django.outbox.writer import default_alias
 
 
 class Command(BaseCommand):

@@ -40,7 +40,7 @@ def _of_outbox(settings: Settings) -> Iterator[Finding]:
     if not (settings.enabled and settings.outbox):
         return
     from dd_pa_django.outbox.table import DjangoTable  # noqa: PLC0415 - needs the models
-    from dd_pa_django.outbox.writing import aliases, default_alias  # noqa: PLC0415
+    from dd_pa_django.outbox.writer import aliases, default_alias  # noqa: PLC0415
 
     for alias in aliases():
         option = "" if alias == DEFAULT_DB_ALIAS else f" --database {alias}"

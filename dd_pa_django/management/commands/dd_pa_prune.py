@@ -7,7 +7,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import connections
 
 from dd_pa_django.outbox.table import DjangoTable
-from dd_pa_django.outbox.writing import default_alias
+from dd_pa_django.outbox.writer import default_alias
 
 
 class Command(BaseCommand):

@@ -8,8 +8,7 @@ from typing import Any
 from dd_pa.emulator.query.aggregate import Compute
 from dd_pa.emulator.query.fields import Fields, facet_path, window_of
 from dd_pa.emulator.query.grouping import Group, Grouped, read_groups
-from dd_pa.emulator.query.request import Request
-from dd_pa.emulator.query.scope import Scope
+from dd_pa.emulator.query.request import Request, Scope
 from dd_pa.emulator.search.facets import Facet
 
 MAX_BUCKETS = 10_000

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from dd_pa.emulator.query.fields import Fields, facet_path
-from dd_pa.emulator.query.ordering import ordered
+from dd_pa.emulator.query.grouping import ordered
 from dd_pa.emulator.query.people import Person, matching, passing, people
 from dd_pa.emulator.query.request import Request
 from dd_pa.emulator.search.predicates import anywhere_term, anywhere_words

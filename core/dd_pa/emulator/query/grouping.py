@@ -1,13 +1,31 @@
-"""Groups of results: the best of the first facet, within each the best of the second, and so on."""
+"""What answers are grouped by, and the order of the groups."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TypeVar
 
 from dd_pa.emulator.query.aggregate import Compute
 from dd_pa.emulator.query.dimension import Dimension
 from dd_pa.emulator.query.fields import Fields
 from dd_pa.emulator.query.statement import Statement
+
+Row = TypeVar("Row")
+
+
+def ordered(rows: list[Row], value: Callable[[Row], object], *, descending: bool) -> list[Row]:
+    """Return rows by a value, numbers before text; those without it come last, either way."""
+    given = [row for row in rows if value(row) is not None]
+    given.sort(key=lambda row: _key(value(row)), reverse=descending)
+    return given + [row for row in rows if value(row) is None]
+
+
+def _key(value: object) -> tuple[int, float, str]:
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return (0, float(value), "")
+    return (1, 0.0, str(value))
+
 
 DEFAULT_LIMIT = 10
 MAX_LIMIT = 10_000

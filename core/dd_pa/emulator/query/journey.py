@@ -6,8 +6,7 @@ import re
 from dataclasses import dataclass
 
 from dd_pa.emulator.query.fields import Fields, facet_path, window_of
-from dd_pa.emulator.query.request import Request
-from dd_pa.emulator.query.scope import Scope
+from dd_pa.emulator.query.request import Request, Scope
 
 MAX_STEPS = 20
 WINDOW_MS = 24 * 3600 * 1000

@@ -10,8 +10,7 @@ from itertools import pairwise
 from dd_pa.emulator.query.calendar import CalendarInterval
 from dd_pa.emulator.query.fields import Fields, window_of
 from dd_pa.emulator.query.grouping import MISSING
-from dd_pa.emulator.query.request import Request
-from dd_pa.emulator.query.scope import Scope
+from dd_pa.emulator.query.request import Request, Scope
 from dd_pa.emulator.query.segments import Segment, best, read_segment
 
 MAX_PERIODS = 100

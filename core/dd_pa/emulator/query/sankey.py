@@ -7,8 +7,7 @@ from itertools import pairwise
 from typing import Any, TypeAlias
 
 from dd_pa.emulator.query.fields import facet_path, window_of
-from dd_pa.emulator.query.request import Request
-from dd_pa.emulator.query.scope import Scope
+from dd_pa.emulator.query.request import Request, Scope
 from dd_pa.emulator.warehouse.patience import Patience
 
 DEFAULT = 5

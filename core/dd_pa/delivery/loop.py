@@ -10,7 +10,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import selectors
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import ParamSpec, TypeVar
 from weakref import WeakKeyDictionary
 
 
@@ -52,3 +54,26 @@ def make_loop() -> asyncio.AbstractEventLoop:
     loop = asyncio.SelectorEventLoop(UnseenSelector())
     _others[loop] = [waiting]
     return loop
+
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+class InlineExecutor(ThreadPoolExecutor):
+    """Runs what the loop hands out (name look-ups) at once, on the loop's own thread.
+
+    A pool would start a second thread, and refuses work as soon as the interpreter begins to exit, which is when a
+    short script opens its first connection. Blocking this loop delays nothing but delivery itself.
+    """
+
+    def submit(self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Future[T]:
+        """Run `fn` before returning."""
+        future: Future[T] = Future()
+        try:
+            with out_of_sight():
+                result = fn(*args, **kwargs)
+            future.set_result(result)
+        except Exception as error:  # handed to whoever awaits the future
+            future.set_exception(error)
+        return future
