@@ -81,7 +81,7 @@ class Watched:
         self.spool._writer.close()
         self.spool._dead.close()
         self.spool._janitor.stop()
-        self.spool._shelf.close(remove_delivered=False)
+        self.spool._backlog.close(remove_delivered=False)
         self.spool._duty.close()
 
     @property

@@ -16,7 +16,7 @@ from django.test.utils import CaptureQueriesContext
 from django.utils.html import escape
 
 from dd_pa.emulator import Emulator
-from dd_pa.observe.event_log import MAX_STEPS, Trail, follow
+from dd_pa.observe.event_log import MAX_STEPS, EventLog, follow
 from dd_pa_django import get_emitter
 from tests.django_app.conftest import Configure, Events
 from tests.django_app.panel_views import HOSTILE, censor
@@ -68,7 +68,7 @@ def html(client: Client) -> str:
     return str(answer.json()["content"])
 
 
-def fates(shown: Shown) -> list[tuple[str, str]]:
+def states(shown: Shown) -> list[tuple[str, str]]:
     return [(event["name"], event["fate"]) for event in shown()["events"]]
 
 
@@ -102,7 +102,7 @@ def test_async_view_on_a_sync_server(ada_client: Client, shown: Shown) -> None:
     """Django runs it in an event loop of its own."""
     ada_client.get("/panel/report_async/", headers=TOOLBAR)
 
-    assert fates(shown) == [("report.viewed", "sent at once")]
+    assert states(shown) == [("report.viewed", "sent at once")]
 
 
 COMMITTED = "sent when the transaction committed"
@@ -113,7 +113,7 @@ def test_commits_and_rollbacks(ada_client: Client, shown: Shown, events: Events)
     """The panel agrees with what was delivered."""
     ada_client.get("/panel/commits/", headers=TOOLBAR)
 
-    assert fates(shown) == [
+    assert states(shown) == [
         ("page.viewed", "sent at once"),
         ("basket.opened", COMMITTED),
         ("order.placed", GONE),
@@ -130,7 +130,7 @@ def test_outbox(ada_client: Client, shown: Shown, configure: Configure) -> None:
     ada_client.get("/panel/commits/", headers=TOOLBAR)
 
     stored = "stored in the outbox"
-    assert fates(shown) == [
+    assert states(shown) == [
         ("page.viewed", stored),
         ("basket.opened", stored),
         ("order.placed", GONE),
@@ -142,7 +142,7 @@ def test_outbox(ada_client: Client, shown: Shown, configure: Configure) -> None:
     ("outbox", "fate"), [(False, "waits for the commit"), (True, "in the outbox, waits for the commit")]
 )
 def test_commit_that_is_still_to_come(
-    ada_client: Client, shown: Shown, configure: Configure, outbox: bool, fate: str
+    ada_client: Client, shown: Shown, configure: Configure, outbox: bool, state: str
 ) -> None:
     """Of a transaction around the whole request, as middleware may open it."""
     configure(OUTBOX=outbox)
@@ -150,7 +150,7 @@ def test_commit_that_is_still_to_come(
     with transaction.atomic():
         ada_client.get("/panel/report/", headers=TOOLBAR)
 
-    assert fates(shown) == [("report.viewed", fate)]
+    assert states(shown) == [("report.viewed", state)]
 
 
 def test_where_ids_are_from(ada_client: Client, ada: User, shown: Shown, configure: Configure) -> None:
@@ -250,7 +250,7 @@ def test_view_that_fails(ada_client: Client, shown: Shown) -> None:
     ada_client.raise_request_exception = False
 
     assert ada_client.get("/panel/fails/", headers=TOOLBAR).status_code == 500
-    assert fates(shown) == [("page.viewed", "sent at once")]
+    assert states(shown) == [("page.viewed", "sent at once")]
     assert follow(None) is None
 
 
@@ -260,7 +260,7 @@ def test_disabled(client: Client, shown: Shown, configure: Configure) -> None:
 
     client.get("/panel/many/", {"count": 1}, headers=TOOLBAR)
 
-    assert fates(shown) == [("item.listed", "not built: Product Analytics is off (ENABLED)")]
+    assert states(shown) == [("item.listed", "not built: Product Analytics is off (ENABLED)")]
     assert shown()["emulator"] is None
 
 
@@ -317,7 +317,7 @@ def test_streamed_body(ada_client: Client, shown: Shown) -> None:
 
     assert body.count(b"page") == 2
     assert before == 1
-    assert fates(shown) == [(name, "sent at once") for name in ("stream.started", "chunk.made", "chunk.made")]
+    assert states(shown) == [(name, "sent at once") for name in ("stream.started", "chunk.made", "chunk.made")]
     assert follow(None) is None
 
 
@@ -329,7 +329,7 @@ async def test_streamed_async_body(ada_async_client: AsyncClient, shown: Shown) 
     body = [chunk async for chunk in response.streaming_content]
 
     assert len(body) == 2
-    assert fates(shown) == [(name, "sent at once") for name in ("stream.started", "chunk.made", "chunk.made")]
+    assert states(shown) == [(name, "sent at once") for name in ("stream.started", "chunk.made", "chunk.made")]
     assert follow(None) is None
 
 
@@ -354,8 +354,8 @@ def test_panel_changes_neither_queries_nor_vary(ada_client: Client, headers: dic
 
 def test_commit_is_noticed_in_whatever_thread(emulator: Emulator) -> None:
     """A trail that nobody follows any more still learns what became of its events."""
-    trail = Trail()
-    before = follow(trail)
+    event_log = EventLog()
+    before = follow(event_log)
     try:
         event = get_emitter().build("order.placed", usr="u")
     finally:
@@ -364,4 +364,4 @@ def test_commit_is_noticed_in_whatever_thread(emulator: Emulator) -> None:
 
     get_emitter().submit(event)
 
-    assert [step.fate for step in trail.steps] == ["sent"]
+    assert [step.state for step in event_log.steps] == ["sent"]

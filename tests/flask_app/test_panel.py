@@ -100,16 +100,16 @@ def see(app: Flask, client: FlaskClient) -> See:
     return see
 
 
-def fates(rows: Rows) -> list[tuple[str, str]]:
-    return [(name.split()[0], fate) for name, fate, *_ in rows]
+def states(rows: Rows) -> list[tuple[str, str]]:
+    return [(name.split()[0], state) for name, state, *_ in rows]
 
 
 def test_event_of_a_view(see: See, analytics: ProductAnalytics) -> None:
     """Its attributes, its ids and what they are from, and the way to the emulator."""
-    ((name, fate, ids, attributes),) = see(lambda: analytics.track("report.viewed", {"rows": 3}, usr="u-1"))
+    ((name, state, ids, attributes),) = see(lambda: analytics.track("report.viewed", {"rows": 3}, usr="u-1"))
 
     assert re.fullmatch(r"report\.viewed \d\d:\d\d:\d\d \(\+\d+\.\d ms\)", name)
-    assert (fate, attributes) == ("sent at once", '{ "rows": 3 }')
+    assert (state, attributes) == ("sent at once", '{ "rows": 3 }')
     assert ids == (
         f"usr.id u-1 from: given to track() session.id {rum.SESSION} from: baggage header This session in the emulator"
     )
@@ -203,8 +203,8 @@ def test_drops_and_repairs(make_app: MakeApp, analytics: ProductAnalytics) -> No
         return PAGE
 
     page_text = app.test_client().get("/").text
-    found = [fate for _, fate, *_ in rows_of(page_text)]
-    assert [fate.split(" Wrong")[0].split(" BEFORE")[0][:18] for fate in found] == [
+    found = [state for _, state, *_ in rows_of(page_text)]
+    assert [state.split(" Wrong")[0].split(" BEFORE")[0][:18] for state in found] == [
         "dropped : unlinked",
         "dropped : before_s",
         "dropped : invalid",
@@ -258,7 +258,7 @@ def test_commits_and_rollbacks(
         if has_outbox
         else ("sent when the transaction committed", "waits for the commit")
     )
-    assert fates(see(view)) == [
+    assert states(see(view)) == [
         ("order.placed", committed),
         ("order.paid", ROLLED_BACK),
         ("order.doubled", ROLLED_BACK),
@@ -273,7 +273,7 @@ def test_outbox_without_a_transaction(shop: Flask, see: See, analytics: ProductA
 
     rows = see(lambda: analytics.track("page.viewed", on_commit=db.session))
 
-    assert fates(rows) == [("page.viewed", "waits for the commit")]
+    assert states(rows) == [("page.viewed", "waits for the commit")]
 
 
 def test_async_view(app: Flask, client: FlaskClient, analytics: ProductAnalytics) -> None:
@@ -286,7 +286,7 @@ def test_async_view(app: Flask, client: FlaskClient, analytics: ProductAnalytics
 
     app.add_url_rule("/", "page", app.ensure_sync(page))
 
-    assert fates(rows_of(client.get("/", headers=VISITOR).text)) == [("page.viewed", "sent at once")]
+    assert states(rows_of(client.get("/", headers=VISITOR).text)) == [("page.viewed", "sent at once")]
 
 
 def test_event_of_a_decorated_view_is_announced(

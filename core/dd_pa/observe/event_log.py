@@ -1,7 +1,7 @@
 """What became of the events of one request, for a debug panel. Nothing is written down unless a panel follows.
 
-A panel makes a `Trail` and lets the thread or task of its request `follow` it. Each event that is tracked there becomes
-a `Step`: whom it was linked to and by what, and where it went.
+A panel makes an `EventLog` and lets the thread or task of its request `follow` it. Each event that is tracked there
+becomes a `Step`: whom it was linked to and by what, and where it went.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from dd_pa.observe import observers, signals
 MAX_STEPS = 500
 """Most events that a trail keeps; the rest is only counted."""
 
-Fate = Literal["built", "waits", "waits_in_outbox", "sent", "sent_on_commit", "stored", "dropped", "raised"]
+EventState = Literal["built", "waits", "waits_in_outbox", "sent", "sent_on_commit", "stored", "dropped", "raised"]
 
 IN_CODE = "given to track()"
 IN_BLOCK = "identify() block"
@@ -48,7 +48,7 @@ class Step:
     event: Any = None
     """What was built, or None."""
 
-    fate: Fate = "built"
+    state: EventState = "built"
     reason: str | None = None
     """Why it was dropped."""
 
@@ -59,7 +59,7 @@ class Step:
     """Tells whether it still waits for a commit. If not, and nothing came of it, it was rolled back."""
 
 
-class Trail:
+class EventLog:
     """The events of one request, in the order of the calls. Any thread or task that works for it may add some."""
 
     def __init__(self) -> None:
@@ -81,7 +81,7 @@ class _Built(Protocol):
     def id(self) -> str: ...
 
 
-_trail: ContextVar[Trail | None] = ContextVar("dd_pa_trail", default=None)
+_event_log: ContextVar[EventLog | None] = ContextVar("dd_pa_trail", default=None)
 _open: ContextVar[Step | None] = ContextVar("dd_pa_trail_step", default=None)
 """The event that is being built here."""
 
@@ -89,15 +89,15 @@ _steps: WeakValueDictionary[str, Step] = WeakValueDictionary()
 """By the event's id, since a commit or a drop need not come from where the event was built."""
 
 
-def follow(trail: Trail | None) -> Trail | None:
+def follow(event_log: EventLog | None) -> EventLog | None:
     """Write what this thread or task tracks from now on into a trail (None: nowhere); return what was followed before.
 
     Whoever follows puts that back at the end of its request.
     """
-    if trail is not None and not watching:
+    if event_log is not None and not watching:
         _listen()
-    before = _trail.get()
-    _trail.set(trail)
+    before = _event_log.get()
+    _event_log.set(event_log)
     return before
 
 
@@ -112,17 +112,17 @@ def _listen() -> None:
 @contextmanager
 def step(name: object) -> Iterator[Step | None]:
     """Open a step while an event is built; gives None where nobody follows. What is raised is written down."""
-    trail = _trail.get()
-    if trail is None:
+    event_log = _event_log.get()
+    if event_log is None:
         yield None
         return
     opened = Step(name=name)
-    trail.add(opened)
+    event_log.add(opened)
     token = _open.set(opened)
     try:
         yield opened
     except Exception as error:
-        opened.fate = "raised"
+        opened.state = "raised"
         if not opened.problems:
             opened.problems.append(type(error).__name__)
         raise
@@ -136,12 +136,12 @@ def invalid(name: object, problem: str, *, raises: bool) -> None:
     """Note an event that could not be made, perhaps before it came to `track()`."""
     found = _open.get()
     if found is None:
-        trail = _trail.get()
-        if trail is None:
+        event_log = _event_log.get()
+        if event_log is None:
             return
-        trail.add(found := Step(name=name))
+        event_log.add(found := Step(name=name))
     found.problems.append(problem)
-    found.fate, found.reason = ("raised", None) if raises else ("dropped", "invalid")
+    found.state, found.reason = ("raised", None) if raises else ("dropped", "invalid")
 
 
 def repaired(problems: Sequence[str]) -> None:
@@ -155,29 +155,29 @@ def waits(event: _Built, still_waits: Callable[[], bool]) -> None:
     """Note that an event is submitted when a transaction commits."""
     found = _steps.get(event.id)
     if found is not None:
-        found.fate, found.still_waits = "waits", still_waits
+        found.state, found.still_waits = "waits", still_waits
 
 
 def stored(event: _Built, still_waits: Callable[[], bool] | None) -> None:
     """Note that an event is a row of the outbox; of a transaction that is still open, unless None."""
     found = _steps.get(event.id)
     if found is not None:
-        found.fate, found.still_waits = ("stored" if still_waits is None else "waits_in_outbox"), still_waits
+        found.state, found.still_waits = ("stored" if still_waits is None else "waits_in_outbox"), still_waits
 
 
-_AFTER: dict[Fate, Fate] = {"built": "sent", "waits": "sent_on_commit", "waits_in_outbox": "stored"}
+_AFTER: dict[EventState, EventState] = {"built": "sent", "waits": "sent_on_commit", "waits_in_outbox": "stored"}
 
 
 def _queued(sender: object, *, event: _Built, **_: object) -> None:
     found = _steps.get(event.id)
     if found is not None:
-        found.fate = _AFTER.get(found.fate, found.fate)
+        found.state = _AFTER.get(found.state, found.state)
 
 
 def _dropped(sender: object, *, event: _Built | None, reason: str, **_: object) -> None:
     found = _open.get() if event is None else _steps.get(event.id)
     if found is not None:
-        found.fate, found.reason = "dropped", reason
+        found.state, found.reason = "dropped", reason
 
 
 def session_origin(found: str, *, rum: Any, fallback: str | None, otherwise: str) -> str:

@@ -16,13 +16,13 @@ import msgspec
 from dd_pa.capture.attributes import RESERVED
 from dd_pa.capture.event import shown_name
 from dd_pa.delivery.ledger import DROP_MEANING
-from dd_pa.observe.event_log import Fate, Step, Trail
+from dd_pa.observe.event_log import EventLog, EventState, Step
 from dd_pa.settings.settings import Settings
 
 MAX_TEXT = 4_000
 """Most characters that are shown of the attributes of one event."""
 
-_FATES: dict[Fate, str] = {
+_STATES: dict[EventState, str] = {
     "built": "built, but not submitted yet",
     "waits": "waits for the commit",
     "waits_in_outbox": "in the outbox, waits for the commit",
@@ -44,16 +44,16 @@ _GOOD = ("sent", "sent_on_commit", "stored")
 _OPEN = ("built", "waits", "waits_in_outbox")
 
 
-def report(trail: Trail, settings: Settings, expected: Iterable[str] = ()) -> dict[str, Any]:
+def report(event_log: EventLog, settings: Settings, expected: Iterable[str] = ()) -> dict[str, Any]:
     """Return what a panel shows, as JSON has it. `expected`: names of events that the end of the request may fire."""
-    events = [_shown(step, trail, settings) for step in trail.steps]
+    events = [_shown(step, event_log, settings) for step in event_log.steps]
     lost = sum(event["kind"] == "lost" for event in events)
     return {
         "events": events,
-        "omitted": trail.omitted,
+        "omitted": event_log.omitted,
         "expected": list(expected),
         "emulator": _emulator(settings),
-        "summary": _summary(len(events) + trail.omitted, lost),
+        "summary": _summary(len(events) + event_log.omitted, lost),
     }
 
 
@@ -64,17 +64,17 @@ def _summary(count: int, lost: int) -> str:
     return f"{counted}, {lost} not sent" if lost else counted
 
 
-def _shown(step: Step, trail: Trail, settings: Settings) -> dict[str, Any]:
+def _shown(step: Step, event_log: EventLog, settings: Settings) -> dict[str, Any]:
     body = {} if step.event is None else msgspec.json.decode(step.event.body)
     ids = _ids(step, body)
-    fate, kind = _fate(step, settings)
+    state, kind = _state(step, settings)
     session = next((found["value"] for found in ids if found["name"] == "session.id"), None)
     return {
         "name": _name(step),
         "time": time.strftime("%H:%M:%S", time.localtime(step.at)),
-        "offset": f"+{max(0.0, step.at - trail.started) * 1000:.1f} ms",
+        "offset": f"+{max(0.0, step.at - event_log.started) * 1000:.1f} ms",
         "id": "" if step.event is None else step.event.id,
-        "fate": fate,
+        "fate": state,
         "kind": kind,
         "reason": step.reason or "",
         "meaning": "" if step.reason is None or step.problems else _MEANING.get(step.reason, ""),
@@ -92,14 +92,14 @@ def _name(step: Step) -> str:
     return text or "(no name)"
 
 
-def _fate(step: Step, settings: Settings) -> tuple[str, str]:
+def _state(step: Step, settings: Settings) -> tuple[str, str]:
     """Return what became of a step, and whether that is good, open yet, or lost."""
-    if step.fate == "built" and step.event is None:
+    if step.state == "built" and step.event is None:
         return (_OFF, "lost") if not settings.enabled else ("not built", "lost")
-    waited = step.fate in ("waits", "waits_in_outbox")
+    waited = step.state in ("waits", "waits_in_outbox")
     if waited and step.still_waits is not None and not step.still_waits():
         return _ROLLED_BACK, "lost"
-    return _FATES[step.fate], "good" if step.fate in _GOOD else "open" if step.fate in _OPEN else "lost"
+    return _STATES[step.state], "good" if step.state in _GOOD else "open" if step.state in _OPEN else "lost"
 
 
 def _ids(step: Step, body: Mapping[str, Any]) -> list[dict[str, str]]:

@@ -28,7 +28,7 @@ class Found(NamedTuple):
     event: Event
 
 
-class Shelf:
+class Backlog:
     """The segments that this process delivers: its own, and those it could adopt. For the delivery thread.
 
     Half of what it hands out comes from segments that are still written and half from the others, oldest first, so

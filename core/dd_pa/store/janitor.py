@@ -12,7 +12,7 @@ from collections.abc import Callable, Generator, Iterator
 from itertools import islice
 
 from dd_pa.capture.event import Event
-from dd_pa.store.backlog import Shelf
+from dd_pa.store.backlog import Backlog
 from dd_pa.store.destination import Destination
 from dd_pa.store.directory import AlienFileError, Directory
 from dd_pa.store.duty import Duty, Notice
@@ -53,7 +53,7 @@ class Janitor:
         self,
         destination: Destination,
         duty: Duty,
-        shelf: Shelf,
+        backlog: Backlog,
         orphans: Orphans,
         merger: Merger,
         options: SpoolOptions,
@@ -61,7 +61,7 @@ class Janitor:
         on_overflow: Callable[[Held, Event | None], None],
         clock: Callable[[], float],
     ) -> None:
-        self._destination, self._duty, self._shelf, self._orphans = destination, duty, shelf, orphans
+        self._destination, self._duty, self._backlog, self._orphans = destination, duty, backlog, orphans
         self._merger = merger
         self._max_bytes, self._drop_newest, self._adopts = options.max_bytes, options.drop_newest, options.reads
         self._on_overflow, self._clock = on_overflow, clock
@@ -116,13 +116,13 @@ class Janitor:
         yield from self._keep_bound(files)
         if self._adopts:
             yield from self._orphans.look_again(LOOKS)
-            yield from self._shelf.fill()
+            yield from self._backlog.fill()
         else:
             self._orphans.forget()
         self._wait_for_next(files)
 
     def _look_through(self, directory: Directory, files: dict[str, int]) -> Iterator[None]:
-        held = {one.name for one in self._shelf.all}
+        held = {one.name for one in self._backlog.all}
         for name, size in directory.walk():
             files[name] = size
             if name.endswith(".seg") and name not in held:
@@ -181,7 +181,7 @@ class Janitor:
                 continue
             size = files[name] + files.get(ack_name(name), 0)
             if (held := self._idle(name)) is not None:
-                yield from self._shelf.drop(held, self._on_overflow)
+                yield from self._backlog.drop(held, self._on_overflow)
                 dropped += size
             else:
                 others.append(name)
@@ -190,7 +190,7 @@ class Janitor:
 
     def _idle(self, name: str) -> Held | None:
         """Return a segment that nobody writes, if this process has it or can take it."""
-        known = self._shelf.find(name)
+        known = self._backlog.find(name)
         held = known or self._orphans.take(name)
         if held is None or held.given_up:
             return None

@@ -9,7 +9,7 @@ from typing import Literal, NamedTuple
 
 from dd_pa.capture.event import Event
 from dd_pa.process.tally import Tally
-from dd_pa.store.backlog import Shelf
+from dd_pa.store.backlog import Backlog
 from dd_pa.store.dead_letters import DeadLetters
 from dd_pa.store.destination import Destination
 from dd_pa.store.directory import AlienFileError
@@ -70,7 +70,7 @@ class Spool:
         self._late: SpoolWriter | None = None
         troubles = Troubles(say=say, clock=clock)
         orphans = Orphans(destination, troubles, on_alien=self._alien)
-        self._shelf = Shelf(destination, orphans, troubles, on_damaged=self._damaged)
+        self._backlog = Backlog(destination, orphans, troubles, on_damaged=self._damaged)
         self._duty = Duty(destination)
         merger = Merger(
             destination,
@@ -78,14 +78,14 @@ class Spool:
             troubles,
             segment_bytes=self._segment_bytes,
             is_wanted=lambda: not (options.reads and can_deliver()),
-            on_live=self._shelf.take_in if options.reads else Held.release,
+            on_live=self._backlog.take_in if options.reads else Held.release,
             say=say,
             clock=clock,
         )
         self._janitor = Janitor(
             destination,
             self._duty,
-            self._shelf,
+            self._backlog,
             orphans,
             merger,
             options,
@@ -156,7 +156,7 @@ class Spool:
 
     def _opened(self, held: Held | None) -> None:
         if held is not None:
-            self._shelf.add(held)
+            self._backlog.add(held)
             self._scan_at = 0.0  # the spool grew by a segment: see at the next look whether it is full
             self._janitor.soon()
         elif not self._writer.closed:
@@ -207,7 +207,7 @@ class Spool:
         return events
 
     def _read(self) -> Event | None:
-        while (found := self._shelf.next()) is not None:
+        while (found := self._backlog.next()) is not None:
             held, offset, event = found
             self._foreign += held.count is None
             taken = self._taken.get(event.id)
@@ -224,7 +224,7 @@ class Spool:
             self._memory.settle(event)
             return
         for held, offset in taken.places:
-            self._shelf.settle(held, offset)
+            self._backlog.settle(held, offset)
 
     def reject(self, event: Event, reason: str, detail: str) -> bool:
         """Write a taken event to the dead letters, and only then settle it; False if it cannot be written now."""
@@ -253,7 +253,7 @@ class Spool:
         for held, offset in taken.places:
             held.unsettled.pop(offset, None)
             self._foreign -= 1
-            self._shelf.settled(held)
+            self._backlog.settled(held)
         return True
 
     def _damaged(self, held: Held, line: Line, problem: str) -> None:
@@ -286,8 +286,8 @@ class Spool:
 
     def _tend(self, now: float, *, is_due: bool) -> None:
         if is_due:
-            self._shelf.sort_out()
-            if self._shelf.is_unreadable_in_part:  # it is read again when it has been let go
+            self._backlog.sort_out()
+            if self._backlog.is_unreadable_in_part:  # it is read again when it has been let go
                 self._writer.retire()
             self._save_memory()
         if self._has_duty(now) if is_due else self._duty.ours:
@@ -301,7 +301,7 @@ class Spool:
         had = self._duty.ours
         has = self._duty.keep(healthy=self._can_deliver(), now=now)
         if had and self._duty.made_way:
-            self._shelf.hand_back()
+            self._backlog.hand_back()
         elif has and not had:
             self._janitor.soon()
         return has
@@ -310,13 +310,13 @@ class Spool:
         """Drop segments of this process that the janitor, of which only their holder can do it, asked for."""
         self._full = notice.full
         for name in notice.drop:
-            held = self._shelf.find(name)
+            held = self._backlog.find(name)
             if held is None or held.given_up:
                 continue
             if not held.reader.look_for_writer():
                 self._writer.retire()  # it is being written, by us
             elif not self._duty.ours:
-                for _ in self._shelf.drop(held, self._overflowed):
+                for _ in self._backlog.drop(held, self._overflowed):
                     pass
 
     def _save_memory(self) -> None:
@@ -336,7 +336,7 @@ class Spool:
     def mark(self) -> Mark:
         """Return how far the segments of this process are written, and what is in flight."""
         segments = [
-            held for held in self._shelf.all if not held.removed and (self._options.for_all or held.count is not None)
+            held for held in self._backlog.all if not held.removed and (self._options.for_all or held.count is not None)
         ]
         return self._memory.mark(), [(held, held.reader.size) for held in segments], list(self._taken)
 
@@ -348,11 +348,11 @@ class Spool:
 
     @property
     def waiting(self) -> int:
-        return self._memory.waiting + len(self._again) + self._shelf.waiting
+        return self._memory.waiting + len(self._again) + self._backlog.waiting
 
     @property
     def pending(self) -> int:
-        return self._memory.pending + sum(held.pending for held in self._shelf.all)
+        return self._memory.pending + sum(held.pending for held in self._backlog.all)
 
     @property
     def balance(self) -> int:
@@ -361,11 +361,11 @@ class Spool:
     @property
     def bytes(self) -> int:
         """Bytes of this destination on disk at the janitor's last look, whoever wrote them; at least this process's."""
-        own = sum(held.reader.size for held in self._shelf.all if held.count is not None and not held.removed)
+        own = sum(held.reader.size for held in self._backlog.all if held.count is not None and not held.removed)
         return max(own, self._duty.read().bytes)
 
     def oldest(self) -> int | None:
-        known = (self._memory.oldest(), *(held.oldest for held in self._shelf.all))
+        known = (self._memory.oldest(), *(held.oldest for held in self._backlog.all))
         return min((moment for moment in known if moment is not None), default=None)
 
     def drain(self) -> list[Event]:
@@ -387,7 +387,7 @@ class Spool:
         if self._options.reads:
             self._janitor.stop()
         with contextlib.suppress(OSError):
-            self._shelf.close()
+            self._backlog.close()
         self._duty.close()
 
 

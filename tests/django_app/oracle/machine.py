@@ -21,7 +21,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition,
 from dd_pa.testing import CapturedEvents, capture_events
 from dd_pa_django import TrackedQuerySet
 from tests.django_app.oracle.log import FIELDS, ChangeLog, Entry
-from tests.django_app.oracle.models import KEEPER, Gift, Item, Meddled, Owner, QuickItem, Shelf, Tag
+from tests.django_app.oracle.models import KEEPER, Backlog, Gift, Item, Meddled, Owner, QuickItem, Tag
 
 NOON = dt.datetime(2026, 1, 1, 12, tzinfo=dt.UTC)
 
@@ -117,7 +117,7 @@ class Operations(RuleBasedStateMachine):
     @rule(model=index, given=values, owner=index, note=st.sampled_from(["", "", "again", "raise"]))
     def makes(self, model: int, given: dict[str, Any], owner: int, note: str) -> None:
         kind = (Item, Item, QuickItem, Gift)[model]
-        item = kind(**given, owner=self.any_of(Owner, owner), shelf=self.any_of(Shelf, owner), note=note)
+        item = kind(**given, owner=self.any_of(Owner, owner), backlog=self.any_of(Backlog, owner), note=note)
         with suppress(Meddled):
             item.save(using=self.using)
         self.hold(item)
@@ -169,7 +169,7 @@ class Operations(RuleBasedStateMachine):
     def saves_into_another_database(self, number: int) -> None:
         item = self.assigned(number, {"total": 1})
         if self.is_there(item) and not isinstance(item, Gift):
-            item.owner = item.keeper = item.shelf = None
+            item.owner = item.keeper = item.backlog = None
             item.save(using=self.other)
             self.held.remove(item)
 
@@ -189,7 +189,7 @@ class Operations(RuleBasedStateMachine):
         """Save a row that is there: what an instance writes that was deleted is a new row, or an error."""
         if not self.is_there(item):
             return
-        for model, name in ((Owner, "owner_id"), (Owner, "keeper_id"), (Shelf, "shelf_id")):
+        for model, name in ((Owner, "owner_id"), (Owner, "keeper_id"), (Backlog, "shelf_id")):
             rows: Any = model._base_manager.using(self.using)
             if not rows.filter(pk=getattr(item, name)).exists():
                 setattr(item, name, None)
@@ -210,7 +210,7 @@ class Operations(RuleBasedStateMachine):
                 item.delete(using=self.using)
             self.held.remove(item)
 
-    @rule(number=index, model=st.sampled_from([Item, Gift, Owner, Shelf, Tag]))
+    @rule(number=index, model=st.sampled_from([Item, Gift, Owner, Backlog, Tag]))
     def deletes_what_there_is(self, number: int, model: Any) -> None:
         """With its cascades, and what becomes null or the default by it."""
         with self.deleting():
@@ -376,7 +376,7 @@ class Operations(RuleBasedStateMachine):
     @unseen("Migrations")
     def by_a_migration(self, number: int, status: str) -> None:
         state = ProjectState()
-        for model in (Owner, Shelf, Tag, Item):
+        for model in (Owner, Backlog, Tag, Item):
             state.add_model(ModelState.from_model(model))
         Historical: Any = state.apps.get_model("oracle", "Item")  # noqa: N806 - a class
         past = Historical._base_manager.using(self.using).get(pk=self.any_of(Item, number).pk)
@@ -388,7 +388,7 @@ class Operations(RuleBasedStateMachine):
 
 def empty(log: ChangeLog) -> None:
     """Remove all rows, without a word."""
-    for model in (Item.tags.through, Item.peers.through, Gift, Item, Owner, Shelf, Tag):
+    for model in (Item.tags.through, Item.peers.through, Gift, Item, Owner, Backlog, Tag):
         rows: Any = model._base_manager.using(log.using)
         rows._raw_delete(log.using) if hasattr(rows, "_raw_delete") else rows.all()._raw_delete(log.using)
     log.clear()

@@ -17,7 +17,7 @@ class Owner(models.Model):
         return self.name
 
 
-class Shelf(models.Model):
+class Backlog(models.Model):
     """Its items go with it."""
 
     def __str__(self) -> str:
@@ -46,7 +46,7 @@ class Item(models.Model):
     note = models.CharField(max_length=9, default="")
     owner = models.ForeignKey(Owner, models.SET_NULL, null=True, related_name="items")
     keeper = models.ForeignKey(Owner, models.SET_DEFAULT, default=KEEPER, null=True, related_name="kept")
-    shelf = models.ForeignKey(Shelf, models.CASCADE, null=True)
+    backlog = models.ForeignKey(Backlog, models.CASCADE, null=True)
     tags = models.ManyToManyField(Tag)
     peers = models.ManyToManyField("self")
 
