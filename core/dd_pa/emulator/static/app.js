@@ -1,16 +1,16 @@
 // Puts the page together.
 import { html, render, useEffect, useMemo, useState } from "./vendor/vendor.js";
-import { Actions } from "./actions.js";
-import { Voice } from "./announce.js";
-import { Feed } from "./feed.js";
-import { Help } from "./help.js";
-import { useStore } from "./hooks.js";
-import { commonKeys, listen } from "./keys.js";
-import { Opened } from "./opened.js";
-import { Router } from "./router.js";
-import { switchTheme, theme } from "./theme.js";
-import { TopBar } from "./topbar.js";
-import { viewAt, views } from "./views.js";
+import { Actions } from "./shared/actions.js";
+import { Voice } from "./shared/announce.js";
+import { Feed } from "./live/feed.js";
+import { Help } from "./shared/help.js";
+import { useStore } from "./shared/hooks.js";
+import { commonKeys, listen } from "./shared/keys.js";
+import { Opened } from "./live/opened.js";
+import { Router } from "./shared/router.js";
+import { switchTheme, theme } from "./shared/theme.js";
+import { TopBar } from "./shared/topbar.js";
+import { viewAt, views } from "./shared/views.js";
 
 const feed = new Feed();
 const router = new Router();
@@ -26,7 +26,7 @@ function App() {
   const [help, setHelp] = useState(false);
   const view = viewAt(router.place.path);
   const turn = () => setDark(switchTheme() === "dark");
-  /** @param {import("./views.js").View} wanted */
+  /** @param {import("./shared/views.js").View} wanted */
   const go = (wanted) => router.visit(wanted.path);
   const keys = useMemo(() => [...view.keys(page), ...commonKeys({ views, go, theme: turn, help: () => setHelp(true) })], [view]);
   useEffect(() => listen(keys), [keys]);

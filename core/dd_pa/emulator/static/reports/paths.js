@@ -1,0 +1,105 @@
+// Paths: which way sessions go, as a flow and as a table.
+import { html, useState } from "../vendor/vendor.js";
+import { ask, useAnswer } from "./ask.js";
+import { count } from "../shared/format.js";
+import { useStore } from "../shared/hooks.js";
+import { Card, change, Choice, lastOf, one, Report, spanOf } from "./report.js";
+import { Flow } from "./flow.js";
+import { Search, searchFocus } from "../shared/search.js";
+import { written } from "./steps.js";
+
+/** @typedef {import("../shared/views.js").Page} Page */
+/** @typedef {{id: string, name: string, column: number, kind: "regular" | "dropoff" | "other", value: number}} FlowNode */
+/** @typedef {{source: string, target: string, value: number}} FlowLink */
+/** @typedef {{nodes: FlowNode[], links: FlowLink[]}} Graph */
+
+const COLUMNS = 3;
+/** @type {Record<string, {facet: string, step: "event" | "page", words: string}>} */
+const facets = {
+  events: { facet: "@event.name", step: "event", words: "server events" },
+  pages: { facet: "@view.name", step: "page", words: "pages" },
+};
+
+/** @param {string} facet @param {string} q @param {string} last @param {number} width @param {AbortSignal} signal @returns {Promise<Graph>} */
+async function graph(facet, q, last, width, signal) {
+  const definition = { source: facet, target: facet, number_of_steps: COLUMNS, entries_per_step: width };
+  const answer = await ask("sankey", "sankey_request", { time: spanOf(last), search: q ? { query: q } : {}, definition }, signal);
+  const nodes = answer.nodes.map((/** @type {any} */ node) => ({
+    id: node.id,
+    name: node.type === "dropoff" ? "left" : node.name,
+    column: node.column,
+    kind: ["regular", "dropoff"].includes(node.type) ? node.type : "other",
+    value: node.value,
+  }));
+  const links = answer.links.map((/** @type {any} */ link) => ({ source: link.source, target: link.target, value: link.value }));
+  return { nodes, links };
+}
+
+/** The names on the widest way from the first column to a node. @param {Graph} graph @param {FlowNode} node @returns {string[]} */
+function wayTo({ nodes, links }, node) {
+  const names = [node.name];
+  let at = node.id;
+  for (;;) {
+    const before = links.filter((link) => link.target === at).sort((a, b) => b.value - a.value)[0];
+    const found = before && nodes.find((each) => each.id === before.source);
+    if (!found) return names;
+    names.unshift(found.name);
+    at = found.id;
+  }
+}
+
+/** @param {{graph: Graph}} props */
+function LinksTable({ graph: { nodes, links } }) {
+  const names = new Map(nodes.map((node) => [node.id, node]));
+  const rows = [...links].sort((a, b) => (names.get(a.source)?.column ?? 0) - (names.get(b.source)?.column ?? 0) || b.value - a.value);
+  return html`<div class="wide" tabindex="0" role="region" aria-label="Paths as a table">
+    <table class="figures-table">
+      <thead><tr><th scope="col">Step</th><th scope="col">From</th><th scope="col">To</th><th scope="col">Sessions</th></tr></thead>
+      <tbody>
+        ${rows.map(
+          (link) => html`<tr key=${`${link.source} ${link.target}`}>
+            <td>${(names.get(link.source)?.column ?? 0) + 1}</td><td class="mono text">${names.get(link.source)?.name}</td><td class="mono text">${names.get(link.target)?.name}</td><td>${count(link.value)}</td>
+          </tr>`,
+        )}
+      </tbody>
+    </table>
+  </div>`;
+}
+
+/** @param {{page: Page}} props */
+export function Paths({ page }) {
+  const { router } = page;
+  useStore(router);
+  const { place } = router;
+  const last = lastOf(place, "7d");
+  const of = one(place, "of", "events") in facets ? one(place, "of", "events") : "events";
+  const width = Number(one(place, "most", "5")) === 8 ? 8 : 5;
+  const { facet, step } = facets[of];
+  const asked = useAnswer(JSON.stringify([facet, place.q, last, width]), (signal) => graph(facet, place.q, last, width, signal));
+  const [table, setTable] = useState(false);
+  /** Opens the funnel of the steps to here. @param {FlowNode} node */
+  const open = (node) => {
+    const steps = wayTo(asked.answer ?? { nodes: [], links: [] }, node).map((text) => written({ kind: step, text }));
+    router.go({ path: "/funnel", q: "", more: { step: steps, last: [last] } }, { push: true });
+  };
+  const controls = html`<${Choice} label="Of" value=${of} options=${Object.entries(facets).map(([name, each]) => [name, each.words])} onChoose=${(/** @type {string} */ value) => change(page, { of: value === "events" ? null : value })} />
+    <${Choice} label="At each step" value=${String(width)} options=${[["5", "5 most frequent"], ["8", "8 most frequent"]]} onChoose=${(/** @type {string} */ value) => change(page, { most: value === "5" ? null : value })} />`;
+  return html`<${Report} page=${page} title="Paths" last=${last} controls=${controls}>
+    <${Search} q=${place.q} problem=${null} label="Search events" placeholder="Only events that match: @usr.id:user-12345" onSearch=${(/** @type {string} */ q) => router.go({ q })} />
+    <${Card} asked=${asked} empty=${!asked.answer?.links.length} nothing="No session did one thing after another in this time." label="Paths">
+      ${asked.answer &&
+      html`<${Flow} graph=${asked.answer} kind=${step} onOpen=${open} />
+        <p class="card-foot">
+          <span class="faint">Sessions, from the first thing they did. A step opens the funnel that leads to it.</span><span class="spring"></span>
+          <button type="button" class="plain small" onClick=${() => setTable(!table)}>${table ? "as flow only" : "as table"}</button>
+        </p>
+        ${table && html`<${LinksTable} graph=${asked.answer} />`}`}
+    <//>
+  <//>`;
+}
+
+/** @param {Page} page @returns {import("../shared/keys.js").Binding[]} */
+export const pathsKeys = ({ router }) => [
+  { keys: ["/"], what: "search", run: () => searchFocus.current?.() },
+  { keys: ["Escape"], shown: ["Esc"], what: "clear the search", run: () => router.go({ q: "" }) },
+];
