@@ -189,7 +189,7 @@ class Client:
         answers: list[asyncio.Future[Answer | Failure]] = [loop.create_future() for _ in bodies]
         for body, answer in zip(bodies, answers, strict=True):
             self.origin.post(body, answer.set_result)  # a second call would raise
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             return await asyncio.gather(*answers)
 
 

@@ -139,6 +139,9 @@ class Origin:
         if self._usable:
             self._not_before = self._loop.time() + min(MOST_WAIT, 2.0 ** min(self._failures, 16))
             return
+        if failure is Failure.CONNECT and self._failures == 1 and self._waiting:
+            self._open()  # a server that renews its workers may let an old one take a connection and drop it
+            return
         waiting, self._waiting = self._waiting, deque()
         for exchange in waiting:
             exchange.end(failure)
