@@ -6,33 +6,44 @@ import gc
 import logging
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from types import FrameType
+from types import CodeType, FrameType
 from typing import Any
 
 import pytest
 
+import dd_pa
 from dd_pa import Emitter
 from tests.core.wire import settings
 
 Make = Callable[[], Emitter]
 
 
+INTERRUPTED = (str(Path(dd_pa.__file__).parent), threading.__file__)
+"""Whose lines are interrupted: ours, and those of what has locks. What else we call, such as `pathlib`, keeps nothing
+between two calls; a signal in the midst of it finds us as one at our own line does."""
+
+
 class Interruption:
-    """Calls a handler at one line of what is traced, as the interpreter does when a signal has come."""
+    """Calls a handler at one line of what is traced, as the interpreter does when a signal has come.
+
+    Lines are numbered as they are first come to: a line that is run again, in a loop, does the same to another value.
+    """
 
     def __init__(self, at: int, handler: Callable[[], object]) -> None:
-        self._left = at
+        self._at = at
+        self._seen: set[tuple[CodeType, int]] = set()
         self._handler = handler
         self.happened = False
 
     def __call__(self, frame: FrameType, what: str, argument: object) -> Interruption | None:
-        if self.happened:
+        if self.happened or not frame.f_code.co_filename.startswith(INTERRUPTED):
             return None
         if what == "line":
-            self._left -= 1
-            if self._left < 0:
+            self._seen.add((frame.f_code, frame.f_lineno))
+            if len(self._seen) > self._at:
                 self.happened = True
                 self._handler()
         return self
@@ -126,15 +137,14 @@ def test_counts_are_exact_when_interrupted(make: Make, attributes: dict[str, Any
 @pytest.mark.parametrize("make", ["process"], indirect=True)
 def test_a_collected_object_may_track(make: Make) -> None:
     """The collector runs inside of any allocation, `track()`'s own ones too."""
-    emitter, collected = make(), 0
+    emitter, collected = make(), list[object]()
 
     class Session:
         def __init__(self) -> None:
             self.itself = self
 
         def __del__(self) -> None:
-            nonlocal collected
-            collected += emitter.track("session.dropped", usr="u") is not None
+            collected.append(emitter.track("session.dropped", usr="u"))
 
     before = gc.get_threshold()
     gc.set_threshold(1)
@@ -144,9 +154,13 @@ def test_a_collected_object_may_track(make: Make) -> None:
             emitter.track("x.done", {"list": [{} for _ in range(20)]}, usr="u")
     finally:
         gc.set_threshold(*before)
-    gc.collect()
+    patience = time.monotonic() + 60
+    while len(collected) < 50 and time.monotonic() < patience:
+        gc.collect()  # does nothing while another thread collects, which may be the janitor's, interrupted just there
+        time.sleep(0)
 
-    assert collected == 50
+    assert len(set(collected)) == 50
+    assert None not in collected
     assert emitter.stats().queued == 100
 
 
