@@ -29,6 +29,7 @@ class Books:
 
     tracked: dict[str, Tracked] = field(default_factory=dict)
     dropped: dict[str, str] = field(default_factory=dict)
+    rejected: set[str] = field(default_factory=set)
     drop_sizes: list[tuple[float, int]] = field(default_factory=list)
     """For each event that was dropped for want of room, when, and the bytes on disk."""
 

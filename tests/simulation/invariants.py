@@ -5,6 +5,8 @@ from __future__ import annotations
 import itertools
 import re
 
+from dd_pa.delivery.dispatcher import REJECTIONS
+from dd_pa.store.janitor import STEPS
 from dd_pa.store.writer import default_segment_bytes
 from tests.simulation.books import Tracked
 from tests.simulation.plan import BAD, Plan
@@ -31,8 +33,9 @@ QUIET = 60.0
 HARMLESS = {*BAD, "storm", "alien", "other_version", "scripts", "orphans", "nfs", "big"}
 """Trouble that does not excuse a good event for being late: each is about something else."""
 
-MAX_WORK, WORK_PER_REQUEST = 400, 40
-"""File operations of a turn of the loop, and for each request that may be in flight."""
+MAX_WORK, WORK_PER_REQUEST, WORK_PER_SAVED = 6 * STEPS, 40, 3
+"""File operations of a turn of the loop (a step of the janitor opens a file, looks who has it and reads its beginning),
+for each request that may be in flight, and for each event that waits in memory when a process ends."""
 
 MAX_OPEN = 400
 """Descriptors of a process."""
@@ -55,11 +58,14 @@ def check_lateness(shop: Shop) -> None:
 
 
 def allowance(shop: Shop) -> float:
-    """Return the seconds that bad events may cost good ones: those that hang, and those that ask for a pause."""
+    """Return the seconds that bad events may cost good ones: those that hang, and those that make it pause."""
     names = [event.name for event in shop.books.tracked.values() if not event.is_good]
     hangs, waits = names.count("bad.hang"), sum(name.endswith(" wait") for name in names)
     pauses = sum(name.removeprefix("bad.")[:3] in ("401", "403", "302", *BAD["bad_404"]) for name in names)
     cost = sum(min(60.0, 5.0 * 2.0 ** min(number, 9)) for number in range(pauses))
+    rejected = sum(name.removeprefix("bad.") in BAD["bad_400"] for name in names)
+    if rejected >= REJECTIONS:  # nobody can tell that from an address that rejects all, which pauses
+        cost += 60.0 * rejected / max(1, shop.plan.concurrency // 8)
     return 3 * hangs * TIMEOUT / shop.plan.concurrency + 30.0 * waits + cost
 
 
@@ -102,7 +108,11 @@ def _is_of_revoked(shop: Shop, event: Tracked) -> bool:
 
 
 def _is_unreadable(shop: Shop, event: Tracked) -> bool:
-    return any(event.id.encode() in node.data for node in shop.faults.broken() if node.links)
+    """Tell whether its segment cannot be read, or the journal that says what of it is settled."""
+    broken = [node for node in shop.faults.broken() if node.links]
+    stems = tuple(node.origin.removesuffix(".ack") for node in broken if node.origin.endswith(".ack"))
+    kept = [node for path, node in shop.spool_files() if path.endswith(".seg") and path.removesuffix(".seg") in stems]
+    return any(event.id.encode() in node.data for node in (*broken, *kept))
 
 
 def _good(shop: Shop) -> list[Tracked]:
@@ -123,7 +133,7 @@ def check_account(shop: Shop) -> None:
             continue
         word = event.id.encode()
         reason = shop.books.dropped.get(event.id)
-        aside = word in letters
+        aside = word in letters or _is_counted(shop, event)
         if reason is None and not aside:
             may_wait = not event.is_good or allowance(shop) > HEAL / 2
             if _is_unreadable(shop, event) or (word in others and may_wait):
@@ -131,6 +141,11 @@ def check_account(shop: Shop) -> None:
             shop.violated(f"{_name(event)} {'still waits on disk' if word in others else 'is gone'}")
         elif event.is_good:
             _check_good(shop, event, reason, aside)
+
+
+def _is_counted(shop: Shop, event: Tracked) -> bool:
+    """Tell whether it was rejected in memory, which has no dead letters: there it is gone, and counted."""
+    return event.id in shop.books.rejected and not shop.was_to_be_on_disk(event.process)
 
 
 def _check_good(shop: Shop, event: Tracked, reason: str | None, aside: bool) -> None:
@@ -170,7 +185,8 @@ def check_bounds(shop: Shop) -> None:
     if shop.books.most_track_calls > MAX_TRACK_WORK:
         shop.violated(f"track() made {shop.books.most_track_calls} file operations")
     for process in shop.processes:
-        if process.most_work > MAX_WORK + WORK_PER_REQUEST * shop.plan.concurrency:
+        saved = sum(event.process is process for event in shop.books.tracked.values()) if process.failed_calls else 0
+        if process.most_work > MAX_WORK + WORK_PER_REQUEST * shop.plan.concurrency + WORK_PER_SAVED * saved:
             shop.violated(f"{process.name} made {process.most_work} file operations without a pause")
         if process.most_open > MAX_OPEN:
             shop.violated(f"{process.name} had {process.most_open} files open")

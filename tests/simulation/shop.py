@@ -104,6 +104,7 @@ class Shop:
 
         def rejected(sender: object, event: Event, reason: str, **more: Any) -> None:
             self.note("reject", f"{reason} {event.id[:6]}")
+            self.books.rejected.add(event.id)
 
         signals.event_dropped.connect(dropped, weak=False)
         signals.event_rejected.connect(rejected, weak=False)
@@ -225,8 +226,8 @@ class Shop:
                     self.violated(f"{event.id[:6]} ({event.name}) was not on disk when {process.name} was killed")
         self._over(process)
 
-    def was_to_be_on_disk(self, process: Process) -> bool:
-        return not process.name.startswith("memory")
+    def was_to_be_on_disk(self, process: Process | None) -> bool:
+        return process is None or not process.name.startswith("memory")
 
     def is_known(self, event: Tracked) -> bool:
         """Tell whether it arrived or was reported as dropped."""

@@ -124,11 +124,13 @@ class Orphans:
         """See which of the neighbours' segments are nobody's by now; the longest not looked at first."""
         for _ in range(min(count, len(self._neighbours))):
             name = next(iter(self._neighbours))
-            del self._neighbours[name]
             if name not in self._seen:
+                del self._neighbours[name]
                 continue
             yield
-            if self._troubles.has(name) or self._is_held(self._destination.directory(), name):
+            is_held = self._troubles.has(name) or self._is_held(self._destination.directory(), name)
+            del self._neighbours[name]  # not before: a round that ends in an error must not forget it
+            if is_held:
                 self._neighbours[name] = None
             else:
                 heapq.heappush(self._untried, name)
