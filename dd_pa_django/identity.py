@@ -33,6 +33,10 @@ current_request: ContextVar[HttpRequest | None] = ContextVar("dd_pa_django_reque
 """The request that this thread or task works for. Set by the middleware, and again around each chunk of a stream."""
 
 
+HANDSHAKE = "_dd_pa_handshake"
+"""Name of a request's attribute: when its body was begun, or the websocket was opened for which it stands."""
+
+
 @contextmanager
 def serving(request: HttpRequest | None) -> Iterator[None]:
     """Mark a block as work for a request.
@@ -57,6 +61,7 @@ class Streamed:
     def __init__(self, request: HttpRequest, work: Work) -> None:
         self._request = request
         self._steps = Steps(work)
+        vars(request)[HANDSHAKE] = Handshake()
 
     @contextmanager
     def serving(self) -> Iterator[None]:
@@ -173,14 +178,14 @@ class RequestIdentity:
     def _rum_session(self) -> RumSession | None:
         request, rate = self._request, self._settings.rum_session_sample_rate
         options = self._settings.rum_cookie_options
-        handshake: Handshake | None = getattr(request, "handshake", None)  # of a websocket
+        handshake: Handshake | None = vars(request).get(HANDSHAKE)
         now = None if handshake is None else handshake.now
         if handshake is not None and now is None:
             return None
         if isinstance(request, ASGIRequest):
             # Its META joins the fields of a split Cookie header with a comma, in which cookies get lost.
             return rum_session_from_scope(request.scope["headers"], now=now, sample_rate=rate, cookie_options=options)
-        return rum_session_from_environ(request.META, sample_rate=rate, cookie_options=options)
+        return rum_session_from_environ(request.META, now=now, sample_rate=rate, cookie_options=options)
 
 
 def _fields(whose: Whose, user: Any, names: tuple[str, ...], usr: str | None) -> dict[str, Any]:

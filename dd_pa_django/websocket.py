@@ -10,6 +10,7 @@ from django.core.handlers.asgi import ASGIRequest
 
 from dd_pa.gateways.gateway import Handshake
 from dd_pa_django.emitter import get_emitter
+from dd_pa_django.identity import HANDSHAKE
 from dd_pa_django.middleware import served
 
 Scope = MutableMapping[str, Any]
@@ -47,7 +48,7 @@ class OpenedRequest(ASGIRequest):
     def __init__(self, scope: Scope) -> None:
         super().__init__({**scope, "type": "http", "method": "GET"}, BytesIO())
         self._scope = scope
-        self.handshake = Handshake()
+        vars(self)[HANDSHAKE] = Handshake()
 
     def __getattr__(self, name: str) -> Any:
         """Return `user` and `session` as they are in the scope now: a consumer may log somebody in."""

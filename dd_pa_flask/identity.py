@@ -11,7 +11,8 @@ from dd_pa.observe.event_log import session_origin
 from dd_pa_flask.context import SessionUnseen
 from dd_pa_flask.session_fallback import fallback_session
 
-_HANDSHAKE = "dd_pa.handshake"
+HANDSHAKE = "dd_pa.handshake"
+"""Where an environ has when its body was begun, or when an event first asked for the session of a websocket."""
 
 
 def uses_flask_login(app: Flask) -> bool:
@@ -103,11 +104,13 @@ class RequestIdentity:
         return session_origin(found, rum=rum, fallback=fallback, otherwise="SESSION_ID")
 
     def _rum_session(self) -> RumSession | None:
-        environ, now = self._request.environ, None
-        if not self._is_dispatched:  # the handshake of a websocket, when an event first asked for it
-            now = environ.setdefault(_HANDSHAKE, Handshake()).now
-            if now is None:
-                return None
+        environ = self._request.environ
+        if not self._is_dispatched:
+            environ.setdefault(HANDSHAKE, Handshake())
+        begun: Handshake | None = environ.get(HANDSHAKE)
+        now = None if begun is None else begun.now
+        if begun is not None and now is None:
+            return None
         return rum_session_from_environ(
             environ,
             now=now,

@@ -13,13 +13,13 @@ from weakref import WeakKeyDictionary, WeakSet
 from flask import Flask, Request, Response, after_this_request, current_app, has_app_context, has_request_context
 
 from dd_pa import Emitter, Identity, Settings
-from dd_pa.gateways.gateway import Work, is_request_known
+from dd_pa.gateways.gateway import Handshake, Work, is_request_known
 from dd_pa.gateways.rum_page import is_personal, unknown_visitor
 from dd_pa.gateways.view_event import ViewEvent
 from dd_pa_flask.browser import keep_private
 from dd_pa_flask.commit import CommitWatch
 from dd_pa_flask.context import request_context
-from dd_pa_flask.identity import RequestIdentity, uses_flask_login
+from dd_pa_flask.identity import HANDSHAKE, RequestIdentity, uses_flask_login
 from dd_pa_flask.view_events import AtEnd, OnReturn, fire
 
 if TYPE_CHECKING:
@@ -160,6 +160,7 @@ class AppState:
         self.commits.request_ends()
         if response.is_streamed:
             self._streaming.add(current)
+            current.environ[HANDSHAKE] = Handshake()
         self._answered.add(current)
         expected = self._expected.pop(current, [])
         if current in self._refused:

@@ -41,9 +41,9 @@ class RumSession:
 
 
 class Handshake:
-    """When a websocket was opened. What comes through it belongs to the browser session of that moment.
+    """When a websocket was opened, or a streamed body begun. What comes through it is of the session of that moment.
 
-    The cookie of the handshake is never renewed: by the clock of a later event it would be dead after 15 minutes.
+    The cookie that came with it is never renewed: by the clock of a later event it would be dead after 15 minutes.
     """
 
     __slots__ = ("_opened", "_since")

@@ -24,8 +24,8 @@ _HANDSHAKE = "dd_pa.handshake"
 class ProductAnalyticsMiddleware:
     """Lets events know which request or websocket they belong to, in its background tasks and streamed body too.
 
-    It remembers the scope, of a websocket also when it was opened, and nothing else: no header is read before an event
-    is tracked, none is changed. What other middleware puts into the same scope later (`user`, `session`, `state`) is
+    It remembers the scope, and when it was opened, and nothing else: no header is read before an event is tracked, none
+    is changed. What other middleware puts into the same scope later (`user`, `session`, `state`) is
     there when an event is tracked. Tasks and threads that are started in the request know it as well, until it has been
     answered: `dd_pa.jobs.bind` is for those
     that outlive it.
@@ -40,8 +40,7 @@ class ProductAnalyticsMiddleware:
             return
         # No token: a call that is abandoned is closed in another context, where a token cannot be used.
         before, work = _current.get(), Work()
-        if scope["type"] == "websocket":
-            scope[_HANDSHAKE] = Handshake()
+        scope[_HANDSHAKE] = Handshake()
         _current.set(scope)
         try:
             await self._app(scope, receive, send)

@@ -8,7 +8,7 @@ from contextvars import ContextVar
 from typing import Any
 
 from dd_pa.capture.rum import RumSession, anonymous_id_from_environ, rum_session_from_environ
-from dd_pa.gateways.gateway import GatewayIdentity, Resolver, Steps, Work
+from dd_pa.gateways.gateway import GatewayIdentity, Handshake, Resolver, Steps, Work
 from dd_pa.settings.settings import Settings
 
 Environ = dict[str, Any]
@@ -16,6 +16,7 @@ WSGIApp = Callable[[Environ, Callable[..., Any]], Iterable[bytes]]
 
 _current: ContextVar[Environ | None] = ContextVar("dd_pa_wsgi_environ", default=None)
 
+_HANDSHAKE = "dd_pa.handshake"
 _FILE_WRAPPER = "wsgi.file_wrapper"
 
 
@@ -41,6 +42,7 @@ class ProductAnalyticsMiddleware:
         if isinstance(body, (list, tuple)) or is_servers_file(body):
             request.end()
             return body
+        environ[_HANDSHAKE] = Handshake()
         return Body(request, body)
 
 
@@ -139,8 +141,13 @@ def request_identity(
 
 
 def _rum_session(environ: Environ, settings: Settings) -> RumSession | None:
+    begun: Handshake | None = environ.get(_HANDSHAKE)
+    now = None if begun is None else begun.now
+    if begun is not None and now is None:
+        return None
     return rum_session_from_environ(
         environ,
+        now=now,
         sample_rate=settings.rum_session_sample_rate,
         cookie_options=settings.rum_cookie_options,
     )
