@@ -114,7 +114,14 @@ class RequestIdentity:
     def is_impersonated(self) -> bool:
         """Whether staff act as the request's user, in a browser that is not his."""
         request = self._request
-        return bool(self._read("session", is_impersonated) if needs_loading(request) else is_impersonated(request))
+        if not needs_loading(request):
+            return is_impersonated(request)
+        try:
+            return bool(self._read("session", is_impersonated))
+        except Exception:
+            if self._settings.user_id is None:  # then nobody is named, beside whom the session could be a stranger's
+                return False
+            raise
 
     @property
     def browser_session(self) -> str | None:

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from asgiref.sync import async_to_sync, sync_to_async
+from django.contrib import admin
 from django.contrib.auth import get_user_model, logout
 from django.contrib.auth.models import User
 from django.contrib.contenttypes.models import ContentType
@@ -125,10 +126,13 @@ def package(request: pytest.FixtureRequest) -> Iterator[Any]:
     package = request.param()
     apps = modify_settings(INSTALLED_APPS={"append": package.app})
     chain = modify_settings(MIDDLEWARE={"append": package.middleware} if package.middleware else {})
+    registered = dict(admin.site._registry)
     ContentType.objects.clear_cache()  # tests empty the tables; django-loginas writes into the admin's log
     options: dict[str, Any] = {"IMPERSONATE": {"DISABLE_LOGGING": True}, "LOGIN_REDIRECT_URL": "/act/"}
     with apps, chain, override_settings(ROOT_URLCONF=(*urlpatterns, *package.urls()), **options):
         yield package
+    for model in set(admin.site._registry) - set(registered):  # by apps that are not installed any more
+        admin.site.unregister(model)
 
 
 @pytest.fixture
