@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from typing import Any
 from weakref import WeakSet
@@ -20,25 +20,34 @@ _of_tests: WeakSet[BaseDatabaseWrapper] = WeakSet()
 
 
 class Submission:
-    """Submits a built event when it is called: by its block, on commit."""
+    """Submits built events when it is called: by their block, on commit."""
 
-    __slots__ = ("emitter", "event")
+    __slots__ = ("emitter", "events")
 
-    def __init__(self, emitter: Emitter, event: Event) -> None:
+    def __init__(self, emitter: Emitter, events: Sequence[Event]) -> None:
         self.emitter = emitter
-        self.event = event
+        self.events = events
 
     def __call__(self) -> None:
-        self.emitter.submit(self.event)
+        """Submit each, also if one fails before it, as it does in strict mode."""
+        errors = []
+        for event in self.events:
+            try:
+                self.emitter.submit(event)
+            except Exception as error:  # raised below
+                errors.append(error)
+        if errors:
+            raise errors[0]
 
 
 class Announcement(Submission):
-    """Says, when it is called on commit, that a built event has been stored in the outbox."""
+    """Says, when it is called on commit, that built events have been stored in the outbox."""
 
     __slots__ = ()
 
     def __call__(self) -> None:
-        send(event_queued, self.emitter, event=self.event)
+        for event in self.events:
+            send(event_queued, self.emitter, event=event)
 
 
 def waits_in(connection: BaseDatabaseWrapper, event: Event) -> Callable[[], bool]:
@@ -51,12 +60,12 @@ def _is_waiting(connection: BaseDatabaseWrapper, event: Event) -> bool:
 
 
 def _holds(block: Block, event: Event) -> bool:
-    return any(getattr(call, "event", None) is event for _, call in block.waiting)
+    return any(event is item for _, call in block.waiting for item in getattr(call, "events", ()))
 
 
-def submit_on_commit(emitter: Emitter, event: Event, connection: BaseDatabaseWrapper) -> None:
-    """Submit an event when the connection's transaction commits, and forget it if it is rolled back."""
-    call_on_commit(Submission(emitter, event), connection)
+def submit_on_commit(emitter: Emitter, events: Sequence[Event], connection: BaseDatabaseWrapper) -> None:
+    """Submit events when the connection's transaction commits, and forget them if it is rolled back."""
+    call_on_commit(Submission(emitter, events), connection)
 
 
 def call_on_commit(submission: Submission, connection: BaseDatabaseWrapper) -> None:
@@ -65,7 +74,8 @@ def call_on_commit(submission: Submission, connection: BaseDatabaseWrapper) -> N
     if isinstance(submission, Announcement):
         return
     if event_log.watching:
-        event_log.waits(submission.event, waits_in(connection, submission.event))
+        for event in submission.events:
+            event_log.waits(event, waits_in(connection, event))
     if testbed.watching:
         _of_tests.add(connection)
 
@@ -86,7 +96,7 @@ def find_waiting() -> Iterator[tuple[Emitter, Event]]:
             if not isinstance(call, Submission) or isinstance(call, Announcement):
                 continue
             if still_open.isdisjoint(savepoints):
-                yield call.emitter, call.event
+                yield from ((call.emitter, event) for event in call.events)
 
 
 testbed.waiting.append(find_waiting)

@@ -18,6 +18,7 @@ from dd_pa.observe import event_log
 from dd_pa.observe.signals import event_queued
 from dd_pa.process import testbed
 from dd_pa_django.commit import Announcement, Submission, call_on_commit, submit_on_commit, waits_in
+from dd_pa_django.connection import connection_of
 
 _together: ContextVar[Together | None] = ContextVar("dd_pa_django_together", default=None)
 
@@ -40,11 +41,22 @@ def hand_over(emitter: Emitter, event: Event, *, on_commit: bool | None = None, 
     return _let_go(emitter, [event], transaction)
 
 
+def hand_over_all(emitter: Emitter, events: Sequence[Event], *, using: str) -> None:
+    """Let the events of one operation on the database `using` go, as `hand_over` does one of them."""
+    if not events:
+        return
+    settings = emitter.settings
+    transaction = open_transaction(using) if settings.on_commit else None
+    if settings.on_commit and settings.outbox and not testbed.is_capturing(emitter):
+        _keep(emitter, events, transaction, using)
+    else:
+        _let_go(emitter, events, transaction)
+
+
 def _let_go(emitter: Emitter, events: Sequence[Event], transaction: BaseDatabaseWrapper | None) -> bool:
     if transaction is None:
         return False not in [emitter.submit(event) for event in events]
-    for event in events:
-        submit_on_commit(emitter, event, transaction)
+    submit_on_commit(emitter, events, transaction)
     return True
 
 
@@ -57,8 +69,7 @@ def _keep(
     if transaction is not None and transaction.needs_rollback:  # nothing can be written, and nothing will be committed
         return _let_go(emitter, events, transaction)
     if transaction is not None and not writer.may_have_table(transaction.alias):
-        for event in events:
-            call_on_commit(LateStoring(emitter, event), transaction)
+        call_on_commit(LateStoring(emitter, events), transaction)
         return True
     connection = transaction or writer.connection_for(using)
     return _is_stored(emitter, events, connection, transaction) or _let_go(emitter, events, transaction)
@@ -84,17 +95,17 @@ def _is_stored(
         problem = error if isinstance(error, writer.MissingTableError) else type(error).__name__
         emitter.say("outbox", "an event left without the outbox, which cannot be written: %s", problem)
         return False
-    for event in events:
-        _note_stored(emitter, event, transaction)
+    _note_stored(emitter, events, transaction)
     return True
 
 
-def _note_stored(emitter: Emitter, event: Event, transaction: BaseDatabaseWrapper | None) -> None:
+def _note_stored(emitter: Emitter, events: Sequence[Event], transaction: BaseDatabaseWrapper | None) -> None:
     if event_log.watching:
-        event_log.stored(event, None if transaction is None else waits_in(transaction, event))
+        for event in events:
+            event_log.stored(event, None if transaction is None else waits_in(transaction, event))
     if not event_queued.receivers:
         return
-    announce = Announcement(emitter, event)
+    announce = Announcement(emitter, events)
     if transaction is None:
         announce()
     else:
@@ -102,22 +113,22 @@ def _note_stored(emitter: Emitter, event: Event, transaction: BaseDatabaseWrappe
 
 
 class LateStoring(Submission):
-    """Stores an event when the transaction of a database has committed in which routers allow no outbox.
+    """Stores events when the transaction of a database has committed in which routers allow no outbox.
 
-    It is a row of the outbox's own database then; not so in a transaction there, with which it has nothing to do.
+    They are rows of the outbox's own database then; not so in a transaction there, with which they have nothing to do.
     """
 
     __slots__ = ()
 
     def __call__(self) -> None:
-        """Store it, or submit it if that fails: what it tells of is committed."""
+        """Store them, or submit them if that fails: what they tell of is committed."""
         from dd_pa_django.outbox import writer  # noqa: PLC0415
 
         home = writer.connection_for(None)
         try:
             if not home.in_atomic_block and writer.may_have_table(home.alias):
-                writer.write([self.event], home)
-                _note_stored(self.emitter, self.event, None)
+                writer.write(self.events, home)
+                _note_stored(self.emitter, self.events, None)
                 return
         except Error as error:
             self.emitter.say("outbox", "an event left without the outbox, which failed: %s", type(error).__name__)
@@ -178,11 +189,11 @@ def open_transaction(using: str | None) -> BaseDatabaseWrapper | None:
     """
     alias = DEFAULT_DB_ALIAS if using is None else using
     if alias in connections:
-        found = connections[alias]
+        found = connection_of(alias)
         if found.in_atomic_block:
             return found
     if using is not None or len(connections.settings) == 1:
-        return None  # looking a connection up costs as much as all the rest of track()
+        return None
     return next((item for item in connections.all(initialized_only=True) if item.in_atomic_block), None)
 
 

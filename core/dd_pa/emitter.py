@@ -24,6 +24,10 @@ if TYPE_CHECKING:
     from dd_pa.delivery.transport import Transport
 
 
+Build = Callable[..., Event | None]
+"""Builds an event of a name and attributes, and perhaps ids; see `Emitter.builder`."""
+
+
 class Emitter:
     """Takes events from any thread and delivers them in the background. One per process and application is enough.
 
@@ -127,6 +131,29 @@ class Emitter:
         except Exception as error:
             self._give_up(name, None, error)
             return None
+
+    def builder(self) -> Build:
+        """Return what builds the events of one operation, as `build(owner=True)` does one of them.
+
+        Who acts is found out at the first of them, so it must not change until the last.
+        """
+        link = self._linker.link_owners()
+
+        def build(
+            name: str,
+            attributes: Mapping[str, Any] | None = None,
+            usr: Id | None = None,
+            account: Id | None = None,
+            session: Id | None = None,
+        ) -> Event | None:
+            try:
+                make = self._followed if observers.present else self._made
+                return make(link, name, attributes, usr, account, session)
+            except Exception as error:
+                self._give_up(name, None, error)
+                return None
+
+        return build
 
     def _made(
         self,

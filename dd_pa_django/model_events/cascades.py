@@ -9,12 +9,12 @@ from collections import defaultdict
 from collections.abc import Iterator
 from typing import Any
 
-from django.db import connections
 from django.db.models import CASCADE, DO_NOTHING, PROTECT, RESTRICT, SET_NULL, Model
 from django.db.models.fields.related import lazy_related_operation
 from django.db.models.signals import class_prepared, post_delete, pre_delete
 
 from dd_pa_django.block import block_of
+from dd_pa_django.connection import connection_of
 from dd_pa_django.model_events import stored_values
 from dd_pa_django.model_events.firing import active_emitter
 from dd_pa_django.model_events.relations import fire_relation
@@ -70,7 +70,7 @@ def _on_class_prepared(sender: type[Model], **kwargs: Any) -> None:
 
 
 def _before_delete(sender: type[Model], instance: Model, using: str, **kwargs: Any) -> None:
-    block = block_of(connections[using])  # Django deletes in a transaction
+    block = block_of(connection_of(using))  # Django deletes in a transaction
     if active_emitter() is None or block is None:
         return
     target: Any = sender._meta.concrete_model
@@ -89,7 +89,7 @@ def _rows_with(model: type[Model], field: Any, instance: Model, using: str) -> l
 
 
 def _after_delete(sender: type[Model], instance: Model, using: str, **kwargs: Any) -> None:
-    connection = connections[using]
+    connection = connection_of(using)
     block = block_of(connection)
     for model, field, rows in () if block is None else block.leaving.pop((sender, id(instance)), ()):
         watch = watches[model]

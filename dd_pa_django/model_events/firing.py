@@ -1,19 +1,22 @@
-"""One event of one instance."""
+"""The events of instances: of one, or of all that an operation is about."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from contextlib import nullcontext
-from functools import partial
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 from django.db.models import Model
 
-from dd_pa import Emitter, identify
-from dd_pa.model_events import Change, Declaration, ask
+from dd_pa import Emitter, Event, identify
+from dd_pa.model_events import Change, ask
 from dd_pa_django.emitter import slot
-from dd_pa_django.handover import hand_over
-from dd_pa_django.model_events.stored_values import is_expression, kept, read, sent
+from dd_pa_django.handover import hand_over, hand_over_all, open_transaction, together
+from dd_pa_django.model_events.declared import Declared
+
+Columns = Callable[[Sequence[str]], Mapping[str, Any]]
+
+Build = Callable[..., Event | None]
 
 
 def active_emitter() -> Emitter | None:
@@ -22,40 +25,92 @@ def active_emitter() -> Emitter | None:
     return emitter if emitter is not None and emitter.settings.enabled else None
 
 
-def fire(
-    emitter: Emitter,
-    declaration: Declaration,
-    name: str,
-    instance: Model,
-    *,
-    using: str,
-    changed: Change | None = None,
-) -> None:
-    """Track an event as declared, to leave when the database `using` commits. Raises in strict mode only."""
-    label = str(instance._meta.model_name)
-    columns = partial(_values, instance, using)
-    try:
-        answers = ask(declaration, name, instance, change=changed, label=label, columns=columns)
+class Fire:
+    """Tracks events as declared, to leave when the database `using` commits. Raises in strict mode only."""
+
+    def __init__(self, emitter: Emitter, using: str) -> None:
+        self._emitter = emitter
+        self._using = using
+
+    def __call__(self, declared: Declared, name: str, instance: Model, changed: Change | None = None) -> None:
+        """Fire one event of an instance."""
+        event = self._built(declared, name, instance, declared.columns_of(instance, self._using), changed)
+        if event is not None:
+            hand_over(self._emitter, event, using=self._using)
+
+    def updates(self, declared: Declared, instance: Model, change: Change) -> None:
+        """Fire the events that a declaration has for a change."""
+        for name, changed in declared.declaration.events_of(change).items():
+            self(declared, name, instance, changed)
+
+    def _built(
+        self, declared: Declared, name: str, instance: Model | None, columns: Columns, changed: Change | None
+    ) -> Event | None:
+        emitter = self._emitter
+        try:
+            answers = ask(declared.declaration, name, instance, change=changed, label=declared.label, columns=columns)
+        except Exception as error:
+            emitter.drop_invalid(name, error)
+            return None
         if answers is None:
-            return
+            return None
+        if answers.ids is None:
+            return self._build(name, answers.attributes, None)
         ids = dict(answers.ids)
-    except Exception as error:
-        emitter.drop_invalid(name, error)
-        return
-    consent = ids.pop("consent")
-    with nullcontext() if consent is None else identify(consent=bool(consent)):
-        event = emitter.build(name, answers.attributes, owner=True, **ids)
-    if event is not None:
-        hand_over(emitter, event, using=using)
+        consent = ids.pop("consent")
+        if consent is None:
+            return self._build(name, answers.attributes, ids)
+        with identify(consent=bool(consent)):
+            return emitter.build(name, answers.attributes, owner=True, **ids)
+
+    def _build(self, name: str, attributes: Mapping[str, Any], ids: Mapping[str, Any] | None) -> Event | None:
+        if ids is None:
+            return self._emitter.build(name, attributes)
+        return self._emitter.build(name, attributes, owner=True, **ids)
 
 
-def _values(instance: Model, using: str, names: Sequence[str]) -> Mapping[str, Any]:
-    """Return fields by their names, foreign keys as keys; what only the database knows is asked of it."""
-    options = instance._meta
-    fields: dict[str, Any] = {name: options.pk if name == "pk" else options.get_field(name) for name in names}
-    values = {name: getattr(instance, field.attname) for name, field in fields.items()}
-    unknown = [fields[name] for name, value in values.items() if is_expression(value)]
-    found = read(type(instance), [instance.pk], unknown, using).get(instance.pk, {}) if unknown else {}
-    values = {name: found.get(fields[name].attname, kept(value)) for name, value in values.items()}
-    keyless = {options.pk.name, "pk"} if instance.pk is None else set()  # as after a bulk insert on MySQL
-    return {name: sent(fields[name], value) for name, value in values.items() if name not in keyless}
+class FireTogether(Fire):
+    """Tracks the events of one operation on many rows: who acts is found out once, and they are handed over at once."""
+
+    def __init__(self, emitter: Emitter, using: str) -> None:
+        super().__init__(emitter, using)
+        self._builder = emitter.builder()
+        self._events: list[Event] = []
+
+    def __call__(self, declared: Declared, name: str, instance: Model, changed: Change | None = None) -> None:
+        """Build one event of an instance."""
+        self._keep(self._built(declared, name, instance, declared.columns_of(instance, self._using), changed))
+
+    def of_values(self, declared: Declared, values: Mapping[str, Any], change: Change) -> None:
+        """Build the events of a row's change, of a declaration that does not ask for the instance."""
+        columns = declared.columns_in(values)
+        for name, changed in declared.declaration.events_of(change).items():
+            self._keep(self._built(declared, name, None, columns, changed))
+
+    def _build(self, name: str, attributes: Mapping[str, Any], ids: Mapping[str, Any] | None) -> Event | None:
+        return self._builder(name, attributes, **(ids or {}))
+
+    def _keep(self, event: Event | None) -> None:
+        if event is not None:
+            self._events.append(event)
+
+    def end(self) -> None:
+        """Hand the events over."""
+        hand_over_all(self._emitter, self._events, using=self._using)
+
+
+@contextmanager
+def firing_together(emitter: Emitter, using: str) -> Iterator[FireTogether]:
+    """Fire the events of one operation, and what its callables track, at the end of this block.
+
+    If it raises inside of a transaction, they are gone: that must be rolled back then.
+    """
+    fire = FireTogether(emitter, using)
+    is_good = False
+    with together(using):
+        try:
+            yield fire
+            is_good = True
+        finally:
+            if is_good or open_transaction(using) is None:
+                fire.end()

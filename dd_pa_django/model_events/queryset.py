@@ -7,7 +7,6 @@ from typing import Any, TypeVar
 from django.db import connections, transaction
 from django.db.models import Model, QuerySet
 
-from dd_pa_django.handover import together
 from dd_pa_django.model_events import stored_values
 from dd_pa_django.model_events.firing import active_emitter
 from dd_pa_django.model_events.row_memory import forget
@@ -49,9 +48,7 @@ class TrackedQuerySet(QuerySet[ModelT]):
                 objs, batch_size, ignore_conflicts, update_conflicts, update_fields, unique_fields
             )
             if watch is not None and not ignore_conflicts and not update_conflicts:
-                with together(self.db):
-                    for instance in made:
-                        watch.after_create(instance, self.db)
+                watch.after_create(made, self.db)
         return made
 
     def bulk_update(self, objs: Iterable[ModelT], fields: Iterable[str], batch_size: int | None = None) -> int:
@@ -71,8 +68,7 @@ class TrackedQuerySet(QuerySet[ModelT]):
             if count < len(instances):
                 there = stored_values.read(self.model, [item.pk for item in instances], [], using)
                 instances = [item for item in instances if item.pk in there]
-            with together(using):
-                watch.after_update(instances, names, using)
+            watch.after_update(instances, names, using)
         return int(count)
 
     def update(self, **kwargs: Any) -> int:
@@ -84,8 +80,7 @@ class TrackedQuerySet(QuerySet[ModelT]):
             instances = list(self._rows_to_update(self.db))
             count = super().update(**kwargs)
             instances = _as_updated(instances, kwargs, self.db, is_exact=count == len(instances))
-            with together(self.db):
-                watch.after_update(instances, kwargs, self.db)
+            watch.after_update(instances, kwargs, self.db)
         return count
 
     def _watch_of_update(self, names: Collection[str]) -> ModelWatch | None:

@@ -110,7 +110,7 @@ def _before_save(
     if instance._state.adding:
         forget(instance)  # what it was made with says nothing about a row that it may overwrite
     else:
-        watches[sender].before_update([instance], update_fields, using)
+        watches[sender].before_save(instance, update_fields, using)
 
 
 def _after_save(
@@ -122,14 +122,15 @@ def _after_save(
     update_fields: Collection[str] | None,
     **kwargs: Any,
 ) -> None:
-    if watches[sender].relations:
+    watch = watches[sender]
+    if watch.relations:
         relations.mark_raw(instance, raw)
     if raw:
         return
     if created:
-        watches[sender].after_create(instance, using)
+        watch.after_create([instance], using)
     else:
-        watches[sender].after_update([instance], update_fields, using)
+        watch.after_save(instance, update_fields, using)
 
 
 def _before_delete(sender: type[Model], instance: Model, using: str, **kwargs: Any) -> None:

@@ -6,14 +6,14 @@ from collections.abc import Collection, Iterator
 from typing import Any
 from weakref import WeakSet
 
-from django.db import connections
 from django.db.models import Model
 from django.db.models.fields.related import lazy_related_operation
 from django.db.models.signals import m2m_changed
 
 from dd_pa_django.block import block_of
-from dd_pa_django.model_events.firing import active_emitter
-from dd_pa_django.model_events.watch import fire_updates, watches
+from dd_pa_django.connection import connection_of
+from dd_pa_django.model_events.firing import Fire, active_emitter
+from dd_pa_django.model_events.watch import watches
 
 MAX_PKS = 100
 """Most keys that an event lists; `count` says how many there were."""
@@ -55,7 +55,7 @@ def _on_change(
     using: str,
     **kwargs: Any,
 ) -> None:
-    block = block_of(connections[using])  # Django changes relations in a transaction
+    block = block_of(connection_of(using))  # Django changes relations in a transaction
     if kwargs.get("raw") or instance._state in _raw or block is None or active_emitter() is None:
         return
     field = _fields[sender]
@@ -101,7 +101,7 @@ def fire_relation(instance: Model, field: Any, action: str, pks: Collection[Any]
     emitter, watch = active_emitter(), watches.get(type(instance))
     if emitter is None or watch is None:
         return
-    details = {"action": action, "count": len(pks), "pks": sorted(pks)[:MAX_PKS]}
+    fire, details = Fire(emitter, using), {"action": action, "count": len(pks), "pks": sorted(pks)[:MAX_PKS]}
     for item in watch.updates:
         change = {name: details for name, followed in item.relations.items() if followed == field}
-        fire_updates(emitter, item.declaration, instance, change, using)
+        fire.updates(item, instance, change)

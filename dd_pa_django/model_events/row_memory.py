@@ -1,13 +1,11 @@
 """What is known of the rows of instances: the values of followed fields when they were last read or written.
 
-Who asks hands over the connection: to look one up costs as much as all the rest.
-
 It is kept in the instance's `_state`. Copies of the instance have it too; what is pickled does not.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from copy import deepcopy
 from itertools import count
 from typing import Any
@@ -21,8 +19,13 @@ from dd_pa_django.block import Savepoints, Scope, scope_of
 MAX_ROWS = 4096
 """Most rows of which a connection remembers that they were written."""
 
+MANY_ROWS = 1024
+"""From this many rows on, those of one statement are not remembered one by one, but as any of their table."""
+
 _KNOWN = "dd_pa_known"
 _ROWS = "dd_pa_rows"
+_TABLES = "dd_pa_tables"
+_NOTHING: Mapping[str, Any] = {}
 _numbers = count(1)
 
 
@@ -45,16 +48,22 @@ class Moment:
         return self.scope is None or self.scope.stands(self.savepoints)
 
 
-class Known:
+class Known(Moment):
     """The values of one row at one moment. Never changed: copies of an instance share it."""
 
-    __slots__ = ("moment", "pk", "using", "values")
+    __slots__ = ("pk", "using", "values")
 
     def __init__(self, pk: Any, connection: BaseDatabaseWrapper, values: Mapping[str, Any]) -> None:
         self.pk = pk
         self.using = connection.alias
         self.values = values
-        self.moment = Moment(connection)
+        self.number = next(_numbers)  # the rest as of any moment; once for each row that is loaded, so without a call
+        if connection.in_atomic_block:
+            self.scope = scope_of(connection)
+            self.savepoints = tuple(connection.savepoint_ids)
+        else:
+            self.scope = None
+            self.savepoints = ()
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Known:
         return self
@@ -85,26 +94,44 @@ def known(instance: Model, root: type[Model], connection: BaseDatabaseWrapper) -
     and of what a rollback has undone.
     """
     found: Known | None = instance._state.__dict__.get(_KNOWN)
-    if found is None or found.using != connection.alias or found.pk != instance.pk or not found.moment.stands():
-        return {}
-    written = _last_written(root, found.pk, connection)
-    return {} if written is not None and written.number > found.moment.number else found.values
+    if found is None or found.using != connection.alias or found.pk != instance.pk:
+        return _NOTHING
+    if found.scope is not None and not found.scope.stands(found.savepoints):
+        return _NOTHING
+    kept = connection.__dict__
+    rows, tables = kept.get(_ROWS), kept.get(_TABLES)
+    if rows and (written := rows.get((root, found.pk))) is not None and written.number > found.number:
+        return _NOTHING
+    if tables and tables.get(root, 0) > found.number:
+        return _NOTHING
+    return found.values
 
 
-def note_read(instance: Model, values: Mapping[str, Any], connection: BaseDatabaseWrapper) -> Moment:
+def note_read(instance: Model, values: Mapping[str, Any], connection: BaseDatabaseWrapper) -> None:
     """Keep what was read of the instance's row."""
     state: Any = instance._state
     if type(state) is ModelState:
         state.__class__ = KnownState
-    found = state.__dict__[_KNOWN] = Known(instance.pk, connection, values)
-    return found.moment
+    state.__dict__[_KNOWN] = Known(instance.pk, connection, values)
 
 
 def note_written(
     instance: Model, values: Mapping[str, Any], root: type[Model], connection: BaseDatabaseWrapper
 ) -> None:
     """Keep what was written to the instance's row; what other instances know of it is past."""
-    _note(root, instance.pk, connection, note_read(instance, values, connection))
+    _note(root, instance.pk, connection, Moment(connection))
+    note_read(instance, values, connection)
+
+
+def note_rows_written(pks: Collection[Any], root: type[Model], connection: BaseDatabaseWrapper) -> None:
+    """Keep that rows were written by a statement; what instances know of them is past."""
+    moment = Moment(connection)
+    if len(pks) > MANY_ROWS:
+        tables: dict[type[Model], int] = connection.__dict__.setdefault(_TABLES, {})
+        tables[root] = moment.number
+        return
+    for pk in pks:
+        _note(root, pk, connection, moment)
 
 
 def note_created(instance: Model, table: type[Model], connection: BaseDatabaseWrapper) -> None:
@@ -122,7 +149,7 @@ def note_deleted(instance: Model, table: type[Model], connection: BaseDatabaseWr
     found: Known | None = instance._state.__dict__.get(_KNOWN)
     if is_deleted(instance, table, connection):
         written = _last_written(table, instance.pk, connection)
-        return found is not None and written is not None and found.moment.number > written.number
+        return found is not None and written is not None and found.number > written.number
     _note(table, instance.pk, connection, Moment(connection, deletes=True))
     return True
 
@@ -130,7 +157,7 @@ def note_deleted(instance: Model, table: type[Model], connection: BaseDatabaseWr
 def is_doubtful(instance: Model) -> bool:
     """Tell whether what was last known of the row was rolled back: there may be none."""
     found: Known | None = instance._state.__dict__.get(_KNOWN)
-    return found is not None and not found.moment.stands()
+    return found is not None and not found.stands()
 
 
 def is_deleted(instance: Model, table: type[Model], connection: BaseDatabaseWrapper) -> bool:

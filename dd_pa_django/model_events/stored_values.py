@@ -13,15 +13,19 @@ from decimal import ROUND_HALF_EVEN, ROUND_HALF_UP, Decimal
 from typing import Any
 
 from django.conf import settings
-from django.db import connections
 from django.db.models import DateTimeField, DecimalField, JSONField, Model
 from django.db.models.fields.files import FieldFile
 from django.utils import timezone
+
+from dd_pa_django.connection import connection_of
 
 UNCHANGING = frozenset(
     [str, int, bool, float, bytes, type(None), Decimal, uuid.UUID, dt.datetime, dt.date, dt.time, dt.timedelta]
 )
 """Types whose values can be kept as they are."""
+
+PLAIN = UNCHANGING - {bytes, float, Decimal}
+"""Types of which each value can be sent as it is, too."""
 
 _SENT: Any = (*(UNCHANGING - {bytes}), Mapping, list, tuple, set, frozenset)
 """Types that an event can carry."""
@@ -56,7 +60,7 @@ def _normal(field: Any, value: Any, using: str) -> Any:
     if value is None or type(value) is str:
         return value
     if isinstance(field, DecimalField):
-        return _rounded(field, value, connections[using].vendor)
+        return _rounded(field, value, connection_of(using).vendor)
     if isinstance(field, DateTimeField):
         is_naive = settings.USE_TZ and timezone.is_naive(value)
         return timezone.make_aware(value, timezone.get_default_timezone()) if is_naive else value
@@ -77,6 +81,8 @@ def _rounded(field: Any, value: Decimal, vendor: str) -> Decimal:
 
 def differs(field: Any, old: Any, new: Any) -> bool:
     """Tell whether two values of a field are two in the database. Never raises, whatever its values say to `==`."""
+    if old is new:
+        return False
     try:
         is_same = old == new
         if isinstance(is_same, bool):
@@ -100,6 +106,8 @@ def _written(field: Any, value: Any) -> bytes:
 
 def sent(field: Any, value: Any) -> Any:
     """Return a value as an event can carry it: one of the application's own by what is written for it."""
+    if type(value) in PLAIN:
+        return value
     if isinstance(value, float | Decimal) and not math.isfinite(value):
         return str(value)
     if isinstance(value, _SENT):
@@ -137,5 +145,5 @@ def read(model: type[Model], pks: Sequence[Any], fields: Sequence[Any], using: s
 def _batches(pks: Sequence[Any], using: str) -> Iterator[Sequence[Any]]:
     if not pks:
         return
-    size = connections[using].ops.bulk_batch_size(["pk"], list(pks))
+    size = connection_of(using).ops.bulk_batch_size(["pk"], list(pks))
     yield from (pks[start : start + size] for start in range(0, len(pks), size))

@@ -2,29 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
-from django.core.exceptions import FieldDoesNotExist
-from django.db import DEFAULT_DB_ALIAS, connections
+from django.db import DEFAULT_DB_ALIAS
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models import Model
 
-from dd_pa import Emitter
-from dd_pa.model_events import Change, Declaration
+from dd_pa.model_events import Declaration
+from dd_pa_django.connection import connection_of
 from dd_pa_django.model_events import stored_values
-from dd_pa_django.model_events.firing import active_emitter, fire
+from dd_pa_django.model_events.declared import Changes, Declared
+from dd_pa_django.model_events.firing import Fire, active_emitter, firing_together
 from dd_pa_django.model_events.row_memory import is_doubtful, known, note_created, note_deleted, note_read, note_written
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Follows:
-    """What one declaration follows: the fields by the names that it gives them."""
-
-    declaration: Declaration
-    columns: Mapping[str, Any]
-    relations: Mapping[str, Any]
+_ABSENT, _UNKNOWN = object(), object()
 
 
 class ModelWatch:
@@ -37,53 +29,25 @@ class ModelWatch:
         self, model: type[Model], declarations: Sequence[Declaration], deletions: Sequence[Declaration]
     ) -> None:
         self.model = model
-        self.creations = [(item, item.created) for item in declarations if item.created]
-        self.deletions = [(item, item.deleted) for item in deletions if item.deleted]
-        self.updates = [self._follows(item) for item in declarations if item.updated]
+        declared = {id(item): Declared(model, item) for item in (*declarations, *deletions)}
+        self.creations = [(declared[id(item)], item.created) for item in declarations if item.created]
+        self.deletions = [(declared[id(item)], item.deleted) for item in deletions if item.deleted]
+        self.updates = [declared[id(item)] for item in declarations if item.updated]
         self.fields = list({field.attname: field for item in self.updates for field in item.columns.values()}.values())
         self.relations = list(dict.fromkeys(field for item in self.updates for field in item.relations.values()))
         self._attnames = tuple(field.attname for field in self.fields)
         self.root = _root_of(model)
         self.table: Any = model._meta.concrete_model or model
-        for item in declarations:
-            self._check_columns(item)
-
-    def _follows(self, declaration: Declaration) -> Follows:
-        fields = {name: self._followed(name) for name in declaration.followed}
-        return Follows(
-            declaration=declaration,
-            columns={name: field for name, field in fields.items() if not field.many_to_many},
-            relations={name: field for name, field in fields.items() if field.many_to_many},
-        )
-
-    def _field(self, name: str) -> Any:
-        try:
-            return self.model._meta.pk if name == "pk" else self.model._meta.get_field(name)
-        except FieldDoesNotExist:
-            raise ValueError(f"track_model: {self.model._meta.label} has no field {name!r}") from None
-
-    def _followed(self, name: str) -> Any:
-        field = self._field(name)
-        is_forward_relation = field.many_to_many and not field.auto_created
-        if getattr(field, "generated", False) or not (_is_column(field) or is_forward_relation):
-            raise ValueError(f"track_model: {self.model._meta.label}.{name} has no value that could be followed")
-        return field
-
-    def _check_columns(self, declaration: Declaration) -> None:
-        for name in declaration.columns:
-            if not _is_column(self._field(name)):
-                raise ValueError(f"track_model: {self.model._meta.label}.{name} is no column; give a callable")
-        declaration.check_label(declaration.label or str(self.model._meta.model_name))
 
     def follows(self, names: Collection[str]) -> bool:
         """Tell whether one of these names, of fields that are written, is of a field with an event."""
-        return bool(self._written(names))
+        return bool(self.written(names))
 
-    def _written(self, names: Collection[str] | None) -> list[Any]:
-        return [item for item in self.fields if names is None or item.name in names or item.attname in names]
-
-    def _known(self, instance: Model, connection: BaseDatabaseWrapper) -> Mapping[str, Any]:
-        return known(instance, self.root, connection)
+    def written(self, names: Collection[str] | None) -> list[Any]:
+        """Return the followed fields that are written with these names, all with None."""
+        if names is None:
+            return self.fields
+        return [item for item in self.fields if item.name in names or item.attname in names]
 
     def on_load(self, instance: Model) -> None:
         """Remember what was loaded. Called for each instance that is, so it does no more than it must."""
@@ -92,46 +56,76 @@ class ModelWatch:
             if name in values:
                 value = values[name]
                 found[name] = value if type(value) in stored_values.UNCHANGING else stored_values.kept(value)
-        note_read(instance, found, connections[instance._state.db or DEFAULT_DB_ALIAS])
+        note_read(instance, found, connection_of(instance._state.db or DEFAULT_DB_ALIAS))
 
     def on_refresh(self, instance: Model, names: Collection[str] | None) -> None:
         """Remember what was read again, with what is known of the rest."""
         using = instance._state.db or DEFAULT_DB_ALIAS
-        read = stored_values.loaded(instance, self._written(names), using)
-        connection = connections[using]
-        note_read(instance, {**self._known(instance, connection), **read}, connection)
+        read = stored_values.loaded(instance, self.written(names), using)
+        connection = connection_of(using)
+        note_read(instance, {**known(instance, self.root, connection), **read}, connection)
+
+    def before_save(self, instance: Model, names: Collection[str] | None, using: str) -> None:
+        """Read the old values that are not known of one row. Mostly there are none, and then this is all."""
+        if names is None and len(known(instance, self.root, connection_of(using))) == len(self._attnames):
+            return
+        self.before_update([instance], names, using)
 
     def before_update(self, instances: Sequence[Model], names: Collection[str] | None, using: str) -> None:
-        """Read the old values that are not known: of deferred fields, and after a rollback. Mostly there are none."""
-        written = {field.attname for field in self._written(names)}
+        """Read the old values that are not known: of deferred fields, and after a rollback."""
+        written = {field.attname for field in self.written(names)}
         if not written:
             return
-        connection = connections[using]
-        unsure = [item for item in instances if not written <= self._known(item, connection).keys()]
+        connection = connection_of(using)
+        unsure = [item for item in instances if not written <= known(item, self.root, connection).keys()]
         if not unsure or active_emitter() is None:
             return
         found = stored_values.read(self.model, [item.pk for item in unsure], self.fields, using)
         for item in unsure:
             note_read(item, found.get(item.pk, {}), connection)
 
-    def after_update(self, instances: Sequence[Model], names: Collection[str] | None, using: str) -> None:
-        """Fire the events of fields that differ from what was known of them, and know better from now on."""
-        written = self._written(names)
+    def after_save(self, instance: Model, names: Collection[str] | None, using: str) -> None:
+        """Do what `after_update` does of one row, of which mostly nothing has changed."""
+        written = self.written(names)
         if not written:
             return
-        connection = connections[using]
-        for instance, new in zip(instances, self._new_values(instances, written, using), strict=True):
-            old = self._known(instance, connection)
-            changes = {
-                field.attname: {"old": old[field.attname], "new": new[field.attname]}
-                for field in written
-                if field.attname in new
-                and field.attname in old
-                and stored_values.differs(field, old[field.attname], new[field.attname])
-            }
+        values, old = instance.__dict__, known(instance, self.root, connection_of(using))
+        for field in written:  # a value that could change by itself was copied when it was read
+            if values.get(field.attname, _ABSENT) is not old.get(field.attname, _UNKNOWN):
+                break
+        else:
+            return
+        self.after_update([instance], names, using)
+
+    def after_update(self, instances: Sequence[Model], names: Collection[str] | None, using: str) -> None:
+        """Fire the events of fields that differ from what was known of them, and know better from now on."""
+        written = self.written(names)
+        if not written:
+            return
+        found = self._changes(instances, written, connection_of(using))
+        if len(instances) == 1:  # an event that a callable prevents in strict mode takes no other along
+            for instance, changes in found:
+                emitter = active_emitter() if changes else None
+                if emitter is not None:
+                    self._fire(Fire(emitter, using), instance, changes)
+            return
+        changed = [(instance, changes) for instance, changes in found if changes]
+        emitter = active_emitter() if changed else None
+        if emitter is not None:
+            with firing_together(emitter, using) as fire:
+                for instance, changes in changed:
+                    self._fire(fire, instance, changes)
+
+    def _changes(
+        self, instances: Sequence[Model], written: Sequence[Any], connection: BaseDatabaseWrapper
+    ) -> Iterator[tuple[Model, Changes]]:
+        """Yield what has become of each, and keep that."""
+        for instance, new in zip(instances, self._new_values(instances, written, connection.alias), strict=True):
+            old = known(instance, self.root, connection)
+            changes = changed_values(written, old, new)
             if changes or not old.keys() >= new.keys():  # else all that was known is as true as before
                 note_written(instance, {**old, **new}, self.root, connection)
-            self._fire_updates(instance, changes, using)
+            yield instance, changes
 
     def _new_values(self, instances: Sequence[Model], written: Sequence[Any], using: str) -> list[dict[str, Any]]:
         """Return what was written; what only the database knows, as after `F("stock") - 1`, is read in one query."""
@@ -142,47 +136,54 @@ class ModelWatch:
         found = stored_values.read(self.model, [item.pk for item in unsure], written, using)
         return [found.get(item.pk, new) for item, new in zip(instances, values, strict=True)]
 
-    def _fire_updates(self, instance: Model, changes: Mapping[str, Any], using: str) -> None:
-        emitter = active_emitter() if changes else None
+    def _fire(self, fire: Fire, instance: Model, changes: Changes) -> None:
+        for declared in self.updates:
+            fire.updates(declared, instance, declared.changed(changes))
+
+    def after_create(self, instances: Sequence[Model], using: str) -> None:
+        """Know the new rows, and fire the events of each."""
+        if self.fields or self.deletions:
+            connection = connection_of(using)
+            for instance in instances:
+                note_written(instance, stored_values.loaded(instance, self.fields, using), self.root, connection)
+                if self.deletions:
+                    note_created(instance, self.table, connection)
+        emitter = active_emitter() if self.creations else None
         if emitter is None:
             return
-        for item in self.updates:
-            change = {
-                name: {side: stored_values.sent(field, value) for side, value in changes[field.attname].items()}
-                for name, field in item.columns.items()
-                if field.attname in changes
-            }
-            fire_updates(emitter, item.declaration, instance, change, using)
-
-    def after_create(self, instance: Model, using: str) -> None:
-        if self.fields or self.deletions:
-            connection = connections[using]
-            note_written(instance, stored_values.loaded(instance, self.fields, using), self.root, connection)
-            if self.deletions:
-                note_created(instance, self.table, connection)
-        self._fire_all(self.creations, instance, using)
+        if len(instances) == 1:
+            self._fire_all(Fire(emitter, using), self.creations, instances)
+            return
+        with firing_together(emitter, using) as fire:
+            self._fire_all(fire, self.creations, instances)
 
     def before_delete(self, instance: Model, using: str) -> None:
         """Fire while what belongs to the row is still there for the callables; a failing deletion takes it back."""
         if is_doubtful(instance) and not stored_values.read(self.model, [instance.pk], [], using):
             return
-        if note_deleted(instance, self.table, connections[using]):
-            self._fire_all(self.deletions, instance, using)
+        if note_deleted(instance, self.table, connection_of(using)):
+            emitter = active_emitter() if self.deletions else None
+            if emitter is not None:
+                self._fire_all(Fire(emitter, using), self.deletions, [instance])
 
-    def _fire_all(self, events: Sequence[tuple[Declaration, str]], instance: Model, using: str) -> None:
-        emitter = active_emitter() if events else None
-        if emitter is None:
-            return
-        for declaration, name in events:
-            fire(emitter, declaration, name, instance, using=using)
+    def _fire_all(self, fire: Fire, events: Sequence[tuple[Declared, str]], instances: Sequence[Model]) -> None:
+        for instance in instances:
+            for declared, name in events:
+                fire(declared, name, instance)
 
 
 watches: dict[type[Model], ModelWatch] = {}
 """What is followed, by class."""
 
 
-def _is_column(field: Any) -> bool:
-    return getattr(field, "column", None) is not None and not field.many_to_many
+def changed_values(written: Sequence[Any], old: Mapping[str, Any], new: Mapping[str, Any]) -> Changes:
+    """Return old and new value of each field that differs, as far as both are known."""
+    found = {}
+    for field in written:
+        name = field.attname
+        if name in new and name in old and stored_values.differs(field, old[name], new[name]):
+            found[name] = old[name], new[name]
+    return found
 
 
 def _root_of(model: type[Model]) -> type[Model]:
@@ -191,9 +192,3 @@ def _root_of(model: type[Model]) -> type[Model]:
     while root._meta.pk.remote_field is not None and root._meta.pk.remote_field.parent_link:
         root = root._meta.pk.remote_field.model._meta.concrete_model
     return root  # type: ignore[no-any-return]
-
-
-def fire_updates(emitter: Emitter, declaration: Declaration, instance: Model, change: Change, using: str) -> None:
-    """Fire the events that a declaration has for a change."""
-    for event, changed in declaration.events_of(change).items():
-        fire(emitter, declaration, event, instance, using=using, changed=changed)

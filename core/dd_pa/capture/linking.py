@@ -112,6 +112,28 @@ class Linker:
             account = bound.account  # not of who acts, but said of everything in the block
         return self.checked(usr, account, session, on_problem)
 
+    def link_owners(self) -> Link:
+        """Return what links as `link_owner` does, for one operation: who acts is found out at its first event.
+
+        What could not be found out then is asked for again, so that it is told of each event.
+        """
+        acting: Identity | None = None
+
+        def link(usr: Id | None, account: Id | None, session: Id | None, on_problem: OnProblem) -> Identity:
+            nonlocal acting
+            if usr is not None or account is not None or session is not None:
+                return self.link_owner(usr, account, session, on_problem)
+            if acting is not None:
+                return acting
+            problems: list[str] = []
+            found = self.link(None, None, None, problems.append)
+            for problem in problems:
+                on_problem(problem)
+            acting = None if problems else found
+            return found
+
+        return link
+
     def link_whole(self, identity: Identity) -> Link:
         """Return what links an event to this person, and to nothing of who acts; but whether that agrees is asked."""
 

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from dd_pa.capture.person import Identity
 from dd_pa.model_events.declaration import Change, Declaration
@@ -15,13 +14,12 @@ Columns = Callable[[Sequence[str]], Mapping[str, Any]]
 """Reads columns of the instance, as its ORM knows them."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Answers:
+class Answers(NamedTuple):
     """The attributes of an event, and whose it is."""
 
     attributes: Mapping[str, Any]
-    ids: Mapping[str, Any]
-    """`usr`, `account`, `session` and `consent`; each is None if the declaration does not say."""
+    ids: Mapping[str, Any] | None
+    """`usr`, `account`, `session` and `consent`, each perhaps None; None for whoever acts."""
 
 
 def ask(
@@ -32,8 +30,8 @@ def ask(
         return None
     attributes = _attributes(declaration, name, instance, change, label, columns)
     return Answers(
-        attributes=attributes if change is None else {**attributes, "changed": change},
-        ids=_ids(None if declaration.identity is None else declaration.identity(instance, name, change)),
+        attributes if change is None else {**attributes, "changed": change},
+        None if declaration.identity is None else _ids(declaration.identity(instance, name, change)),
     )
 
 
@@ -48,11 +46,11 @@ def _attributes(
     return {declaration.label or label: columns(attributes)}
 
 
-def _ids(given: Any) -> dict[str, Any]:
+def _ids(given: Any) -> dict[str, Any] | None:
+    if given is None:
+        return None
     if isinstance(given, Identity):
         return {key: getattr(given, key) for key in _IDS}
-    if given is None:
-        return dict.fromkeys(_IDS)
     if not isinstance(given, Mapping) or not given.keys() <= set(_IDS):
         raise TypeError("identity must return a mapping with usr, account, session or consent")
     return {key: given.get(key) for key in _IDS}

@@ -32,6 +32,8 @@ def answers_of(
 
 def build(emitter: Emitter, name: str, answers: Answers) -> Event | None:
     """Return the event with the identity of this moment, or None if it is dropped. Raises in strict mode."""
+    if answers.ids is None:
+        return emitter.build(name, answers.attributes)
     ids = dict(answers.ids)
     consent = ids.pop("consent")
     with nullcontext() if consent is None else identify(consent=bool(consent)):

@@ -98,7 +98,7 @@ def test_cost_of_many_saves_in_one_block(customer: Customer, told: Told) -> None
                 order.save()
 
         [hook] = blocks_of(connection)
-        assert len(list(hook.waiting)) == 201
+        assert len(list(hook.waiting)) == 152  # what `bulk_create` fires is one of them
     assert len(told()) == 201
 
 

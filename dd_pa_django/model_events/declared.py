@@ -1,0 +1,108 @@
+"""A declaration as it holds for one class: its names are looked up once, and not for each event."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from django.core.exceptions import FieldDoesNotExist
+from django.db.models import Model
+
+from dd_pa.model_events import Change, Declaration
+from dd_pa_django.model_events import stored_values
+
+Changes = Mapping[str, tuple[Any, Any]]
+"""Old and new value of fields, by `attname`."""
+
+
+class Declared:
+    """One declaration of a concrete class, its own or an inherited one. Raises `ValueError` if it is wrong."""
+
+    def __init__(self, model: type[Model], declaration: Declaration) -> None:
+        self.declaration = declaration
+        self._model = model
+        self.label = declaration.label or str(model._meta.model_name)
+        declaration.check_label(self.label)
+        followed = {name: self._followed(name) for name in declaration.followed}
+        self.columns = {name: field for name, field in followed.items() if not field.many_to_many}
+        self.relations = {name: field for name, field in followed.items() if field.many_to_many}
+        """What is followed: the fields by the names that the declaration gives them."""
+
+        self.sent = {name: self._column(name) for name in declaration.columns}
+        """The columns that each event carries."""
+
+        self._reads = tuple((name, field.attname, field, field.primary_key) for name, field in self.sent.items())
+        self._compares = tuple((name, field.attname, field) for name, field in self.columns.items())
+
+    def _field(self, name: str) -> Any:
+        try:
+            return self._model._meta.pk if name == "pk" else self._model._meta.get_field(name)
+        except FieldDoesNotExist:
+            raise ValueError(f"track_model: {self._model._meta.label} has no field {name!r}") from None
+
+    def _followed(self, name: str) -> Any:
+        field = self._field(name)
+        is_forward_relation = field.many_to_many and not field.auto_created
+        if getattr(field, "generated", False) or not (_is_column(field) or is_forward_relation):
+            raise ValueError(f"track_model: {self._model._meta.label}.{name} has no value that could be followed")
+        return field
+
+    def _column(self, name: str) -> Any:
+        field = self._field(name)
+        if not _is_column(field):
+            raise ValueError(f"track_model: {self._model._meta.label}.{name} is no column; give a callable")
+        return field
+
+    @property
+    def asks_instances(self) -> bool:
+        """Whether callables of the declaration want to see the object of a row."""
+        declaration = self.declaration
+        return callable(declaration.attributes) or declaration.when is not None or declaration.identity is not None
+
+    def changed(self, changes: Changes) -> Change:
+        """Return changes as events say them, of what is followed here."""
+        return {
+            name: {
+                "old": stored_values.sent(field, changes[attname][0]),
+                "new": stored_values.sent(field, changes[attname][1]),
+            }
+            for name, attname, field in self._compares
+            if attname in changes
+        }
+
+    def columns_of(self, instance: Model, using: str) -> Callable[[Sequence[str]], Mapping[str, Any]]:
+        """Return what reads the columns of an instance, foreign keys as keys."""
+
+        def read(names: Sequence[str]) -> Mapping[str, Any]:
+            found, unknown = {}, False
+            for name, attname, field, is_key in self._reads:
+                value = getattr(instance, attname)
+                if type(value) in stored_values.PLAIN:
+                    if value is not None or not is_key:  # a bulk insert on MySQL says no key
+                        found[name] = value
+                elif stored_values.is_expression(value):
+                    unknown = True
+                    found[name] = value
+                else:
+                    found[name] = stored_values.sent(field, stored_values.kept(value))
+            return self._known_by_database(instance, found, using) if unknown else found
+
+        return read
+
+    def _known_by_database(self, instance: Model, values: dict[str, Any], using: str) -> Mapping[str, Any]:
+        """Ask for what only the database knows, as after `F("stock") - 1`; of a row that has gone nothing is left."""
+        unknown = {name: self.sent[name] for name, value in values.items() if stored_values.is_expression(value)}
+        found = stored_values.read(type(instance), [instance.pk], list(unknown.values()), using).get(instance.pk, {})
+        for name, field in unknown.items():
+            values[name] = stored_values.sent(field, found.get(field.attname, values[name]))
+        return values
+
+    def columns_in(self, values: Mapping[str, Any]) -> Callable[[Sequence[str]], Mapping[str, Any]]:
+        """Return what reads the columns from a row's values, by `attname`."""
+        return lambda names: {
+            name: stored_values.sent(field, values[attname]) for name, attname, field, _ in self._reads
+        }
+
+
+def _is_column(field: Any) -> bool:
+    return getattr(field, "column", None) is not None and not field.many_to_many
