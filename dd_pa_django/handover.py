@@ -41,13 +41,17 @@ def hand_over(emitter: Emitter, event: Event, *, on_commit: bool | None = None, 
     return _let_go(emitter, [event], transaction)
 
 
-def hand_over_all(emitter: Emitter, events: Sequence[Event], *, using: str) -> None:
-    """Let the events of one operation on the database `using` go, as `hand_over` does one of them."""
+def hand_over_all(emitter: Emitter, events: Sequence[Event], *, using: str, has_failed: bool = False) -> None:
+    """Let the events of one operation on the database `using` go, as `hand_over` does one of them.
+
+    An operation that has failed, perhaps by a query, writes no more: in a transaction they wait for its commit, if any.
+    """
     if not events:
         return
     settings = emitter.settings
     transaction = open_transaction(using) if settings.on_commit else None
-    if settings.on_commit and settings.outbox and not testbed.is_capturing(emitter):
+    stores = settings.on_commit and settings.outbox and not testbed.is_capturing(emitter)
+    if stores and not (has_failed and transaction is not None):
         _keep(emitter, events, transaction, using)
     else:
         _let_go(emitter, events, transaction)

@@ -11,7 +11,7 @@ from django.db.models import Model
 from dd_pa import Emitter, Event, identify
 from dd_pa.model_events import Change, ask
 from dd_pa_django.emitter import slot
-from dd_pa_django.handover import hand_over, hand_over_all, open_transaction, together
+from dd_pa_django.handover import hand_over, hand_over_all, together
 from dd_pa_django.model_events.declared import Declared
 
 Columns = Callable[[Sequence[str]], Mapping[str, Any]]
@@ -94,23 +94,18 @@ class FireTogether(Fire):
         if event is not None:
             self._events.append(event)
 
-    def end(self) -> None:
+    def end(self, *, has_failed: bool) -> None:
         """Hand the events over."""
-        hand_over_all(self._emitter, self._events, using=self._using)
+        hand_over_all(self._emitter, self._events, using=self._using, has_failed=has_failed)
 
 
 @contextmanager
 def firing_together(emitter: Emitter, using: str) -> Iterator[FireTogether]:
-    """Fire the events of one operation, and what its callables track, at the end of this block.
-
-    If it raises inside of a transaction, they are gone: that must be rolled back then.
-    """
-    fire = FireTogether(emitter, using)
-    is_good = False
+    """Fire the events of one operation, and what its callables track, at the end of this block."""
+    fire, has_failed = FireTogether(emitter, using), True
     with together(using):
         try:
             yield fire
-            is_good = True
+            has_failed = False
         finally:
-            if is_good or open_transaction(using) is None:
-                fire.end()
+            fire.end(has_failed=has_failed)

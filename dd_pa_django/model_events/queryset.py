@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any, TypeVar
 
@@ -10,6 +10,7 @@ from django.db.models import Model, QuerySet
 from dd_pa_django.model_events import stored_values
 from dd_pa_django.model_events.firing import active_emitter
 from dd_pa_django.model_events.row_memory import forget
+from dd_pa_django.model_events.updating import RowUpdate
 from dd_pa_django.model_events.watch import ModelWatch, watches
 
 ModelT = TypeVar("ModelT", bound=Model)
@@ -42,13 +43,14 @@ class TrackedQuerySet(QuerySet[ModelT]):
         unique_fields: Collection[str] | None = None,
     ) -> list[ModelT]:
         self._for_write = True
-        watch = watches.get(self.model)
+        watch, given = watches.get(self.model), list(objs)
         with transaction.atomic(using=self.db, savepoint=False) if watch is not None else nullcontext():
+            keyed = [item for item in given if item.pk is not None]
             made = super().bulk_create(
-                objs, batch_size, ignore_conflicts, update_conflicts, update_fields, unique_fields
+                given, batch_size, ignore_conflicts, update_conflicts, update_fields, unique_fields
             )
             if watch is not None and not ignore_conflicts and not update_conflicts:
-                watch.after_create(made, self.db)
+                watch.after_bulk_create(made, keyed, self.db)
         return made
 
     def bulk_update(self, objs: Iterable[ModelT], fields: Iterable[str], batch_size: int | None = None) -> int:
@@ -76,11 +78,11 @@ class TrackedQuerySet(QuerySet[ModelT]):
         if watch is None or not self._reports_update or self.query.is_sliced or self.query.combinator:
             return super().update(**kwargs)
         self._for_write = True
+        updating = RowUpdate(watch, kwargs, self.db)
         with _rows_held(self.db):
-            instances = list(self._rows_to_update(self.db))
+            updating.read(self._rows_to_update(self.db))
             count = super().update(**kwargs)
-            instances = _as_updated(instances, kwargs, self.db, is_exact=count == len(instances))
-            watch.after_update(instances, kwargs, self.db)
+            updating.fire(count)
         return count
 
     def _watch_of_update(self, names: Collection[str]) -> ModelWatch | None:
@@ -114,29 +116,3 @@ def _rows_held(using: str) -> AbstractContextManager[Any]:
     if connections[using].features.has_select_for_update:
         return transaction.atomic(using=using, savepoint=False)
     return nullcontext()
-
-
-def _as_updated(instances: list[Any], values: Mapping[str, Any], using: str, *, is_exact: bool) -> list[Any]:
-    """Return the instances with what was written; it is read again if it is computed, or if other rows were hit."""
-    if not instances:
-        return []
-    model = type(instances[0])
-    fields = {name: model._meta.get_field(name) for name in values}
-    if is_exact and not any(map(stored_values.is_expression, values.values())):
-        for instance in instances:
-            _assign(instance, fields, values)
-        return instances
-    found = stored_values.read(model, [item.pk for item in instances], list(fields.values()), using)
-    kept = [item for item in instances if item.pk in found]
-    for instance in kept:
-        for name, value in found[instance.pk].items():
-            setattr(instance, name, value)
-    return kept
-
-
-def _assign(instance: Model, fields: Mapping[str, Any], values: Mapping[str, Any]) -> None:
-    for name, field in fields.items():
-        value = values[name]
-        if isinstance(value, Model):
-            value = getattr(value, field.target_field.attname)
-        setattr(instance, field.attname, value)

@@ -128,7 +128,7 @@ def _after_save(
     if raw:
         return
     if created:
-        watch.after_create([instance], using)
+        watch.after_create(instance, using)
     else:
         watch.after_save(instance, update_fields, using)
 

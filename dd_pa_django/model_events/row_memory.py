@@ -115,16 +115,10 @@ def note_read(instance: Model, values: Mapping[str, Any], connection: BaseDataba
     state.__dict__[_KNOWN] = Known(instance.pk, connection, values)
 
 
-def note_written(
-    instance: Model, values: Mapping[str, Any], root: type[Model], connection: BaseDatabaseWrapper
-) -> None:
-    """Keep what was written to the instance's row; what other instances know of it is past."""
-    _note(root, instance.pk, connection, Moment(connection))
-    note_read(instance, values, connection)
-
-
 def note_rows_written(pks: Collection[Any], root: type[Model], connection: BaseDatabaseWrapper) -> None:
     """Keep that rows were written by a statement; what instances know of them is past."""
+    if not pks:
+        return
     moment = Moment(connection)
     if len(pks) > MANY_ROWS:
         tables: dict[type[Model], int] = connection.__dict__.setdefault(_TABLES, {})
@@ -135,10 +129,10 @@ def note_rows_written(pks: Collection[Any], root: type[Model], connection: BaseD
 
 
 def note_created(instance: Model, table: type[Model], connection: BaseDatabaseWrapper) -> None:
-    """Keep that there is such a row again, if it was deleted."""
+    """Keep that there is such a row again, if it was deleted: but not the one that other instances know."""
     found = _last_written(table, instance.pk, connection)
     if found is not None and found.deletes:
-        del connection.__dict__[_ROWS][table, instance.pk]
+        _note(table, instance.pk, connection, Moment(connection))
 
 
 def note_deleted(instance: Model, table: type[Model], connection: BaseDatabaseWrapper) -> bool:

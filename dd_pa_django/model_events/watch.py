@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from django.db import DEFAULT_DB_ALIAS
@@ -14,7 +14,14 @@ from dd_pa_django.connection import connection_of
 from dd_pa_django.model_events import stored_values
 from dd_pa_django.model_events.declared import Changes, Declared
 from dd_pa_django.model_events.firing import Fire, active_emitter, firing_together
-from dd_pa_django.model_events.row_memory import is_doubtful, known, note_created, note_deleted, note_read, note_written
+from dd_pa_django.model_events.row_memory import (
+    is_doubtful,
+    known,
+    note_created,
+    note_deleted,
+    note_read,
+    note_rows_written,
+)
 
 _ABSENT, _UNKNOWN = object(), object()
 
@@ -103,29 +110,32 @@ class ModelWatch:
         if not written:
             return
         found = self._changes(instances, written, connection_of(using))
-        if len(instances) == 1:  # an event that a callable prevents in strict mode takes no other along
-            for instance, changes in found:
-                emitter = active_emitter() if changes else None
-                if emitter is not None:
-                    self._fire(Fire(emitter, using), instance, changes)
+        emitter = active_emitter() if found else None
+        if emitter is None:
             return
-        changed = [(instance, changes) for instance, changes in found if changes]
-        emitter = active_emitter() if changed else None
-        if emitter is not None:
-            with firing_together(emitter, using) as fire:
-                for instance, changes in changed:
-                    self._fire(fire, instance, changes)
+        if len(found) == 1:
+            self._fire(Fire(emitter, using), *found[0])
+            return
+        with firing_together(emitter, using) as fire:
+            for instance, changes in found:
+                self._fire(fire, instance, changes)
 
     def _changes(
         self, instances: Sequence[Model], written: Sequence[Any], connection: BaseDatabaseWrapper
-    ) -> Iterator[tuple[Model, Changes]]:
-        """Yield what has become of each, and keep that."""
+    ) -> list[tuple[Model, Changes]]:
+        """Return those that have changed, with their changes, and keep what is known of all now."""
+        found, learned = [], []
         for instance, new in zip(instances, self._new_values(instances, written, connection.alias), strict=True):
             old = known(instance, self.root, connection)
             changes = changed_values(written, old, new)
+            if changes:
+                found.append((instance, changes))
             if changes or not old.keys() >= new.keys():  # else all that was known is as true as before
-                note_written(instance, {**old, **new}, self.root, connection)
-            yield instance, changes
+                learned.append((instance, {**old, **new}))
+        note_rows_written([instance.pk for instance, _ in learned], self.root, connection)
+        for instance, values in learned:
+            note_read(instance, values, connection)
+        return found
 
     def _new_values(self, instances: Sequence[Model], written: Sequence[Any], using: str) -> list[dict[str, Any]]:
         """Return what was written; what only the database knows, as after `F("stock") - 1`, is read in one query."""
@@ -140,22 +150,30 @@ class ModelWatch:
         for declared in self.updates:
             fire.updates(declared, instance, declared.changed(changes))
 
-    def after_create(self, instances: Sequence[Model], using: str) -> None:
-        """Know the new rows, and fire the events of each."""
-        if self.fields or self.deletions:
-            connection = connection_of(using)
-            for instance in instances:
-                note_written(instance, stored_values.loaded(instance, self.fields, using), self.root, connection)
-                if self.deletions:
-                    note_created(instance, self.table, connection)
+    def after_create(self, instance: Model, using: str) -> None:
+        """Know the new row, and fire its events."""
+        self._note_created([instance], [instance], using)
         emitter = active_emitter() if self.creations else None
-        if emitter is None:
+        if emitter is not None:
+            self._fire_all(Fire(emitter, using), self.creations, [instance])
+
+    def after_bulk_create(self, instances: Sequence[Model], keyed: Sequence[Model], using: str) -> None:
+        """Do what `after_create` does of many rows, of which these had a key before: there may have been others."""
+        self._note_created(instances, keyed, using)
+        emitter = active_emitter() if self.creations and instances else None
+        if emitter is not None:
+            with firing_together(emitter, using) as fire:
+                self._fire_all(fire, self.creations, instances)
+
+    def _note_created(self, instances: Sequence[Model], keyed: Sequence[Model], using: str) -> None:
+        if not self.fields and not self.deletions:
             return
-        if len(instances) == 1:
-            self._fire_all(Fire(emitter, using), self.creations, instances)
-            return
-        with firing_together(emitter, using) as fire:
-            self._fire_all(fire, self.creations, instances)
+        connection = connection_of(using)
+        note_rows_written([item.pk for item in keyed], self.root, connection)
+        for instance in instances:
+            note_read(instance, stored_values.loaded(instance, self.fields, using), connection)
+            if self.deletions:
+                note_created(instance, self.table, connection)
 
     def before_delete(self, instance: Model, using: str) -> None:
         """Fire while what belongs to the row is still there for the callables; a failing deletion takes it back."""

@@ -1,0 +1,89 @@
+"""`update()` of many rows: what they were, and the events of what has become of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from django.db.models import Model, QuerySet
+
+from dd_pa_django.connection import connection_of
+from dd_pa_django.model_events import stored_values
+from dd_pa_django.model_events.firing import active_emitter, firing_together
+from dd_pa_django.model_events.row_memory import note_rows_written
+from dd_pa_django.model_events.watch import ModelWatch, changed_values
+
+
+class RowUpdate:
+    """An `update()` that touches followed fields. `read()` comes before it and `fire()` after it."""
+
+    def __init__(self, watch: ModelWatch, values: Mapping[str, Any], using: str) -> None:
+        self._watch = watch
+        self._values = values
+        self._using = using
+        self._written = watch.written(values)
+        self._declared = [item for item in watch.updates if not set(self._written).isdisjoint(item.columns.values())]
+
+    def read(self, rows: QuerySet[Any]) -> None:
+        """Read the rows: no more than values, unless a callable of a declaration asks for the objects."""
+        sent = {field for item in self._declared for field in item.sent.values()}
+        self._names = [field.attname for field in dict.fromkeys((*self._written, *sent))]
+        self._instances: list[Model] = []
+        self._rows: list[tuple[Any, ...]] = []
+        if any(item.asks_instances for item in self._declared):
+            self._instances = list(rows)
+        else:
+            self._rows = list(rows.values_list("pk", *self._names))
+
+    def fire(self, count: int) -> None:
+        """Fire the events of a statement that has hit so many rows."""
+        if not self._instances and not self._rows:
+            return
+        meta: Any = self._watch.model._meta
+        fields = {name: meta.get_field(name) for name in self._values}
+        is_exact = count == len(self._instances or self._rows)
+        if is_exact and not any(map(stored_values.is_expression, self._values.values())):
+            constant = {field.attname: self._assigned(field, self._values[name]) for name, field in fields.items()}
+            found = None
+        else:  # computed, or other rows were hit
+            pks = [item.pk for item in self._instances] or [row[0] for row in self._rows]
+            constant, found = {}, stored_values.read(self._watch.model, pks, list(fields.values()), self._using)
+        if self._instances:
+            self._fire_instances(constant, found)
+        else:
+            self._fire_values(constant, found)
+
+    def _assigned(self, field: Any, value: Any) -> Any:
+        if isinstance(value, Model):
+            value = getattr(value, field.target_field.attname)
+        return stored_values.assigned(field, value, self._using)
+
+    def _fire_instances(self, constant: Mapping[str, Any], found: Mapping[Any, Mapping[str, Any]] | None) -> None:
+        there = [item for item in self._instances if found is None or item.pk in found]
+        for instance in there:
+            for name, value in (constant if found is None else found[instance.pk]).items():
+                setattr(instance, name, stored_values.kept(value))
+        self._watch.after_update(there, self._values.keys(), self._using)
+
+    def _fire_values(self, constant: Mapping[str, Any], found: Mapping[Any, Mapping[str, Any]] | None) -> None:
+        changed = list(self._changed(constant, found))
+        emitter = active_emitter() if changed else None
+        if emitter is None:
+            return
+        note_rows_written([pk for pk, _, _ in changed], self._watch.root, connection_of(self._using))
+        with firing_together(emitter, self._using) as fire:
+            for _, values, changes in changed:
+                for item in self._declared:
+                    fire.of_values(item, values, item.changed(changes))
+
+    def _changed(
+        self, constant: Mapping[str, Any], found: Mapping[Any, Mapping[str, Any]] | None
+    ) -> Iterator[tuple[Any, Mapping[str, Any], Mapping[str, tuple[Any, Any]]]]:
+        """Yield the key, the values and the changes of each row that differs."""
+        for row in self._rows:
+            new = constant if found is None else found.get(row[0])
+            if new is not None:
+                old = dict(zip(self._names, row[1:], strict=True))
+                changes = changed_values(self._written, old, new)
+                if changes:
+                    yield row[0], {**old, **new}, changes
