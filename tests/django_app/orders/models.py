@@ -131,3 +131,47 @@ class ShortMessage(Message):
 
 
 track_model(ShortMessage, created="message.sent_short")
+
+
+class Freight(models.Model):
+    """What is sent somewhere."""
+
+    status = models.CharField(max_length=20, default="new")
+    weight = models.DecimalField(max_digits=8, decimal_places=2, default=0)
+    data = models.JSONField(default=dict)
+    customer = models.ForeignKey(Customer, on_delete=models.CASCADE, null=True)
+
+    objects = TrackedQuerySet.as_manager()
+
+    class Meta:
+        abstract = True
+        ordering = ("customer__name", "-pk")
+
+    def __str__(self) -> str:
+        return f"freight {self.pk}"
+
+
+class Parcel(Freight):
+    """Its declaration asks for columns only: no objects are made of rows for it."""
+
+
+class Crate(Freight):
+    """The same, but its callable wants to see the object."""
+
+
+for _freight, _attributes in (
+    (Parcel, ["id", "weight", "customer"]),
+    (Crate, lambda it: {"freight": {"id": it.pk, "weight": it.weight, "customer": it.customer_id}}),
+):
+    track_model(
+        _freight,
+        created="freight.made",
+        updated={
+            "status": {"paid": "freight.paid", "sent": "freight.sent"},
+            "weight": "freight.weighed",
+            "data": "freight.weighed",
+            "customer": "freight.handed_over",
+        },
+        attributes=_attributes,
+        label="freight",
+    )
