@@ -76,6 +76,7 @@ def test_answers() -> None:
     )
 
     assert answers is not None
+    assert answers.ids is not None
     assert answers.attributes == {"order": {"id": 1}, "changed": PAID}
     assert answers.ids["usr"] == "7"
 
