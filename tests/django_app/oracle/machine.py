@@ -189,7 +189,7 @@ class Operations(RuleBasedStateMachine):
         """Save a row that is there: what an instance writes that was deleted is a new row, or an error."""
         if not self.is_there(item):
             return
-        for model, name in ((Owner, "owner_id"), (Owner, "keeper_id"), (Backlog, "shelf_id")):
+        for model, name in ((Owner, "owner_id"), (Owner, "keeper_id"), (Backlog, "backlog_id")):
             rows: Any = model._base_manager.using(self.using)
             if not rows.filter(pk=getattr(item, name)).exists():
                 setattr(item, name, None)
