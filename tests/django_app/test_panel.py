@@ -139,7 +139,7 @@ def test_outbox(ada_client: Client, shown: Shown, configure: Configure) -> None:
 
 
 @pytest.mark.parametrize(
-    ("outbox", "fate"), [(False, "waits for the commit"), (True, "in the outbox, waits for the commit")]
+    ("outbox", "state"), [(False, "waits for the commit"), (True, "in the outbox, waits for the commit")]
 )
 def test_commit_that_is_still_to_come(
     ada_client: Client, shown: Shown, configure: Configure, outbox: bool, state: str
