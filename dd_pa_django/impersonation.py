@@ -15,12 +15,6 @@ from django.http import HttpRequest
 from dd_pa_django.login import current_user, is_session_login
 from dd_pa_django.unmarked_session import is_pending
 
-_MARKS = ("is_hijacked", "is_impersonate")
-"""What django-hijack's middleware, and django-impersonate's, writes on the user."""
-
-_BY_SESSION = ("hijack", "loginas")
-"""Apps which log the staff in as somebody else, and say so in the session: perhaps nowhere else."""
-
 _VIEWS = frozenset({"hijack.views", "loginas.views"})
 """Where they do so. What happens there is neither a sign-in nor anything that this person does."""
 
@@ -44,17 +38,18 @@ def is_impersonated(request: HttpRequest) -> bool:
     user = current_user(request)
     if user is None or (is_pending(user) and not needs_loading(request)):
         return False
-    return any(getattr(user, mark, False) is True for mark in _MARKS) or _is_told(getattr(request, "session", None))
+    if getattr(user, "is_hijacked", False) is True or getattr(user, "is_impersonate", False) is True:
+        return True
+    return _is_told_by_session() and _is_told(getattr(request, "session", None))
 
 
 def _is_told_by_session() -> bool:
-    return any(label in apps.app_configs for label in _BY_SESSION)
+    """Tell whether there are apps which log the staff in as somebody else, and perhaps say so in the session only."""
+    return "hijack" in apps.app_configs or "loginas" in apps.app_configs
 
 
 def _is_told(session: Any) -> bool:
     """Look at what is loaded of the session, as it is where a user is."""
-    if not _is_told_by_session():
-        return False
     stored = getattr(session, "_session_cache", {})
     return any(stored.get(key) for key in _session_keys())
 

@@ -12,13 +12,16 @@ from django.contrib import admin
 from django.contrib.auth import get_user_model, logout
 from django.contrib.auth.models import User
 from django.contrib.contenttypes.models import ContentType
+from django.contrib.sessions.backends.db import SessionStore
 from django.http import HttpRequest, HttpResponse
 from django.template import RequestContext, Template
 from django.test import AsyncClient, Client, modify_settings, override_settings
 from django.urls import include, path
 from hijack.signals import hijack_started
 
-from dd_pa_django import atrack, track
+from dd_pa_django import atrack, get_emitter, track
+from dd_pa_django.identity import RequestIdentity
+from dd_pa_django.websocket import OpenedRequest
 from tests.django_app.conftest import Configure, Events
 from tests.page_scripts import setup_in
 
@@ -251,3 +254,16 @@ def test_middleware_of_a_project(marked: bool, client: Client, ada: User, events
         client.get("/act/", headers=browser(client))
 
     assert people(events()) == [({"id": str(ada.pk)}, None if marked else {"id": SESSION})] * 2
+
+
+@pytest.mark.parametrize("history", [["1"], []])
+def test_in_a_websocket(history: list[str], ada: User) -> None:
+    """The scope's session tells it, as no middleware of the package is there."""
+    session = SessionStore()
+    session["hijack_history"] = history
+    headers = [(b"baggage", f"session.id={SESSION}".encode())]
+    scope = {"type": "websocket", "path": "/", "query_string": b"", "headers": headers, "user": ada, "session": session}
+
+    with modify_settings(INSTALLED_APPS={"append": "hijack"}):
+        identity = RequestIdentity(OpenedRequest(scope), get_emitter().settings)
+        assert (identity.usr, identity.session) == (str(ada.pk), None if history else SESSION)
