@@ -102,6 +102,32 @@ def test_two_sites_in_one_session_are_told_apart(show: Open, visit: Visit) -> No
     expect(page.locator(".moment-row").last.locator(".on-server .facts")).to_have_text("plans")
 
 
+def test_a_click_explains_one_page_load(show: Open, url: str) -> None:
+    """What was typed a moment after a click, here or on the other site, is an effect of nothing."""
+    journey = Journey(url)
+    journey.page(0, "/")
+    journey.click(5_000, "Add to cart")
+    journey.page(5_100, "/cart")
+    journey.server(5_120, "cart.item_added")
+    journey.page(5_500, "/orders")
+    journey.server(5_520, "orders.seen")
+    journey.click(20_000, "Help")
+    journey.page(20_400, "/plans", host="http://plans.test")
+    journey.server(20_420, "plan.viewed")
+    journey.close()
+    page = show(ADDRESS)
+    expect(page.locator(".moment-row")).to_have_count(6)
+
+    assert told(page) == [
+        ("/", "0:00.0", ""),
+        ("click on “Add to cart”", "0:05.0", "cart.item_added +120 ms"),
+        ("/cart", "0:05.1", ""),
+        ("/orders", "0:05.5", "orders.seen +20 ms"),
+        ("click on “Help”", "0:20.0", ""),
+        ("/plans", "0:20.4", "plan.viewed +20 ms"),
+    ]
+
+
 def test_head_tells_whose_session_it_is(show: Open, visit: Visit) -> None:
     """Ids, machine and figures; each id can be copied whole, and so can a trace."""
     visit()

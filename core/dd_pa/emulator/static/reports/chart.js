@@ -1,6 +1,6 @@
 // Stacked bars over time, on uPlot's canvas. Its colours are read from the page, and again when the theme changes.
 import { html, uPlot, useEffect, useRef } from "../vendor/vendor.js";
-import { count } from "../shared/format.js";
+import { barName, count, moment } from "./times.js";
 import { useMedia, useSize } from "../shared/hooks.js";
 
 /** @typedef {import("./explore.js").Counts} Counts */
@@ -23,19 +23,25 @@ function stacked({ series, times }) {
   return series.map(({ values }) => values.map((value, i) => (below[i] += value)));
 }
 
-/** Days by name, and times of day where bars are shorter; a day's beginning is said. @param {number} seconds @param {number} interval */
-function named(seconds, interval) {
-  const at = new Date(seconds * 1000);
-  const day = at.toLocaleDateString("en-GB", { day: "numeric", month: "short" });
-  if (interval >= 86_400_000 || (at.getHours() === 0 && at.getMinutes() === 0)) return day;
-  return at.toLocaleTimeString("en-GB", { hour: "2-digit", minute: "2-digit" });
+/** @param {Counts} counts @returns {string} */
+function sentence({ series, sum, words, times }) {
+  const named = series.slice(0, 3).map((each) => `${each.name} ${count(each.sum)}`);
+  return `${count(sum)} ${words} from ${moment(times[0])} UTC: ${named.join(", ")}.`;
 }
 
-/** @param {Counts} counts @returns {string} */
-function sentence({ series, times }) {
-  const sum = series.reduce((total, each) => total + each.sum, 0);
-  const named = series.slice(0, 3).map((each) => `${each.name} ${count(each.sum)}`);
-  return `${count(sum)} from ${new Date(times[0]).toLocaleString("en-GB")}: ${named.join(", ")}.`;
+/** What the tip says where no bar is pointed at. @param {Counts} counts */
+const usual = ({ running }) => `Click a bar to see its events.${running ? " The palest one is not over yet." : ""}`;
+
+/** Makes the bar that is not over yet paler. @param {uPlot} plot @param {Counts} counts @param {string} paper colour of the card */
+function pale(plot, { times, interval, running }, paper) {
+  if (!running) return;
+  const { ctx, bbox } = plot;
+  const left = plot.valToPos((times[times.length - 1] - interval / 2) / 1000, "x", true);
+  ctx.save();
+  ctx.globalAlpha = 0.6;
+  ctx.fillStyle = paper;
+  ctx.fillRect(left, bbox.top, bbox.left + bbox.width - left, bbox.height);
+  ctx.restore();
 }
 
 /** @param {{counts: Counts, onTime: (at: number) => void}} props */
@@ -48,6 +54,7 @@ export function Chart({ counts, onTime }) {
   useEffect(() => {
     const holder = box.current;
     if (!holder || !width) return undefined;
+    const paper = getComputedStyle(holder.closest(".card") ?? document.body).backgroundColor;
     const text = colour(holder, "ink"), grid = colour(holder, "grid");
     const tops = stacked(counts);
     const order = counts.series.map((_, i) => i).reverse(); // the highest first, so that lower ones are drawn over it
@@ -61,7 +68,7 @@ export function Chart({ counts, onTime }) {
         legend: { show: false },
         cursor: { y: false, points: { show: false }, drag: { x: false, y: false } },
         scales: { x: { range: (_, min, max) => [min - counts.interval / 2000, max + counts.interval / 2000] }, y: { range: (_, __, max) => [0, Math.max(4, max * 1.08)] } },
-        axes: [{ ...axis, grid: { show: false }, values: (_, seconds) => seconds.map((at) => named(at, counts.interval)) }, { ...axis, size: 48, values: (_, values) => values.map((value) => (Number.isInteger(value) ? count(value) : "")) }],
+        axes: [{ ...axis, grid: { show: false }, values: (_, seconds) => seconds.map((at) => barName(at * 1000, counts.interval)) }, { ...axis, size: 48, values: (_, values) => values.map((value) => (Number.isInteger(value) ? count(value) : "")) }],
         series: [
           {},
           ...order.map((i) => ({
@@ -72,7 +79,8 @@ export function Chart({ counts, onTime }) {
             points: { show: false },
           })),
         ],
-        hooks: { setCursor: [(self) => tell(self, counts, tip.current)] },
+        tzDate: (seconds) => uPlot.tzDate(new Date(seconds * 1000), "UTC"),
+        hooks: { setCursor: [(self) => tell(self, counts, tip.current)], draw: [(self) => pale(self, counts, paper)] },
       },
       [counts.times.map((at) => at / 1000), ...order.map((i) => tops[i])],
       holder,
@@ -87,7 +95,7 @@ export function Chart({ counts, onTime }) {
   }, [counts, width, theme]);
   return html`<div class="chart">
     <div class="chart-box" ref=${box} role="img" aria-label=${sentence(counts)}></div>
-    <p class="chart-tip" ref=${tip} aria-hidden="true">Click a bar to see its events.</p>
+    <p class="chart-tip" ref=${tip} aria-hidden="true">${usual(counts)}</p>
   </div>`;
 }
 
@@ -96,10 +104,10 @@ function tell(plot, counts, tip) {
   if (!tip) return;
   const at = plot.cursor.idx;
   if (at === null || at === undefined || plot.cursor.left === undefined || plot.cursor.left < 0) {
-    tip.textContent = "Click a bar to see its events.";
+    tip.textContent = usual(counts);
     return;
   }
-  const when = new Date(counts.times[at]).toLocaleString("en-GB", { day: "numeric", month: "short", hour: "2-digit", minute: "2-digit" });
+  const when = moment(counts.times[at]) + (counts.running && at === counts.times.length - 1 ? ", so far" : "");
   const parts = counts.series.filter((series) => series.values[at]).map((series) => `${series.name} ${count(series.values[at])}`);
   tip.textContent = `${when}: ${parts.join(" · ") || "none"}`;
 }

@@ -2,7 +2,7 @@
 import { html, useMemo, useState } from "../vendor/vendor.js";
 import { ask, found, useAnswer } from "./ask.js";
 import { Chart } from "./chart.js";
-import { count } from "../shared/format.js";
+import { count, moment } from "./times.js";
 import { useStore } from "../shared/hooks.js";
 import { Card, change, Choice, Facets, lastOf, one, Report, spanOf, spans, Text } from "./report.js";
 import { Search, searchFocus } from "../shared/search.js";
@@ -10,8 +10,9 @@ import { SeriesTable } from "./seriestable.js";
 import { term, withTerm } from "./terms.js";
 
 /** @typedef {import("../shared/views.js").Page} Page */
-/** @typedef {{name: string, values: number[], sum: number, rest: boolean}} Series `rest`: all that has no series of its own */
-/** @typedef {{q: string, by: string, times: number[], series: Series[], interval: number}} Counts with what was asked for */
+/** @typedef {{name: string, values: number[], sum: number, rest: boolean, q: string}} Series `q` finds its events; `rest`: all that has no series of its own */
+/** @typedef {{q: string, by: string, words: string, times: number[], series: Series[], sum: number, interval: number, running: boolean}} Counts
+ * with what was asked for; `sum` is that of all events, `running` says that the last bar is not over yet */
 
 const MOST = 8;
 const measures = /** @type {[string, string][]} */ ([["count", "events"], ["@usr.id", "users"], ["@session.id", "sessions"], ["@account.id", "accounts"]]);
@@ -19,14 +20,20 @@ const measures = /** @type {[string, string][]} */ ([["count", "events"], ["@usr
 /** @param {string} of @param {number} [interval] */
 const compute = (of, interval) => ({ ...(of === "count" ? { aggregation: "count" } : { aggregation: "cardinality", metric: of }), ...(interval && { interval }) });
 
+/** The time that whole bars and the running one cover. @param {string} last @param {number} interval @returns {import("./ask.js").Span} */
+function barSpan(last, interval) {
+  const { to } = spanOf(last);
+  return { from: Math.floor(to / interval) * interval + interval - spans[last].ms, to };
+}
+
 /** Every time that has a bar, those without events too. @param {import("./ask.js").Span} span @param {number} interval @returns {number[]} */
 function allTimes({ from, to }, interval) {
   const times = [];
-  for (let at = Math.floor(from / interval) * interval; at <= to; at += interval) times.push(at);
+  for (let at = from; at <= to; at += interval) times.push(at);
   return times;
 }
 
-/** @param {any} answer @param {number[]} times @returns {{name: string, values: number[], sum: number}[]} */
+/** @param {any} answer @param {number[]} times @returns {{name: string, values: number[]}[]} */
 function spread(answer, times) {
   const places = new Map(times.map((at, i) => [at, i]));
   return answer.series.map((/** @type {any} */ series, /** @type {number} */ n) => {
@@ -35,25 +42,38 @@ function spread(answer, times) {
       const place = places.get(at);
       if (place !== undefined) values[place] = answer.values[n][i] ?? 0;
     });
-    return { name: series.group_tags?.[0] ?? "", values, sum: values.reduce((sum, value) => sum + value, 0) };
+    return { name: series.group_tags?.[0] ?? "", values };
   });
+}
+
+/** @param {any} answer @returns {Map<string, number>} by group; of all under "" */
+function sums({ columns }) {
+  const names = columns.length > 1 ? columns[0].values : [""];
+  return new Map(columns[columns.length - 1].values.map((/** @type {number | null} */ value, /** @type {number} */ n) => [names[n], value ?? 0]));
 }
 
 /** @param {{q: string, by: string, of: string, last: string, interval: number}} wanted @param {AbortSignal} signal @returns {Promise<Counts>} */
 async function counted({ q, by, of, last, interval }, signal) {
-  const span = spanOf(last);
+  const span = barSpan(last, interval);
   const times = allTimes(span, interval);
-  const type = "formula_analytics_extended_request";
-  /** @param {boolean} grouped */
-  const query = (grouped) => ({ query: found(by ? withTerm(q, `${by}:*`) : q), compute: compute(of, interval), ...(grouped && { group_by: [{ facet: by, limit: MOST }] }) });
-  const seriesOf = async (/** @type {boolean} */ grouped) => spread(await ask("analytics/timeseries", type, { ...span, query: query(grouped) }, signal), times);
-  const [all, groups] = await Promise.all([seriesOf(false), by ? seriesOf(true) : []]);
-  if (!by) return { q, by, times, interval, series: all.map((series) => ({ ...series, name: "all", rest: false })) };
-  const series = groups.map((group) => ({ ...group, rest: false })).sort((a, b) => b.sum - a.sum);
-  // Distinct users of two groups may be the same ones: only events can be subtracted.
-  const left = of === "count" && all[0] ? all[0].values.map((value, i) => Math.max(0, value - groups.reduce((sum, group) => sum + group.values[i], 0))) : [];
-  const sum = left.reduce((total, value) => total + value, 0);
-  return { q, by, times, interval, series: sum ? [...series, { name: "other", values: left, sum, rest: true }] : series };
+  const whole = by ? withTerm(q, `${by}:*`) : q;
+  /** Values of each bar, and the sums, which bars of distinct users do not add up to. @param {string} search @param {boolean} grouped */
+  const counts = async (search, grouped) => {
+    const query = { query: found(search), compute: compute(of, interval), ...(grouped && { group_by: [{ facet: by, limit: MOST }] }) };
+    const answers = ["analytics/timeseries", "analytics/scalar"].map((path) => ask(path, "formula_analytics_extended_request", { ...span, query }, signal));
+    const [bars, scalar] = await Promise.all(answers);
+    const totals = sums(scalar);
+    return spread(bars, times).map((series) => ({ ...series, sum: totals.get(series.name) ?? 0, rest: false, q: grouped ? withTerm(q, term(by, series.name)) : search }));
+  };
+  const [all, groups] = await Promise.all([counts(whole, false), by ? counts(whole, true) : []]);
+  const words = measures.find(([key]) => key === of)?.[1] ?? of;
+  const known = { q, by, words, times, interval, sum: all[0]?.sum ?? 0, running: times.length > 0 && times[times.length - 1] + interval > span.to };
+  if (!by) return { ...known, series: all.map((series) => ({ ...series, name: "all" })) };
+  const series = groups.sort((a, b) => b.sum - a.sum);
+  if (series.length < MOST) return { ...known, series };
+  // Who is in a group may be in others, too: the rest is asked for, not subtracted.
+  const rest = await counts(withTerm(whole, `-(${series.map(({ name }) => term(by, name)).join(" OR ")})`), false);
+  return { ...known, series: [...series, ...rest.map((other) => ({ ...other, name: "other", rest: true }))] };
 }
 
 /** @param {{page: Page}} props */
@@ -72,8 +92,7 @@ export function Explore({ page }) {
   /** Shows the events behind a series, or a time of it. @param {Series | null} series @param {number | null} at */
   const open = (series, at) => {
     if (!counts) return;
-    const q = series && !series.rest && counts.by ? withTerm(counts.q, term(counts.by, series.name)) : counts.q;
-    router.go({ path: "/", q, from: at, to: at === null ? null : at + counts.interval, more: {} }, { push: true });
+    router.go({ path: "/", q: series?.q ?? counts.q, from: at, to: at === null ? null : at + counts.interval, more: {} }, { push: true });
   };
   const controls = html`<${Choice} label="Count" value=${of} options=${measures} onChoose=${(/** @type {string} */ value) => change(page, { of: value === "count" ? null : value })} />
     <${Text} label="By" value=${asked.by} list="explore-facets" placeholder="nothing" onChoose=${(/** @type {string} */ value) => change(page, { by: value || "-" })} />
@@ -85,7 +104,7 @@ export function Explore({ page }) {
       html`<${Chart} counts=${counts} onTime=${(/** @type {number} */ at) => open(null, at)} />
         <${SeriesTable} counts=${counts} title=${counts.by || "all events"} onOpen=${(/** @type {Series} */ series) => open(series, null)} />
         <p class="card-foot">
-          <span class="faint">${count(counts.series.reduce((sum, series) => sum + series.sum, 0))} in ${counts.times.length} bars</span>
+          <span class="faint">${count(counts.sum)} ${counts.words} in ${counts.times.length} bars${counts.running && ", the last of which is not over yet"}. Times are UTC.</span>
           <span class="spring"></span><button type="button" class="plain small" onClick=${() => setTable(!table)}>${table ? "as chart only" : "as table"}</button>
         </p>
         ${table && html`<${TimesTable} counts=${counts} onOpen=${(/** @type {number} */ at) => open(null, at)} />`}`}
@@ -102,7 +121,7 @@ function TimesTable({ counts, onOpen }) {
       <tbody>
         ${rows.map(
           ({ at, values }) => html`<tr key=${at}>
-            <th scope="row"><button type="button" class="link" onClick=${() => onOpen(at)}>${new Date(at).toLocaleString("en-GB", { day: "numeric", month: "short", hour: "2-digit", minute: "2-digit" })}</button></th>
+            <th scope="row"><button type="button" class="link" onClick=${() => onOpen(at)}>${moment(at)}</button>${counts.running && at === counts.times[counts.times.length - 1] && html` <span class="faint">so far</span>`}</th>
             ${values.map((value, i) => html`<td key=${i}>${count(value)}</td>`)}
           </tr>`,
         )}

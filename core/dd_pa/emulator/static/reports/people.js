@@ -37,7 +37,7 @@ export function People({ page, asked, title, entity, onClose }) {
             <tr>
               <th scope="col">${entity === "@session.id" ? "Session" : entity}</th>
               ${others.map((facet) => html`<th scope="col" key=${facet}>${facet}</th>`)}
-              ${dated && html`<th scope="col">Last seen</th>`}
+              ${dated && html`<th scope="col">Last seen <span class="faint">local time</span></th>`}
             </tr>
           </thead>
           <tbody>

@@ -78,7 +78,7 @@ function Grid({ cohorts, words, unit, chosen, onCell }) {
               if (!cell || !cohort.size) return html`<td class="none" key=${n}><span class="unseen">not yet</span></td>`;
               const percent = Math.round(100 * cell.rate);
               const id = `${cohort.index}.${n + 1}`;
-              return html`<td key=${n} style=${{ "--share": `${Math.min(55, 4 + 0.75 * percent)}%` }}>
+              return html`<td key=${n} class=${cell.partial ? "so-far" : ""} style=${{ "--share": `${Math.min(55, 4 + 0.75 * percent)}%` }}>
                 ${cell.came
                   ? html`<button
                       type="button"
@@ -120,15 +120,18 @@ export function Retention({ page }) {
     <${Text} label="First did" value=${wanted.first} placeholder="anything" onChoose=${(/** @type {string} */ value) => change(page, { first: value, cell: null })} />
     <${Text} label="Came back to" value=${wanted.back} placeholder="the same" onChoose=${(/** @type {string} */ value) => change(page, { back: value, cell: null })} />`;
   const shown = cohorts.find((each) => each.index === cohort);
+  // The list is of the first of them; the cell knows how many there are.
+  const came = shown?.cells[period - 1]?.came ?? 0;
+  const listed = people.answer && { ...people, answer: { ...people.answer, total: Math.max(came, people.answer.records.length) } };
   return html`<${Report} page=${page} title="Retention" last=${last} controls=${controls}>
     <${Card} asked=${asked} empty=${cohorts.length === 0} nothing=${`No ${by} in this time. Choose a longer one, or another first event.`} label="Retention">
       <${Grid} cohorts=${cohorts} words=${words} unit=${unit} chosen=${chosen} onCell=${(/** @type {string} */ cell) => change(page, { cell }, { push: true })} />
-      <p class="card-foot faint">Counted from the first event in this time; the lower right is not over yet.</p>
+      <p class="card-foot faint">Counted from the first event in this time, in UTC; what is not over yet has a dashed line.</p>
     <//>
     ${chosen &&
     html`<${People}
       page=${page}
-      asked=${people}
+      asked=${listed ?? people}
       title=${`${words} first seen ${shown ? named(shown.start, unit) : ""}, back in ${unit} ${period}`}
       entity=${key}
       onClose=${() => router.leave({ more: { ...place.more, cell: [] } })}

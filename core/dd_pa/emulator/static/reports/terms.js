@@ -27,6 +27,6 @@ export function withTerm(search, added, not = false) {
   const text = ` ${search.trim()} `;
   if (text.includes(` ${wanted} `)) return search.trim();
   if (text.includes(` ${opposite} `)) return text.replace(` ${opposite} `, () => ` ${wanted} `).trim();
-  const old = /\bOR\b/.test(search) ? `(${search.trim()})` : search.trim();
+  const old = /\bOR\b|\|\|/.test(search) ? `(${search.trim()})` : search.trim();
   return old ? `${old} ${wanted}` : wanted;
 }

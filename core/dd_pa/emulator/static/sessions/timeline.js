@@ -52,12 +52,28 @@ export function nanoseconds(moment, ...path) {
 /** One page that was loaded from the server, and the click that led there.
  * @typedef {{view: Moment, click: Moment | null, redirected: number, answered: number}} Load moments in epoch ms */
 
+/** @param {Moment} moment @param {"url" | "referrer"} name @returns {string} "" where there is none */
+function hostIn(moment, name) {
+  try {
+    return new URL(text(moment, "view", name) ?? "").host;
+  } catch {
+    return "";
+  }
+}
+
+/** Whether a click on a page can have led to another: on the same host, or one that names that host as where it came from.
+ * An address that was typed names nobody. @param {Moment} from @param {Moment} to @returns {boolean} */
+const leads = (from, to) => hostIn(from, "url") === hostIn(to, "url") || hostIn(from, "url") === hostIn(to, "referrer");
+
 /** @param {Moment[]} events @returns {Load[]} */
 function loads(events) {
   const documents = new Map(
     events.filter((event) => event.kind === "resource" && text(event, "resource", "type") === "document").map((event) => [event.view, event]),
   );
   const actions = events.filter((event) => event.kind === "action");
+  const views = new Map(events.filter((event) => event.kind === "view").map((event) => [event.view, event]));
+  /** @type {Set<Moment>} clicks that led to a page: each led to one at most */
+  const spent = new Set();
   return events
     .filter((event) => event.kind === "view" && text(event, "view", "loading_type") !== "route_change")
     .map((view) => {
@@ -65,7 +81,9 @@ function loads(events) {
       const part = (/** @type {string} */ name, /** @type {string} */ what) => (page ? nanoseconds(page, "resource", name, what) : null) ?? 0;
       const answered = nanoseconds(view, "view", "first_byte") ?? part("first_byte", "start") + part("first_byte", "duration");
       const click = actions.findLast((action) => action.at <= view.at && view.at - action.at <= CLICK_TO_PAGE_MS) ?? null;
-      return { view, click, redirected: view.at + part("redirect", "start") + part("redirect", "duration"), answered: view.at + answered };
+      const led = click !== null && !spent.has(click) && leads(views.get(click.view) ?? click, view) ? click : null;
+      if (led) spent.add(led);
+      return { view, click: led, redirected: view.at + part("redirect", "start") + part("redirect", "duration"), answered: view.at + answered };
     });
 }
 
