@@ -241,7 +241,7 @@ async def test_a_peer_that_reads_slowly_is_not_buried() -> None:
         wire.send(WindowUpdateFrame(0, window_increment=2**30))
         await asyncio.sleep(0.3)
         connection = next(iter(posting.origin._all))
-        written = connection._transport.get_write_buffer_size()
+        written = connection._sending.transport.get_write_buffer_size()
         while True:
             wire.answer(await wire.request())
 

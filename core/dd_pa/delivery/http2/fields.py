@@ -46,7 +46,7 @@ def length_literal(size: int) -> bytes:
     return b"\x0f\x0d" + _text(b"%d" % size)
 
 
-def _text(text: bytes) -> bytes:
+def _text(text: bytes) -> bytes:  # hpack's encoder would log what it encodes
     size = len(text)
     if size < 0x7F:
         return bytes((size,)) + text

@@ -93,9 +93,7 @@ class Reader:
             payload = data[at + 9 : end]
             at = end
             self._check(kind, flags, stream, len(payload))
-            if kind == DATA:
-                yield kind, flags, stream, payload
-            elif kind in (HEADERS, CONTINUATION):
+            if kind in (HEADERS, CONTINUATION):
                 if (whole := self._gather(kind, flags, stream, payload)) is not None:
                     yield whole
             elif kind < CONTINUATION:
