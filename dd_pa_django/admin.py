@@ -32,6 +32,9 @@ else:
 SHOWN = 100_000
 """Characters of an event that its page shows; a browser is slow with a megabyte of text."""
 
+UNKNOWN = "unknown"
+"""Stands for a time that cannot be shown."""
+
 LISTED = 20
 """Events that the confirmation page lists by name."""
 
@@ -110,21 +113,23 @@ class OutboxEventAdmin(EventAdmin):
 
     @admin.display(description="name", ordering="name")
     def shown_name(self, event: OutboxEvent) -> str:
-        return Truncator(visible(event.name)).chars(100)
+        return Truncator(visible(str(event.name))).chars(100)
 
     @admin.display(description="name")
     def full_name(self, event: OutboxEvent) -> str:
-        return visible(event.name)
+        return visible(str(event.name))
 
     @admin.display(description="status", ordering="state")
     def status(self, event: OutboxEvent) -> Any:
         if event.state == OutboxEvent.State.REJECTED:
             return "rejected"
-        return "being delivered" if event.claimed_until > _now() else "waiting"
+        claimed_until: object = event.claimed_until
+        return "being delivered" if isinstance(claimed_until, int) and claimed_until > _now() else "waiting"
 
     @admin.display(description="age", ordering="-occurred_at")
     def age(self, event: OutboxEvent) -> str:
-        return timesince(_moment(event.occurred_at), depth=1)
+        moment = _moment(event.occurred_at)
+        return UNKNOWN if moment is None else timesince(moment, depth=1)
 
     @admin.display(description="occurred at")
     def occurred(self, event: OutboxEvent) -> str:
@@ -136,7 +141,7 @@ class OutboxEventAdmin(EventAdmin):
 
     @admin.display(description="event")
     def content(self, event: OutboxEvent) -> SafeString:
-        return format_html('<pre class="dd-pa-event">{}</pre>', _pretty(bytes(event.body)))
+        return format_html('<pre class="dd-pa-event">{}</pre>', _pretty(event.body))
 
     @admin.action(description="Deliver rejected events again", permissions=["retry"])
     def retry(self, request: HttpRequest, queryset: QuerySet[OutboxEvent]) -> HttpResponse | None:
@@ -161,7 +166,7 @@ class OutboxEventAdmin(EventAdmin):
             "opts": self.opts,
             "count": count,
             "announcement": f"{_counted(count, 'rejected event')} will wait for delivery again:",
-            "names": [visible(event.name) for event in chosen[:LISTED]],
+            "names": [visible(str(event.name)) for event in chosen[:LISTED]],
             "more": f"and {more:,} more" if more else "",
             "checkbox": ACTION_CHECKBOX_NAME,
             "chosen": request.POST.getlist(ACTION_CHECKBOX_NAME),
@@ -190,16 +195,22 @@ def _now() -> int:
     return time.time_ns() // 1_000_000
 
 
-def _moment(milliseconds: int) -> datetime:
-    moment = datetime.fromtimestamp(milliseconds / 1000, UTC)
-    return localtime(moment) if settings.USE_TZ else make_naive(moment)
+def _moment(milliseconds: object) -> datetime | None:
+    """Return a time; None for what no clock shows, whoever has written it: SQLite keeps any value in any column."""
+    try:
+        moment = datetime.fromtimestamp(float(str(milliseconds)) / 1000, UTC)
+        return localtime(moment) if settings.USE_TZ else make_naive(moment)
+    except (ValueError, OverflowError, OSError):
+        return None
 
 
-def _shown(milliseconds: int) -> str:
-    return date_format(_moment(milliseconds), "DATETIME_FORMAT")
+def _shown(milliseconds: object) -> str:
+    moment = _moment(milliseconds)
+    return UNKNOWN if moment is None else date_format(moment, "DATETIME_FORMAT")
 
 
-def _pretty(body: bytes) -> str:
+def _pretty(found: object) -> str:
+    body = bytes(found) if isinstance(found, bytes | bytearray | memoryview) else str(found).encode()
     try:
         text = json.dumps(json.loads(body), indent=2, ensure_ascii=False)
     except (ValueError, RecursionError):  # no event; or one with a number or a depth that Python refuses

@@ -44,7 +44,7 @@ class OutboxEvent(models.Model):
         )
 
     def __str__(self) -> str:
-        return f"{visible(self.name)} {self.event_id}"
+        return f"{visible(str(self.name))} {self.event_id}"
 
     @classmethod
     def check(cls, **kwargs: Any) -> list[CheckMessage]:

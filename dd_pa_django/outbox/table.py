@@ -6,10 +6,11 @@ from contextlib import contextmanager
 from typing import Any, TypeAlias
 
 from django.db import DatabaseError, Error, connections, transaction
-from django.db.models import Count, F, Q, QuerySet
+from django.db.models import BinaryField, Count, F, Func, Q, QuerySet
+from django.db.models.expressions import Combinable
 
 from dd_pa import Event
-from dd_pa.outbox import Counts, LowWater, Row
+from dd_pa.outbox import LAST_MOMENT, Counts, LowWater, Row
 from dd_pa_django.models import OutboxEvent
 from dd_pa_django.outbox.writer import TABLE, aliases, insert
 
@@ -81,7 +82,14 @@ class DjangoTable:
         if not ids or not free.filter(id__in=ids).update(**lease):
             return []
         ours = self._rows.filter(id__in=ids, claimed_by=lease["claimed_by"], claimed_until=lease["claimed_until"])
-        return list(ours.order_by("id").values_list("id", "body"))
+        return list(ours.order_by("id").values_list("id", self._body))
+
+    @property
+    def _body(self) -> Combinable:
+        """What to select for a body: SQLite may have a text there, of which not even each can be read as one."""
+        if connections[self._using].vendor != "sqlite":
+            return F("body")
+        return Func(F("body"), template="CAST(%(expressions)s AS BLOB)", output_field=BinaryField())
 
     def renew(self, ids: Sequence[int], *, owner: str, until: int) -> list[int]:
         mine = self._rows.filter(id__in=ids, claimed_by=owner, state=State.WAITING)
@@ -125,7 +133,8 @@ class DjangoTable:
         return Counts(**found)
 
     def oldest(self) -> int | None:
-        return self._rows.filter(state=State.WAITING).order_by("id").values_list("occurred_at", flat=True).first()
+        sane = self._rows.filter(state=State.WAITING, occurred_at__range=(0, LAST_MOMENT))
+        return sane.order_by("id").values_list("occurred_at", flat=True).first()
 
     def reset(self) -> None:
         try:

@@ -16,7 +16,7 @@ from django.contrib.contenttypes.models import ContentType
 from django.core.management import CommandError, call_command
 from django.db import connection
 from django.test import Client
-from django.test.utils import CaptureQueriesContext
+from django.test.utils import CaptureQueriesContext, override_settings
 
 from dd_pa_django.models import OutboxEvent
 from tests.django_app.conftest import Configure
@@ -232,3 +232,44 @@ def test_prune_refuses_nonsense() -> None:
         call_command("dd_pa_prune", days=-1.0)
     with pytest.raises(CommandError, match="no database 'nowhere'"):
         call_command("dd_pa_prune", database="nowhere")
+
+
+@pytest.mark.parametrize("use_tz", [True, False])
+@pytest.mark.parametrize(
+    ("column", "value"),
+    [
+        ("occurred_at", "yesterday"),
+        ("occurred_at", b"\xff"),
+        ("occurred_at", 2**63 - 1),
+        ("occurred_at", -(2**63)),
+        ("occurred_at", 253_402_300_799_999),
+        ("occurred_at", -62_135_596_800_000),
+        ("occurred_at", float("inf")),
+        ("rejected_at", "yesterday"),
+        ("rejected_at", 2**63 - 1),
+        ("claimed_until", "tomorrow"),
+        ("claims", "often"),
+        ("body", "text"),
+        ("body", 7),
+        ("body", b"\xff"),
+        ("name", 7),
+        ("name", b"\xff"),
+        ("event_id", 7),
+        ("detail", 7),
+        ("reason", b"\xff"),
+        ("state", "unheard of"),
+    ],
+)
+def test_a_bad_row_breaks_no_page(column: str, value: object, use_tz: bool, staff: Staff) -> None:
+    """Whoever has written it: SQLite keeps any value in any column. The others are shown, and so is it."""
+    rows = [event("order.first"), event("order.bad"), event("order.waits", rejected=False)]
+    with connection.cursor() as cursor:
+        cursor.execute(f"UPDATE dd_pa_outbox SET {column} = %s WHERE id = %s", [value, rows[1].pk])  # noqa: S608
+    client = staff("view", "retry")
+    with override_settings(USE_TZ=use_tz, TIME_ZONE="Pacific/Kiritimati"):
+        for page in (f"{LIST}?o=3", f"{LIST}?status=rejected", f"{LIST}{rows[1].pk}/change/"):
+            assert client.get(page).status_code == 200
+        shown = client.get(LIST).content.decode()
+
+    assert "order.first" in shown
+    assert "order.waits" in shown

@@ -138,6 +138,37 @@ def test_the_oldest_row_is_that_which_waits_longest(table: OutboxTable) -> None:
     assert (empty, before, table.oldest()) == (None, 5000, 6000)
 
 
+ANYWHERE = {"occurred_at": ("9223372036854775807", "-9223372036854775808")}
+IN_SQLITE = {
+    "occurred_at": ("'yesterday'", "x'ff'", "1.5"),
+    "body": ("'{}'", "CAST(x'ff' AS TEXT)", "7"),
+    "claims": ("'often'",),
+    "event_id": ("7", "x'ff'"),
+    "name": ("7", "x'ff'"),
+}
+"""What somebody may have written to a row; SQLite keeps any value in any column."""
+
+
+def test_one_bad_row_stops_no_batch(made: Outbox, table: OutboxTable) -> None:
+    """It is claimed like the others, which are as they were, and is no reason to take the oldest for older."""
+    bad = [(column, value) for column, values in ANYWHERE.items() for value in values]
+    if made.made.kind == "sqlite":
+        bad += [(column, value) for column, values in IN_SQLITE.items() for value in values]
+    table.add([event(number, at=1_000_000 + number) for number in range(len(bad) + 2)])
+    ids = [row[0] for row in made.execute("SELECT id FROM dd_pa_outbox ORDER BY id")]
+    for row, (column, value) in zip(ids, bad, strict=False):
+        made.execute(f"UPDATE dd_pa_outbox SET {column} = {value} WHERE id = {row}")  # noqa: S608 - values from here
+    found = table.claim(100, owner="a", now=now(), until=now() + HOUR)
+
+    assert [row.id for row in found] == ids
+    assert [row.body for row in found[-2:]] == [event().body] * 2
+    assert all(isinstance(row.body, bytes) for row in found)
+    oldest = table.oldest()
+    assert oldest is not None
+    assert 0 <= oldest <= 1_000_000 + len(bad)
+    assert table.counts(now()) == Counts(waiting=0, claimed=len(ids), rejected=0)
+
+
 def test_ids_are_never_given_again(made: Outbox, table: OutboxTable) -> None:
     """A deliverer that was slow would settle another event's row."""
     table.add([event(1), event(2)])

@@ -8,8 +8,10 @@ from dd_pa.outbox.foreground import deliver_in_foreground
 from dd_pa.outbox.low_water import LowWater
 from dd_pa.outbox.missing_table import is_missing_table
 from dd_pa.outbox.table import Counts, OutboxTable, Row
+from dd_pa.store.record import LAST_MOMENT
 
 __all__ = [
+    "LAST_MOMENT",
     "ROWS",
     "STORAGE",
     "Counts",

@@ -28,6 +28,7 @@ from sqlalchemy import (
     Table,
     and_,
     case,
+    cast,
     delete,
     event,
     func,
@@ -43,6 +44,7 @@ from dd_pa.capture.event import Event
 from dd_pa.outbox.columns import STORAGE, chunks, columns
 from dd_pa.outbox.low_water import LowWater
 from dd_pa.outbox.table import Counts, Row
+from dd_pa.store.record import LAST_MOMENT
 
 if TYPE_CHECKING:
     from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession, async_scoped_session
@@ -171,7 +173,9 @@ class SqlAlchemyTable:
                 ids = list(connection.scalars(oldest.with_only_columns(c.id)))
                 won = bool(ids) and connection.execute(lease.where(free, c.id.in_(ids))).rowcount
                 ours = and_(c.id.in_(ids), c.claimed_by == owner, c.claimed_until == until)
-                rows = _rows(connection, select(c.id, c.body).where(ours).order_by(c.id)) if won else []
+                # SQLite may have a text there, of which not even each can be read as one.
+                body = cast(c.body, LargeBinary) if connection.dialect.name == "sqlite" else c.body
+                rows = _rows(connection, select(c.id, body).where(ours).order_by(c.id)) if won else []
         self._water.note(rows, above=above, more=len(rows) == limit, began=began)
         return rows
 
@@ -229,7 +233,8 @@ class SqlAlchemyTable:
 
     def oldest(self) -> int | None:
         c = self._table.c
-        found = self._ids(select(c.occurred_at).where(c.state == _WAITING).order_by(c.id).limit(1))
+        sane = and_(c.state == _WAITING, c.occurred_at.between(0, LAST_MOMENT))
+        found = self._ids(select(c.occurred_at).where(sane).order_by(c.id).limit(1))
         return found[0] if found else None
 
     def _run(self, statement: Any) -> int:

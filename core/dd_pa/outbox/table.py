@@ -73,7 +73,10 @@ class OutboxTable(Protocol):
         ...
 
     def oldest(self) -> int | None:
-        """Return when the event of the oldest row occurred that is no dead letter; None if there is no such row."""
+        """Return when the event of the oldest row occurred that is no dead letter; None if there is no such row.
+
+        Rows with a moment that no clock shows are passed over: somebody else has written them.
+        """
         ...
 
     def reset(self) -> None:
