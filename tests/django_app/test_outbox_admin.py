@@ -260,7 +260,7 @@ def test_prune_refuses_nonsense() -> None:
         ("state", "unheard of"),
     ],
 )
-def test_a_bad_row_breaks_no_page(column: str, value: object, use_tz: bool, staff: Staff) -> None:
+def test_a_bad_row_breaks_no_page(column: str, value: str | bytes | float, use_tz: bool, staff: Staff) -> None:
     """Whoever has written it: SQLite keeps any value in any column. The others are shown, and so is it."""
     rows = [event("order.first"), event("order.bad"), event("order.waits", rejected=False)]
     with connection.cursor() as cursor:
