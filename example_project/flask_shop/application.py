@@ -37,9 +37,8 @@ def create_app() -> Flask:
     csrf.init_app(app)
     people.logins.init_app(app)
     analytics.init_app(app)
-    analytics.use_outbox(
-        app, db, outbox
-    )  # events are rows of the session's transaction; `flask dd-pa deliver` delivers
+    # Events are rows of the session's transaction; `flask dd-pa deliver` delivers them.
+    analytics.use_outbox(app, db, outbox)
     app.add_template_filter(euros)
     app.register_error_handler(HTTPException, explain)
     return app
