@@ -18,10 +18,11 @@ from django.db.models.functions import Concat
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 
+from dd_pa import identify
 from dd_pa.testing import CapturedEvents, capture_events
 from dd_pa_django import TrackedQuerySet
 from tests.django_app.oracle.log import FIELDS, ChangeLog, Entry
-from tests.django_app.oracle.models import KEEPER, Backlog, Gift, Item, Meddled, Owner, QuickItem, Tag
+from tests.django_app.oracle.models import KEEPER, Gift, Item, Meddled, Owner, QuickItem, Shelf, Tag
 
 NOON = dt.datetime(2026, 1, 1, 12, tzinfo=dt.UTC)
 
@@ -81,6 +82,8 @@ class Operations(RuleBasedStateMachine):
             Owner(pk=KEEPER).save(using=log.using, force_insert=True)
         self.capture = capture_events()
         self.events: CapturedEvents = self.capture.__enter__()
+        self.acting = identify(usr="u-1")
+        self.acting.__enter__()
 
     def teardown(self) -> None:
         try:
@@ -88,6 +91,7 @@ class Operations(RuleBasedStateMachine):
                 self.blocks.pop().__exit__(None, None, None)
             agree(self.logs, self.events, self.unnoticed, self.deletions)
         finally:
+            self.acting.__exit__(None, None, None)
             self.capture.__exit__(None, None, None)
 
     # what there is
@@ -117,7 +121,7 @@ class Operations(RuleBasedStateMachine):
     @rule(model=index, given=values, owner=index, note=st.sampled_from(["", "", "again", "raise"]))
     def makes(self, model: int, given: dict[str, Any], owner: int, note: str) -> None:
         kind = (Item, Item, QuickItem, Gift)[model]
-        item = kind(**given, owner=self.any_of(Owner, owner), backlog=self.any_of(Backlog, owner), note=note)
+        item = kind(**given, owner=self.any_of(Owner, owner), shelf=self.any_of(Shelf, owner), note=note)
         with suppress(Meddled):
             item.save(using=self.using)
         self.hold(item)
@@ -169,7 +173,7 @@ class Operations(RuleBasedStateMachine):
     def saves_into_another_database(self, number: int) -> None:
         item = self.assigned(number, {"total": 1})
         if self.is_there(item) and not isinstance(item, Gift):
-            item.owner = item.keeper = item.backlog = None
+            item.owner = item.keeper = item.shelf = None
             item.save(using=self.other)
             self.held.remove(item)
 
@@ -189,7 +193,7 @@ class Operations(RuleBasedStateMachine):
         """Save a row that is there: what an instance writes that was deleted is a new row, or an error."""
         if not self.is_there(item):
             return
-        for model, name in ((Owner, "owner_id"), (Owner, "keeper_id"), (Backlog, "backlog_id")):
+        for model, name in ((Owner, "owner_id"), (Owner, "keeper_id"), (Shelf, "shelf_id")):
             rows: Any = model._base_manager.using(self.using)
             if not rows.filter(pk=getattr(item, name)).exists():
                 setattr(item, name, None)
@@ -210,7 +214,7 @@ class Operations(RuleBasedStateMachine):
                 item.delete(using=self.using)
             self.held.remove(item)
 
-    @rule(number=index, model=st.sampled_from([Item, Gift, Owner, Backlog, Tag]))
+    @rule(number=index, model=st.sampled_from([Item, Gift, Owner, Shelf, Tag]))
     def deletes_what_there_is(self, number: int, model: Any) -> None:
         """With its cascades, and what becomes null or the default by it."""
         with self.deleting():
@@ -377,7 +381,7 @@ class Operations(RuleBasedStateMachine):
     @unseen("Migrations")
     def by_a_migration(self, number: int, status: str) -> None:
         state = ProjectState()
-        for model in (Owner, Backlog, Tag, Item):
+        for model in (Owner, Shelf, Tag, Item):
             state.add_model(ModelState.from_model(model))
         Historical: Any = state.apps.get_model("oracle", "Item")  # noqa: N806 - a class
         past = Historical._base_manager.using(self.using).get(pk=self.any_of(Item, number).pk)
@@ -389,7 +393,7 @@ class Operations(RuleBasedStateMachine):
 
 def empty(log: ChangeLog) -> None:
     """Remove all rows, without a word."""
-    for model in (Item.tags.through, Item.peers.through, Gift, Item, Owner, Backlog, Tag):
+    for model in (Item.tags.through, Item.peers.through, Gift, Item, Owner, Shelf, Tag):
         rows: Any = model._base_manager.using(log.using)
         rows._raw_delete(log.using) if hasattr(rows, "_raw_delete") else rows.all()._raw_delete(log.using)
     log.clear()
@@ -408,7 +412,7 @@ def agree(
         written.read(log, unnoticed if is_first else [], deletions if is_first else [])
     told = Story()
     for event in events:
-        told.hear(event.name, event.attributes)
+        told.hear(event.name, event.attributes, logs[0].using)
 
     differences = [
         f"{name}: told {told.facts().get(name)}, written {written.facts().get(name)}"
@@ -431,8 +435,9 @@ class Story:
         parts: list[Any] = [self.rows, self.changes, self.relations]
         return {name: fact for part in parts for name, fact in part.items()}
 
-    def hear(self, name: str, attributes: dict[str, Any]) -> None:
-        row = attributes["row"]
+    def hear(self, name: str, attributes: dict[str, Any], using: str) -> None:
+        item = attributes.get("item", {})
+        row = attributes["row"] if "row" in attributes else f"{item['place'] or using}/{item['id']}"
         if name in ("item.made", "item.gone"):
             self.rows[name, row] += 1
         for field, change in attributes.get("changed", {}).items():

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from django.db import models
-from django.db.models.signals import post_save
+from django.db.models.signals import post_save, pre_save
 
 from dd_pa_django import TrackedQuerySet, track_model
 
@@ -17,7 +17,7 @@ class Owner(models.Model):
         return self.name
 
 
-class Backlog(models.Model):
+class Shelf(models.Model):
     """Its items go with it."""
 
     def __str__(self) -> str:
@@ -44,9 +44,10 @@ class Item(models.Model):
     data = models.JSONField(default=dict)
     at = models.DateTimeField(null=True)
     note = models.CharField(max_length=9, default="")
+    place = models.CharField(max_length=99, default="")
     owner = models.ForeignKey(Owner, models.SET_NULL, null=True, related_name="items")
     keeper = models.ForeignKey(Owner, models.SET_DEFAULT, default=KEEPER, null=True, related_name="kept")
-    backlog = models.ForeignKey(Backlog, models.CASCADE, null=True)
+    shelf = models.ForeignKey(Shelf, models.CASCADE, null=True)
     tags = models.ManyToManyField(Tag)
     peers = models.ManyToManyField("self")
 
@@ -57,6 +58,11 @@ class Item(models.Model):
 
     def __str__(self) -> str:
         return f"item {self.pk}"
+
+
+def settle(sender: type[Item], instance: Item, using: str, **kwargs: Any) -> None:
+    """Write down in which database a row is."""
+    instance.place = using
 
 
 class Meddled(Exception):  # noqa: N818 - no error of ours
@@ -88,6 +94,7 @@ class Gift(Item):
 
 
 for _model in (Item, QuickItem, Gift):
+    pre_save.connect(settle, sender=_model)
     post_save.connect(meddle, sender=_model)
 
 track_model(
@@ -96,14 +103,17 @@ track_model(
     updated={
         "status": "item.changed",
         "total": "item.changed",
-        "data": "item.data",
-        "at": "item.at",
         "owner": "item.owner",
-        "keeper": "item.keeper",
         "tags": "item.tags",
         "peers": "item.peers",
     },
     deleted="item.gone",
     attributes=row,
     identity=lambda _: {"usr": "u-1"},
+)
+# Without callables, which an update() of many rows tells from their values, and not from objects.
+track_model(
+    Item,
+    updated={"data": "item.data", "at": "item.at", "keeper": "item.keeper"},
+    attributes=["id", "place"],
 )

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from django.apps import apps
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, Phase, settings
 from hypothesis.stateful import run_state_machine_as_test
 
 from tests.django_app.conftest import Configure
@@ -19,6 +19,8 @@ from tests.django_app.orders.databases import KINDS, alias_of
 
 RUNS = int(os.environ.get("DD_PA_FUZZ", "0"))
 """How many random programs to run, each time others. Without it, a few that are always the same."""
+
+PHASES = (Phase.generate,) if os.environ.get("DD_PA_ORACLE_SHRINKS") == "0" else (Phase.generate, Phase.shrink)
 
 CANNOT_BE_DONE_HERE = {"Triggers and `ON DELETE` of the database", "Two transactions at the same time"}
 
@@ -58,6 +60,7 @@ def test_events_agree_with_the_table(using: str, other: str) -> None:
             deadline=None,
             suppress_health_check=list(HealthCheck),
             print_blob=False,
+            phases=PHASES,
         ),
     )
 

@@ -1,0 +1,288 @@
+"""Old faults, put back one by one: each must be found by the programs that every run of the tests makes.
+
+`python -m tests.django_app.oracle.mutants [WORDS]` shows which of them are (minutes; with WORDS, those whose name has
+them). README.md beside this file has its table.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[3]
+DJANGO, SQLALCHEMY = "dd_pa_django/model_events", "core/dd_pa/sqlalchemy"
+PARTS = ("core", "dd_pa_django", "dd_pa_flask", "dd_pa_pytest", "tests", "docs", "pyproject.toml")
+ORACLES = {
+    DJANGO: "tests/django_app/oracle/test_oracle.py::test_events_agree_with_the_table",
+    SQLALCHEMY: "tests/sqlalchemy_models/test_oracle.py",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mutant:
+    """A fault: one piece of text in place of another."""
+
+    name: str
+    room: str
+    file: str
+    sound: str
+    faulty: str
+
+    def spoil(self, tree: Path) -> None:
+        """Put the fault into a copy of the tree. Raises `ValueError` if the sound text is not there exactly once."""
+        path = tree / self.room / self.file
+        text = path.read_text()
+        if text.count(self.sound) != 1:
+            raise ValueError(f"{self.name}: {self.room}/{self.file} has {text.count(self.sound)} times {self.sound!r}")
+        path.write_text(text.replace(self.sound, self.faulty))
+
+
+def _django(name: str, file: str, sound: str, faulty: str) -> Mutant:
+    return Mutant(name=name, room=DJANGO, file=file, sound=sound, faulty=faulty)
+
+
+def _sqlalchemy(name: str, file: str, sound: str, faulty: str) -> Mutant:
+    return Mutant(name=name, room=SQLALCHEMY, file=file, sound=sound, faulty=faulty)
+
+
+MUTANTS = (
+    _django(
+        "what was read in a block that rolls back is believed",
+        "row_memory.py",
+        "return self.scope is None or self.scope.stands(self.savepoints)",
+        "return True",
+    ),
+    _django(
+        "only the outermost block's rollback is noticed, no savepoint's",
+        "../block.py",
+        "        self._undone.add(savepoint)\n",
+        "",
+    ),
+    _django("an event of a savepoint that rolls back leaves", "../block.py", "self._block.undo(str(savepoint))", "..."),
+    _django(
+        "an instance saved onto another row is compared with its own",
+        "row_memory.py",
+        " or found.pk != instance.pk",
+        "",
+    ),
+    _django(
+        "an instance saved into another database is compared with its first",
+        "row_memory.py",
+        " or found.using != connection.alias",
+        "",
+    ),
+    _django(
+        "what another instance has written since is not known",
+        "row_memory.py",
+        "    if rows and (written := rows.get((root, found.pk))) is not None and written.number > found.number:\n",
+        "    if False:\n",
+    ),
+    _django(
+        "a refreshed field is compared with what was loaded before",
+        "load_watch.py",
+        "            watch.on_refresh(self, names)",
+        "            pass",
+    ),
+    _django(
+        "a deferred field has no old value",
+        "watch.py",
+        "        if not unsure or active_emitter() is None:\n            return\n",
+        "        return\n",
+    ),
+    _django(
+        "an expression has no new value",
+        "watch.py",
+        "        if not unsure or active_emitter() is None:\n            return values\n",
+        "        return values\n",
+    ),
+    _django(
+        "`update_fields` is not looked at",
+        "watch.py",
+        "        found = self._changes(instances, written, connection_of(using))",
+        "        found = self._changes(instances, self.fields, connection_of(using))",
+    ),
+    _django(
+        "values are compared as they were assigned, not as they are stored",
+        "stored_values.py",
+        "return kept(_normal(field, field.to_python(value), using))",
+        "return kept(value)",
+    ),
+    _django(
+        "JSON is compared before it was written",
+        "stored_values.py",
+        "return json.loads(json.dumps(value, cls=field.encoder), cls=field.decoder)",
+        "return value",
+    ),
+    _django(
+        "a naive datetime differs from the aware one that becomes of it",
+        "stored_values.py",
+        "is_naive = settings.USE_TZ and timezone.is_naive(value)",
+        "is_naive = False",
+    ),
+    _django(
+        "a decimal is not rounded as its column does it",
+        "stored_values.py",
+        "return value.quantize(Decimal(1).scaleb(-field.decimal_places), rounding=rounding)",
+        "return value",
+    ),
+    _django(
+        "a foreign key that is emptied by SET_NULL is not told",
+        "cascades.py",
+        "_WITHOUT_CHANGE = (CASCADE,",
+        "_WITHOUT_CHANGE = (SET_NULL, CASCADE,",
+    ),
+    _django(
+        "a foreign key that gets its default is taken for an empty one",
+        "cascades.py",
+        "if field.remote_field.on_delete is SET_NULL:",
+        "if True:",
+    ),
+    _django(
+        "relations that go with the other side's deletion are not told",
+        "registry.py",
+        "    for field in (*watch.fields, *watch.relations):\n",
+        "    for field in watch.fields:\n",
+    ),
+    _django(
+        "a symmetrical relation is told of one side only",
+        "relations.py",
+        "if pks and (reverse or field.remote_field.symmetrical):",
+        "if pks and reverse:",
+    ),
+    _django(
+        "a relation changed from the other side is not told",
+        "relations.py",
+        "if pks and (reverse or field.remote_field.symmetrical):",
+        "if pks and not reverse and field.remote_field.symmetrical:",
+    ),
+    _django(
+        "what is removed from a relation is told whether it was there or not",
+        "relations.py",
+        "pks = pk_set if action == \"post_add\" else block.leaving.pop((sender, id(instance)), ())",
+        "gone = block.leaving.pop((sender, id(instance)), ())\n    pks = pk_set or gone",
+    ),
+    _django(
+        "receivers of others are called first",
+        "registry.py",
+        "signal.receivers.sort(key=lambda item: item[0] != key)",
+        "signal.receivers.sort(key=lambda item: item[0] == key)",
+    ),
+    _django(
+        "fixtures are told",
+        "registry.py",
+        "    if raw:\n        return\n    if created:",
+        "    if created:",
+    ),
+    _django(
+        "`update()` orders by a relation that may be null, and locks its table",
+        "queryset.py",
+        "        if self._selects_plain_rows():",
+        "        if True:",
+    ),
+    _django(
+        "`bulk_create` is not told",
+        "queryset.py",
+        "if watch is not None and not ignore_conflicts and not update_conflicts:",
+        "if False:",
+    ),
+    _django(
+        "`bulk_update` of instances without a row is told",
+        "queryset.py",
+        "            if count < len(instances):",
+        "            if False:",
+    ),
+    _django(
+        "an object with two tables is deleted twice",
+        "registry.py",
+        "deleted_by_a_parent = [base for base in holders if any(issubclass(parent, base) for parent in parents)]",
+        "deleted_by_a_parent: list[Any] = []",
+    ),
+    _django(
+        "what is deleted through two instances is told twice",
+        "row_memory.py",
+        "    if is_deleted(instance, table, connection):\n        written",
+        "    if False:\n        written",
+    ),
+    _django(
+        "a declaration does not hold for proxies and children",
+        "registry.py",
+        "        found = [_watch(heir) for heir in _heirs(model)]",
+        "        found = [_watch(model)]",
+    ),
+    _sqlalchemy(
+        "what `post_update=True` writes is not told",
+        "model_events.py",
+        "            follow_flushes(self._model, self._written_aside)\n",
+        "",
+    ),
+    _sqlalchemy(
+        "what `post_update=True` writes is told twice",
+        "model_events.py",
+        "unheard = [name for name in columns if name not in told]",
+        "unheard = list(columns)",
+    ),
+    _sqlalchemy(
+        "relations that go with the other side's deletion are not told",
+        "model_events.py",
+        "                if side not in self._sides:",
+        "                if False:",
+    ),
+    _sqlalchemy(
+        "an event of a savepoint that rolls back leaves",
+        "pending_events.py",
+        "        waiting.events.pop(transaction, None)\n",
+        "        waiting.events.setdefault(around(transaction), []).extend(waiting.events.pop(transaction, []))\n",
+    ),
+    _sqlalchemy(
+        "a column that is set to SQL is not told",
+        "model_events.py",
+        "        if found and session is not None:",
+        "        if False:",
+    ),
+    _sqlalchemy(
+        "what is assigned pending to a relationship that is not loaded is not told",
+        "changes.py",
+        "PassiveFlag.PASSIVE_NO_INITIALIZE | PassiveFlag.INCLUDE_PENDING_MUTATIONS",
+        "PassiveFlag.PASSIVE_NO_INITIALIZE",
+    ),
+)
+
+
+def main() -> int:
+    words = " ".join(sys.argv[1:])
+    missed = 0
+    for mutant in (item for item in MUTANTS if words in item.name):
+        found = ", ".join(found_on(mutant)) or "-"
+        missed += found == "-"
+        print(f"| {mutant.name} | {'Django' if mutant.room == DJANGO else 'SQLAlchemy'} | {found} |", flush=True)
+    return 1 if missed else 0
+
+
+def found_on(mutant: Mutant) -> Iterator[str]:
+    """Yield the databases on which the oracle of a copy with this fault fails."""
+    with tempfile.TemporaryDirectory() as name:
+        tree = Path(name)
+        for part in PARTS:
+            copy = shutil.copytree if (ROOT / part).is_dir() else shutil.copy
+            copy(ROOT / part, tree / part)
+        mutant.spoil(tree)
+        command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "no:randomly", "--tb=no"]
+        env = {**os.environ, "PYTHONPATH": f"{tree}/core:{tree}", "DD_PA_ORACLE_SHRINKS": "0"}
+        answer = subprocess.run(
+            [*command, "-rf", ORACLES[mutant.room]], cwd=tree, env=env, capture_output=True, text=True, check=False
+        )
+        if answer.returncode not in (0, 1):
+            raise SystemExit(f"{mutant.name}: the tests do not run\n{answer.stdout}{answer.stderr}")
+        for kind in ("sqlite", "postgresql", "mariadb"):
+            if any(line.startswith("FAILED") and kind in line for line in answer.stdout.splitlines()):
+                yield kind
+
+
+if __name__ == "__main__":
+    sys.exit(main())
