@@ -7,6 +7,7 @@ hook whether it belongs to the savepoint that is rolled back.
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Protocol
 
@@ -42,6 +43,9 @@ class Block:
         self._waiting: list[tuple[Savepoints, Callable[[], object]]] = []
         self.leaving: dict[tuple[type, int], Any] = {}
         """What is about to be removed, by the sender of a signal and the `id` of its instance."""
+
+        self.pointing: defaultdict[type, defaultdict[Any, list[Any]]] = defaultdict(lambda: defaultdict(list))
+        """Rows that point to what is about to be deleted, as they were read, by their table and their key."""
 
         entry: Any = (_HookSavepoints(self, self._savepoints), self, True)
         self._hooks = connection.run_on_commit

@@ -7,19 +7,21 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
+from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models import CASCADE, DO_NOTHING, PROTECT, RESTRICT, SET_NULL, Model
 from django.db.models.fields.related import lazy_related_operation
 from django.db.models.signals import class_prepared, post_delete, pre_delete
 
-from dd_pa_django.block import block_of
+from dd_pa_django.block import Block, block_of
 from dd_pa_django.connection import connection_of
 from dd_pa_django.model_events import stored_values
 from dd_pa_django.model_events.firing import active_emitter
 from dd_pa_django.model_events.relations import fire_relation
-from dd_pa_django.model_events.row_memory import is_deleted
-from dd_pa_django.model_events.watch import watches
+from dd_pa_django.model_events.row_memory import MANY_ROWS, is_deleted, known, note_read
+from dd_pa_django.model_events.watch import ModelWatch, watches
 
 _UID = "dd_pa_django.model_events.cascades"
 
@@ -76,6 +78,11 @@ def _before_delete(sender: type[Model], instance: Model, using: str, **kwargs: A
     target: Any = sender._meta.concrete_model
     found = [(model, field, _rows_with(model, field, instance, using)) for model, field in _following(target)]
     block.leaving[sender, id(instance)] = [item for item in found if item[2]]
+    for model, field, rows in found:
+        if not field.many_to_many:
+            pointing = block.pointing[watches[model].root]
+            for row in rows:
+                pointing[row.pk].append(row)
 
 
 def _rows_with(model: type[Model], field: Any, instance: Model, using: str) -> list[Model]:
@@ -91,14 +98,36 @@ def _rows_with(model: type[Model], field: Any, instance: Model, using: str) -> l
 def _after_delete(sender: type[Model], instance: Model, using: str, **kwargs: Any) -> None:
     connection = connection_of(using)
     block = block_of(connection)
-    for model, field, rows in () if block is None else block.leaving.pop((sender, id(instance)), ()):
+    if block is None:
+        return
+    for model, field, rows in block.leaving.pop((sender, id(instance)), ()):
         watch = watches[model]
         if not field.many_to_many:
-            watch.after_update(_as_left(rows, field, using), [field.attname], using)
+            with _still_known(block, watch, rows, connection):
+                watch.after_update(_as_left(rows, field, using), [field.attname], using)
             continue
         for row in rows:
             if not is_deleted(row, watch.table, connection):
                 fire_relation(row, field, "removed", [instance.pk], using)
+
+
+@contextmanager
+def _still_known(block: Block, watch: ModelWatch, rows: list[Model], connection: BaseDatabaseWrapper) -> Iterator[None]:
+    """Keep what is known of rows that also point to it, or to another object that goes, by another field.
+
+    Django has written all of their fields by one and the same deletion, and what was there before cannot be read again.
+    """
+    pointing = block.pointing[watch.root]
+    for row in rows:
+        pointing[row.pk] = [other for other in pointing[row.pk] if other is not row]
+        if not pointing[row.pk]:
+            del pointing[row.pk]
+    keys = list(pointing) if len(rows) > MANY_ROWS else [row.pk for row in rows if row.pk in pointing]
+    others = [(other, known(other, watch.root, connection)) for key in keys for other in pointing[key]]
+    yield
+    for other, values in others:
+        if values:
+            note_read(other, values, connection)
 
 
 def _as_left(rows: list[Model], field: Any, using: str) -> list[Model]:

@@ -42,7 +42,7 @@ UNSEEN: dict[str, str] = {}
 
 
 def unseen(words: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
-    """Take a rule for one that brings no event; what was loaded before it says nothing any more."""
+    """Take a rule for one that brings no event; what was loaded before it says nothing until it is loaded again."""
 
     def mark(function: Callable[..., None]) -> Callable[..., None]:
         UNSEEN[words] = function.__name__
@@ -53,7 +53,9 @@ def unseen(words: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
             first = self.log.last()
             function(self, **given)
             self.unnoticed.append((first, self.log.last()))
-            self.held.clear()
+            self.held = [item for item in self.held if self.is_there(item)]
+            for item in self.held:
+                item.refresh_from_db(using=self.using)
 
         run.__name__ = function.__name__
         return run
@@ -121,7 +123,8 @@ class Operations(RuleBasedStateMachine):
     @rule(model=index, given=values, owner=index, note=st.sampled_from(["", "", "again", "raise"]))
     def makes(self, model: int, given: dict[str, Any], owner: int, note: str) -> None:
         kind = (Item, Item, QuickItem, Gift)[model]
-        item = kind(**given, owner=self.any_of(Owner, owner), shelf=self.any_of(Shelf, owner), note=note)
+        whose = self.any_of(Owner, owner)
+        item = kind(**given, owner=whose, keeper=whose, shelf=self.any_of(Shelf, owner), note=note)
         with suppress(Meddled):
             item.save(using=self.using)
         self.hold(item)
@@ -226,6 +229,12 @@ class Operations(RuleBasedStateMachine):
     def deletes_many(self, status: str) -> None:
         with self.deleting():
             self.rows.filter(status=status).delete()
+
+    @rule()
+    def deletes_all_owners(self) -> None:
+        """At once, so that a row may point to several of them."""
+        with self.deleting():
+            Owner._base_manager.using(self.using).exclude(pk=KEEPER).delete()
 
     @contextmanager
     def deleting(self) -> Iterator[None]:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -12,9 +13,14 @@ from django.apps import apps
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis.stateful import run_state_machine_as_test
 
+from dd_pa import identify
+from dd_pa.testing import capture_events
+from dd_pa_django.model_events.row_memory import MANY_ROWS
 from tests.django_app.conftest import Configure
 from tests.django_app.oracle.log import ChangeLog
 from tests.django_app.oracle.machine import UNSEEN, Operations
+from tests.django_app.oracle.models import KEEPER, Item, Owner
+from tests.django_app.oracle.programs import PROGRAMS, Step
 from tests.django_app.orders.databases import KINDS, alias_of
 
 RUNS = int(os.environ.get("DD_PA_FUZZ", "0"))
@@ -63,6 +69,50 @@ def test_events_agree_with_the_table(using: str, other: str) -> None:
             phases=PHASES,
         ),
     )
+
+
+@pytest.mark.filterwarnings("ignore:DateTimeField .* received a naive datetime")
+def test_programs_that_found_faults_still_agree(using: str, other: str) -> None:
+    """One fault each, of those that a few random programs may miss."""
+
+    class Program(Operations):
+        pass
+
+    Program.using, Program.other = using, other
+    found = {name: disagreement(Program(), steps) for name, steps in PROGRAMS.items()}
+
+    assert {name: problem for name, problem in found.items() if problem} == {}
+
+
+def disagreement(program: Operations, steps: Sequence[Step]) -> str:
+    """Return how events and triggers differ after these steps; nothing if they agree."""
+    try:
+        try:
+            program.begins()
+            for rule, given in steps:
+                getattr(program, rule)(**given)
+        finally:
+            program.teardown()
+    except Exception as error:
+        return f"{type(error).__name__}: {error}"
+    return ""
+
+
+def test_many_rows_of_two_objects_that_go_at_once(using: str, other: str) -> None:
+    """Each row tells of both of its fields, also where so many are written that single ones are not remembered."""
+    keeper, one, two = (Owner.objects.using(using).create(pk=pk) for pk in (KEEPER, 1, 2))
+    made = [Item(owner=one, keeper=two) for _ in range(MANY_ROWS + 1)]
+    Item._base_manager.using(using).bulk_create([*made, Item(owner=two, keeper=one)])
+
+    with capture_events() as events, identify(usr="u-1"):
+        Owner.objects.using(using).exclude(pk=keeper.pk).delete()
+
+    assert Counter((event.name, str(event.attributes["changed"])) for event in events) == {
+        ("item.owner", "{'owner': {'old': 1, 'new': None}}"): MANY_ROWS + 1,
+        ("item.keeper", "{'keeper': {'old': 2, 'new': -1}}"): MANY_ROWS + 1,
+        ("item.owner", "{'owner': {'old': 2, 'new': None}}"): 1,
+        ("item.keeper", "{'keeper': {'old': 1, 'new': -1}}"): 1,
+    }
 
 
 def test_what_is_not_seen_is_in_the_docs() -> None:
