@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import delete, func, insert, update
 from sqlalchemy.orm import Session
 
-from tests.sqlalchemy_models.conftest import Events
+from tests.sqlalchemy_models.conftest import Events, MakeEmitter
 from tests.sqlalchemy_models.shop import (
     CardPayment,
     CashPayment,
@@ -263,3 +263,35 @@ def test_events_ask_nothing_of_the_database(session: Session, statements: list[s
 
     assert life(Parcel) == life(SilentParcel)
     assert names(happened) == ["parcel.lost", "parcel.moved", "parcel.moved", "parcel.packed"]
+
+
+class Counted:
+    """Who acts, and how often that was asked."""
+
+    account = session = consent = None
+
+    def __init__(self) -> None:
+        self.asked = 0
+
+    @property
+    def usr(self) -> str:
+        self.asked += 1
+        return f"u-{self.asked}"
+
+
+def test_who_acts_is_found_out_once_in_a_flush(session: Session, happened: Events, make_emitter: MakeEmitter) -> None:
+    """However many rows it writes; the next flush asks anew."""
+    who = Counted()
+    make_emitter(who)
+    orders = [Order(total=number) for number in range(10)]
+    session.add_all(orders)
+    session.commit()
+    for order in orders:
+        order.state = "paid"
+    session.commit()
+
+    assert [(event["name"], event["usr"]["id"]) for event in happened()] == [
+        *[("order.placed", "u-1")] * 10,
+        *[("order.state_changed", "u-2")] * 10,
+    ]
+    assert who.asked == 2

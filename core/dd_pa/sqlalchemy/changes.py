@@ -9,7 +9,7 @@ from typing import Any, Literal
 from sqlalchemy import inspect
 from sqlalchemy.orm import Mapper
 from sqlalchemy.orm.attributes import History, get_history
-from sqlalchemy.orm.base import PassiveFlag
+from sqlalchemy.orm.base import PassiveFlag, instance_dict
 from sqlalchemy.sql import ClauseElement
 
 from dd_pa.model_events import Change
@@ -60,12 +60,8 @@ def members_left(instance: Any, name: str) -> Sequence[Any]:
 
 def expressions(instance: Any, names: Iterable[str]) -> dict[str, Any]:
     """Return the entries of attributes that are set to SQL, as to `Order.total + 1`: the new value is not known."""
-    histories = {name: _history(instance, name) for name in names}
-    return {
-        name: _old(history)
-        for name, history in histories.items()
-        if history.added and isinstance(history.added[0], ClauseElement)
-    }
+    values = instance_dict(instance)
+    return {name: _old(_history(instance, name)) for name in names if isinstance(values.get(name), ClauseElement)}
 
 
 def split(mapper: Mapper[Any], names: Iterable[str]) -> tuple[list[str], list[str]]:

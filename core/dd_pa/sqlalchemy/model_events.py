@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import nullcontext
 from functools import partial
 from typing import Any, TypeVar, Unpack, overload
 from weakref import WeakKeyDictionary, WeakSet
@@ -12,7 +11,7 @@ from sqlalchemy.orm import Mapper, Session, object_mapper, object_session
 
 from dd_pa.capture.event import Event
 from dd_pa.capture.identity import identify
-from dd_pa.emitter import Emitter
+from dd_pa.emitter import Build, Emitter
 from dd_pa.model_events import Answers, Change, Declaration, ModelOptions, ask
 from dd_pa.sqlalchemy.changes import Members, column_changes, expressions, member_changes, members_left, split
 from dd_pa.sqlalchemy.mapping import check_kinds, check_names, other_sides, written_aside
@@ -30,13 +29,13 @@ def answers_of(
         return None
 
 
-def build(emitter: Emitter, name: str, answers: Answers) -> Event | None:
+def build(emitter: Emitter, builder: Build, name: str, answers: Answers) -> Event | None:
     """Return the event with the identity of this moment, or None if it is dropped. Raises in strict mode."""
-    if answers.ids is None:
-        return emitter.build(name, answers.attributes)
-    ids = dict(answers.ids)
-    consent = ids.pop("consent")
-    with nullcontext() if consent is None else identify(consent=bool(consent)):
+    ids = {} if answers.ids is None else dict(answers.ids)
+    consent = ids.pop("consent", None)
+    if consent is None:
+        return builder(name, answers.attributes, **ids)
+    with identify(consent=bool(consent)):
         return emitter.build(name, answers.attributes, owner=True, **ids)
 
 
@@ -113,6 +112,8 @@ class _Follower:
         self._mappers: WeakSet[Mapper[Any]] = WeakSet()
         self._sides: set[tuple[str, type, str]] = set()
         self._aside: WeakKeyDictionary[Mapper[Any], list[str]] = WeakKeyDictionary()
+        self._parts: WeakKeyDictionary[Mapper[Any], tuple[list[str], list[str]]] = WeakKeyDictionary()
+        self._names_table: bool | None = None
 
     def follow(self) -> None:
         """Listen, for subclasses too."""
@@ -137,8 +138,16 @@ class _Follower:
 
     def _label(self, written: type) -> str:
         """Return the name of the columns: that of the class which was declared, unless that is no table's."""
-        is_mapped = isinstance(inspect(self._model, raiseerr=False), Mapper)
-        return self._declaration.label or (self._model if is_mapped else written).__name__.lower()
+        if self._declaration.label is not None:
+            return self._declaration.label
+        if self._names_table is None and self._mappers:  # once there are any, it is what it is
+            self._names_table = self._is_mapped
+        is_mapped = self._is_mapped if self._names_table is None else self._names_table
+        return (self._model if is_mapped else written).__name__.lower()
+
+    @property
+    def _is_mapped(self) -> bool:
+        return isinstance(inspect(self._model, raiseerr=False), Mapper)
 
     def _configured(self, mapper: Mapper[Any], model: type) -> None:
         check_kinds(self._declaration, mapper, self._label(model))
@@ -161,7 +170,7 @@ class _Follower:
     def _created(self, mapper: Mapper[Any], connection: Any, instance: Any) -> None:
         emitter, name = self._emitter(), self._declaration.created
         if emitter is not None and name is not None:
-            self._expect(emitter, name, instance)
+            self._expect(object_session(instance), emitter, name, instance)
 
     def _note_expressions(self, mapper: Mapper[Any], connection: Any, instance: Any) -> None:
         found, session = expressions(instance, self._declaration.followed), object_session(instance)
@@ -172,12 +181,15 @@ class _Follower:
         emitter, session = self._emitter(), object_session(instance)
         if emitter is None or session is None:
             return
-        columns, relationships = split(mapper, self._declaration.followed)
+        parts = self._parts.get(mapper)
+        if parts is None:
+            parts = self._parts[mapper] = split(mapper, self._declaration.followed)
+        columns, relationships = parts
         noted = waiting_in(session).expressions.get(id(instance), {})
         change = column_changes(instance, columns, noted)
-        self._expect_changes(emitter, instance, change)
+        self._expect_changes(session, emitter, instance, change)
         for members in member_changes(mapper, instance, relationships):
-            self._expect_members(emitter, instance, members)
+            self._expect_members(session, emitter, instance, members)
 
     def _written_aside(self, session: Session, instance: Any) -> None:
         """Hear of the end of a flush, in which a relationship may have written columns of a row that was there."""
@@ -189,7 +201,7 @@ class _Follower:
         if emitter is not None:
             told = waiting_in(session).told.get(id(instance), ())
             unheard = [name for name in columns if name not in told]
-            self._expect_changes(emitter, instance, column_changes(instance, unheard, {}))
+            self._expect_changes(session, emitter, instance, column_changes(instance, unheard, {}))
 
     def _other_gone(self, name: str, name_there: str, mapper: Mapper[Any], connection: Any, other: Any) -> None:
         """Hear that an object is deleted: it leaves the relationships of those that stay."""
@@ -198,7 +210,8 @@ class _Follower:
             return
         for instance in members_left(other, name_there):
             if isinstance(instance, self._model) and instance not in session.deleted:
-                self._expect_members(emitter, instance, Members(name=name, action="removed", others=[other]))
+                members = Members(name=name, action="removed", others=[other])
+                self._expect_members(object_session(instance), emitter, instance, members)
 
     def _deleted(self, mapper: Mapper[Any], connection: Any, instance: Any) -> None:
         """Ask the callables while the row is still there; if it cannot be deleted, the flush fails as a whole."""
@@ -209,22 +222,26 @@ class _Follower:
         if answers is not None:
             waiting_in(session).after_flush.append(partial(_submit, session, emitter, name, answers))
 
-    def _expect_changes(self, emitter: Emitter, instance: Any, change: Change) -> None:
-        session = object_session(instance)
-        if change and session is not None:
-            waiting_in(session).told.setdefault(id(instance), set()).update(change)
+    def _expect_changes(self, session: Session, emitter: Emitter, instance: Any, change: Change) -> None:
+        if not change:
+            return
+        waiting_in(session).told.setdefault(id(instance), set()).update(change)
         for event, part in self._declaration.events_of(change).items():
-            self._expect(emitter, event, instance, partial(dict, part))
+            self._expect(session, emitter, event, instance, partial(dict, part))
 
-    def _expect_members(self, emitter: Emitter, instance: Any, members: Members) -> None:
+    def _expect_members(self, session: Session | None, emitter: Emitter, instance: Any, members: Members) -> None:
         for event in self._declaration.events_of({members.name: {"action": members.action}}):
-            self._expect(emitter, event, instance, members.change)
+            self._expect(session, emitter, event, instance, members.change)
 
     def _expect(
-        self, emitter: Emitter, name: str, instance: Any, change: Callable[[], Change | None] = lambda: None
+        self,
+        session: Session | None,
+        emitter: Emitter,
+        name: str,
+        instance: Any,
+        change: Callable[[], Change | None] = lambda: None,
     ) -> None:
         """Have an event built when the flush is over: only then the callables may use the session as they like."""
-        session = object_session(instance)
         if session is not None:
             waiting_in(session).after_flush.append(partial(self._fire, session, emitter, name, instance, change))
 
@@ -243,6 +260,7 @@ def _after_configured() -> None:
 
 
 def _submit(session: Session, emitter: Emitter, name: str, answers: Answers) -> None:
-    event = build(emitter, name, answers)
+    together = waiting_in(session).together
+    event = build(emitter, emitter.builder() if together is None else together.builder(emitter), name, answers)
     if event is not None:
         submit_on_commit(session, emitter, event)

@@ -12,7 +12,7 @@ from sqlalchemy.event import listens_for
 from sqlalchemy.orm import Session, SessionTransaction
 
 from dd_pa.capture.event import Event
-from dd_pa.emitter import Emitter
+from dd_pa.emitter import Build, Emitter
 from dd_pa.observe import event_log
 from dd_pa.observe.signals import event_queued, send
 from dd_pa.outbox.sqlalchemy import store
@@ -48,12 +48,20 @@ class Announcer:
 
 
 class Together:
-    """Events of one flush, inserted into the outbox by few statements."""
+    """Events of one flush, of one who acts, inserted into the outbox by few statements."""
 
     def __init__(self, session: Session) -> None:
         self._session = session
         self._transaction = innermost(session)
         self._events: list[tuple[Emitter, Event]] = []
+        self._builders: dict[int, Build] = {}
+
+    def builder(self, emitter: Emitter) -> Build:
+        """Return what builds the events of this flush: who acts is found out once."""
+        found = self._builders.get(id(emitter))
+        if found is None:
+            found = self._builders[id(emitter)] = emitter.builder()
+        return found
 
     def takes(self, emitter: Emitter, event: Event) -> bool:
         """Take an event, unless it belongs to a savepoint that was begun meanwhile."""
