@@ -60,6 +60,9 @@ class Section:
     tables: Sequence[Table]
     charts: Sequence[Chart] = ()
 
+    distributions: Sequence[str] = ()
+    """What took part, if that was not the SDKs."""
+
 
 def run(benchmark: Callable[[bool], Section]) -> None:
     """Run one benchmark and write its section; with `--small`, run a small one that is only shown."""
@@ -98,7 +101,9 @@ def write(section: Section, seconds: float) -> None:
 def _markdown(section: Section, seconds: float) -> str:
     tables = [_table(table) for table in section.tables]
     charts = [f"![{chart.title}](charts/{chart.name}.svg)" for chart in section.charts]
-    return "\n\n".join([section.text.strip(), *charts, *tables, f"<sub>{_circumstances(seconds)}</sub>"]) + "\n"
+    return (
+        "\n\n".join([section.text.strip(), *charts, *tables, f"<sub>{_circumstances(section, seconds)}</sub>"]) + "\n"
+    )
 
 
 def _table(table: Table) -> str:
@@ -111,9 +116,9 @@ def _bold(row: Sequence[str]) -> list[str]:
     return [f"**{row[0]}**" if row[0].startswith("dd-pa") else row[0], *row[1:]]
 
 
-def _circumstances(seconds: float) -> str:
-    distributions = dict.fromkeys(name.split()[0] for name in SDKS)
-    versions = [f"{name} {version(name)}" for name in (*distributions, "hpack", "httpx")]
+def _circumstances(section: Section, seconds: float) -> str:
+    sdks = (*dict.fromkeys(name.split()[0] for name in SDKS), "hpack", "httpx")
+    versions = [f"{name} {version(name)}" for name in section.distributions or sdks]
     when = time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime())
     load = os.getloadavg()[0]
     machine = f"{os.cpu_count()} cores {platform.machine()}, {platform.system()}, Python {platform.python_version()}"
