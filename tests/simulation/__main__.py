@@ -102,6 +102,7 @@ def main() -> int:
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="seeds at the same time")
     parser.add_argument("--json", action="store_true", help="print one line of JSON for each failing seed")
     parser.add_argument("--no-shrink", action="store_true")
+    parser.add_argument("--first", action="store_true", help="end at the first that fails")
     arguments = parser.parse_args()
     only = None if arguments.kinds is None else [kind for kind in arguments.kinds.split(",") if kind != "none"]
     install()
@@ -135,6 +136,8 @@ def _begin(seeds: Iterable[int], arguments: argparse.Namespace, only: list[str] 
     try:
         for seed in seeds:
             failed |= _fails(str(seed), arguments, only)
+            if failed and arguments.first:
+                break
     except BaseException:
         traceback.print_exc()
         failed = True

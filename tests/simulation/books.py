@@ -29,6 +29,9 @@ class Books:
 
     tracked: dict[str, Tracked] = field(default_factory=dict)
     dropped: dict[str, str] = field(default_factory=dict)
+    steps: list[tuple[float, float]] = field(default_factory=list)
+    """When the wall clock was set, and by how many seconds."""
+
     rejected: set[str] = field(default_factory=set)
     drop_sizes: list[tuple[float, int]] = field(default_factory=list)
     """For each event that was dropped for want of room, when, and the bytes on disk."""

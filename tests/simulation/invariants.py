@@ -223,6 +223,10 @@ def check_disk(shop: Shop) -> None:
     used = sum(len(node.data) for _, node in shop.spool_files())
     if used > disk_bound(shop.plan):
         shop.violated(f"the spool takes {used} bytes of {shop.plan.max_bytes}")
+    letters = sum(len(node.data) for path, node in shop.spool_files() if "/rejected/" in path)
+    bound = max(64 * 1024, shop.plan.max_bytes // 16)
+    if letters > bound + (shop.plan.workers + 3) * (bound // 8 + 4096):  # each writes to a segment of its own
+        shop.violated(f"the dead letters take {letters} bytes of {bound}")
 
 
 def check_quiet(shop: Shop, calls: int, wakes: int, processes: int) -> None:

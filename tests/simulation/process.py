@@ -15,6 +15,7 @@ class Process:
     generation: int = 0
     """How many forks it is away from the first process; see `dd_pa.process.forks`."""
 
+    began_at: float = 0.0
     stalled_until: float = 0.0
     descriptors: dict[int, Opening] = field(default_factory=dict)
     dies_after: int | None = None

@@ -98,6 +98,8 @@ class Shop:
             self.note("drop", f"{reason} {event.id[:6] if event else None}")
             if event is not None:
                 self.books.dropped[event.id] = reason
+            if reason == "expired" and self._had_the_time():
+                self.violated("an event expired by a clock that was set forward while its process lived")
             self.books.damaged += event is None
             if reason == "overflow":
                 self.books.drop_sizes.append((self.time(), self.disk_bytes()))
@@ -110,6 +112,11 @@ class Shop:
         signals.event_rejected.connect(rejected, weak=False)
         logging.getLogger().handlers = [_Noting(self)]
         logging.getLogger("dd_pa").setLevel(logging.INFO)
+
+    def _had_the_time(self) -> bool:
+        """Tell whether a process began before the wall clock was ever set, and it was never set back."""
+        steps = self.books.steps
+        return not steps or (min(step for _, step in steps) > 0 and self.machine.process().began_at < steps[0][0])
 
     def disk_bytes(self) -> int:
         """Return what the spool takes of the disk, in whole blocks, without dead letters."""
@@ -141,7 +148,7 @@ class Shop:
         return Settings(**(usual | changes))
 
     def begin(self, name: str) -> Process:
-        process = Process(name=name, pid=next(self._pids))
+        process = Process(name=name, pid=next(self._pids), began_at=self.time())
         self.processes.append(process)
         return process
 

@@ -5,10 +5,13 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
+from tests.simulation.campaigns import CAMPAIGNS, Campaign
+from tests.simulation.faulty_code import MUTATIONS, Mutation
+from tests.simulation.mutations import mutated
+
 ROOT = Path(__file__).parents[2]
-SEEDS = os.environ.get("SIMULATION_SEEDS", "0:20")
-HOLDING = "kill,ends,stall,lost,flaky"
-"""Kinds of trouble that are mended on main; without --kinds, each seed has its own of all kinds."""
 
 
 def simulate(*arguments: str) -> subprocess.CompletedProcess[str]:
@@ -24,11 +27,18 @@ def simulate(*arguments: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-def test_all_promises_hold_whatever_happens() -> None:
+@pytest.mark.parametrize("campaign", CAMPAIGNS, ids=lambda campaign: campaign.kinds or "all kinds")
+def test_all_promises_hold_whatever_happens(campaign: Campaign) -> None:
     """See `invariants.py` for the promises, `plan.py` for what happens."""
-    done = simulate("--seeds", SEEDS, "--jobs", "2", "--kinds", HOLDING)
+    done = simulate("--jobs", "2", *campaign.options)
 
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("mutation", MUTATIONS, ids=lambda mutation: mutation.fault)
+def test_each_fault_of_the_table_can_still_be_made(mutation: Mutation) -> None:
+    """Else the table in README.md tells of code that is not there any more."""
+    compile(mutated(mutation), mutation.path, "exec")
 
 
 def test_a_seed_replays() -> None:

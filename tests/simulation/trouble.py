@@ -59,6 +59,7 @@ def clock(shop: Shop, draws: random.Random) -> None:
     def stepping(step: float) -> Callable[[], None]:
         def act() -> None:
             shop.note("clock", f"steps by {step:+.0f} s")
+            shop.books.steps.append((shop.time(), step))
             shop.machine.wall += step
 
         return act
