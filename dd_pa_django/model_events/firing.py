@@ -13,6 +13,7 @@ from dd_pa.model_events import Change, ask
 from dd_pa_django.emitter import slot
 from dd_pa_django.handover import hand_over, hand_over_all, together
 from dd_pa_django.model_events.declared import Declared
+from dd_pa_django.model_events.stored_values import kept
 
 Columns = Callable[[Sequence[str]], Mapping[str, Any]]
 
@@ -81,11 +82,13 @@ class FireTogether(Fire):
         """Build one event of an instance."""
         self._keep(self._built(declared, name, instance, declared.columns_of(instance, self._using), changed))
 
-    def of_values(self, declared: Declared, values: Mapping[str, Any], change: Change) -> None:
-        """Build the events of a row's change, of a declaration that does not ask for the instance."""
-        columns = declared.columns_in(values)
-        for name, changed in declared.declaration.events_of(change).items():
-            self._keep(self._built(declared, name, None, columns, changed))
+    def of_values(self, declared: Declared, name: str, values: Mapping[str, Any], changed: Change) -> None:
+        """Build an event of a row's change, of a declaration that does not ask for the instance.
+
+        Rows may have a change in common, which BEFORE_SEND must not change for all of them.
+        """
+        own = {field: {side: kept(value) for side, value in entry.items()} for field, entry in changed.items()}
+        self._keep(self._built(declared, name, None, declared.columns_in(values), own))
 
     def _build(self, name: str, attributes: Mapping[str, Any], ids: Mapping[str, Any] | None) -> Event | None:
         return self._builder(name, attributes, **(ids or {}))

@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from django.db.models import Model, QuerySet
 
+from dd_pa.model_events import Change
 from dd_pa_django.connection import connection_of
 from dd_pa_django.model_events import stored_values
+from dd_pa_django.model_events.declared import Declared
 from dd_pa_django.model_events.firing import active_emitter, firing_together
 from dd_pa_django.model_events.row_memory import note_rows_written
 from dd_pa_django.model_events.watch import ModelWatch, changed_values
+
+MOST_TOLD = 1_000
+"""Most different old values of an update for which it is remembered what they come to."""
+
+_Due = tuple[Declared, str, Change]
 
 
 class RowUpdate:
@@ -70,20 +77,50 @@ class RowUpdate:
         emitter = active_emitter() if changed else None
         if emitter is None:
             return
-        note_rows_written([pk for pk, _, _ in changed], self._watch.root, connection_of(self._using))
+        note_rows_written([row[0] for row, _, _ in changed], self._watch.root, connection_of(self._using))
         with firing_together(emitter, self._using) as fire:
-            for _, values, changes in changed:
-                for item in self._declared:
-                    fire.of_values(item, values, item.changed(changes))
+            for row, new, events in changed:
+                values = {**dict(zip(self._names, row[1:], strict=True)), **new}
+                for declared, name, change in events:
+                    fire.of_values(declared, name, values, change)
 
     def _changed(
         self, constant: Mapping[str, Any], found: Mapping[Any, Mapping[str, Any]] | None
-    ) -> Iterator[tuple[Any, Mapping[str, Any], Mapping[str, tuple[Any, Any]]]]:
-        """Yield the key, the values and the changes of each row that differs."""
+    ) -> Iterator[tuple[tuple[Any, ...], Mapping[str, Any], Sequence[_Due]]]:
+        """Yield each row that differs as it was, what was written to it, and what is to be told of it."""
+        told: dict[Any, Sequence[_Due] | None] = {}
         for row in self._rows:
             new = constant if found is None else found.get(row[0])
-            if new is not None:
-                old = dict(zip(self._names, row[1:], strict=True))
-                changes = changed_values(self._written, old, new)
-                if changes:
-                    yield row[0], {**old, **new}, changes
+            if new is None:
+                continue
+            old = row[1 : 1 + len(self._written)]
+            if found is not None or not _is_key(old):
+                events = self._told(old, new)
+            elif old in told:
+                events = told[old]
+            else:
+                events = self._told(old, new)
+                if len(told) < MOST_TOLD:
+                    told[old] = events
+            if events is not None:
+                yield row, new, events
+
+    def _told(self, values: tuple[Any, ...], new: Mapping[str, Any]) -> Sequence[_Due] | None:
+        """Return the events of a row that had these values; None if it has them still."""
+        old = {field.attname: value for field, value in zip(self._written, values, strict=True)}
+        changes = changed_values(self._written, old, new)
+        if not changes:
+            return None
+        return [
+            (declared, name, change)
+            for declared in self._declared
+            for name, change in declared.declaration.events_of(declared.changed(changes)).items()
+        ]
+
+
+def _is_key(values: tuple[Any, ...]) -> bool:
+    try:
+        hash(values)
+    except TypeError:  # there are lists or dicts among them
+        return False
+    return True

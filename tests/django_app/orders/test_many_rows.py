@@ -15,7 +15,7 @@ from django.db.models.functions import Concat
 from django.db.models.signals import post_init
 from django.test import RequestFactory
 
-from dd_pa import EventError, identify
+from dd_pa import EventDraft, EventError, identify
 from dd_pa.testing import capture_events
 from dd_pa_django import track_model
 from dd_pa_django.block import blocks_of
@@ -228,6 +228,26 @@ def test_a_callable_that_fails_takes_no_other_event_along(configure: Configure, 
         transaction.set_rollback(False)
 
     assert [event["event"]["name"] for event in events()] == ["freight.made", "crate.made", "freight.made"]
+
+
+def test_what_before_send_changes_is_one_event_only(configure: Configure, events: Events) -> None:
+    """Also inside of a change that many rows have in common."""
+
+    def censor(draft: EventDraft) -> EventDraft:
+        for entry in draft.attributes.get("changed", {}).values():
+            entry["old"] = f"was {entry['old']}"
+            if isinstance(entry["new"], list):
+                entry["new"].append(len(entry["new"]))
+        return draft
+
+    configure(BEFORE_SEND=censor)
+    with identify(usr="u-1"):
+        Parcel.objects.bulk_create([Parcel(status="new") for _ in range(3)])
+        Parcel.objects.update(status="paid", data=["a"])
+    told = [event["changed"] for event in events() if "changed" in event]
+
+    assert [change["status"] for change in told if "status" in change] == [{"old": "was new", "new": "paid"}] * 3
+    assert [change["data"] for change in told if "data" in change] == [{"old": "was {}", "new": ["a", 1]}] * 3
 
 
 def test_events_of_one_operation_that_cannot_be_built(configure: Configure) -> None:
