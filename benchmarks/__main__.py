@@ -2,8 +2,20 @@
 
 from __future__ import annotations
 
-from benchmarks import breakdown, caller_cost, losses, model_events, outage_memory, throughput, web_latency
+from benchmarks import (
+    breakdown,
+    caller_cost,
+    drain,
+    idle_spool,
+    losses,
+    model_events,
+    outage_memory,
+    throughput,
+    web_latency,
+)
 from benchmarks.report import run
 
-for module in (caller_cost, breakdown, throughput, web_latency, outage_memory, losses, model_events):
+MODULES = (caller_cost, breakdown, throughput, web_latency, outage_memory, idle_spool, drain, losses, model_events)
+
+for module in MODULES:
     run(module.benchmark)

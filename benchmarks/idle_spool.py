@@ -6,29 +6,43 @@ import resource
 import sys
 import tempfile
 import time
+from pathlib import Path
+from typing import Any
 
 from benchmarks import child, spools
 from benchmarks.report import Aim, Section, Table, aims, run
 from dd_pa.capture.event import EventBuilder
 from dd_pa.capture.identity import Identity
+from dd_pa.delivery.worker import TICK
 from dd_pa.store.destination import Destination
 from dd_pa.store.memory import MemoryStore
 from dd_pa.store.spool import SCAN_EVERY, Spool
 from dd_pa.store.spool_options import SpoolOptions
 
 WORKERS = (1, 4, 16, 64, 256)
+ORPHANS = (10, 1000, 20_000)
 LOOKS = 40
+WAIT = 10.0
+"""Seconds of the spool's clock after which it is seen whether anything is still being merged."""
+
 TEXT = """\
 Idle workers, each with a segment of its own in one spool: the CPU time of a look, which an idle delivery thread makes
 every two seconds, by the process that keeps order for all (the janitor) and by each of the others.
+
+And a janitor that can deliver nothing, with segments of one event each that processes left: the CPU time of merging
+them, once, how many are left of them, and the part of a core of a second from then on, with a look each second.
 """
 
 
-def _worker(path: str) -> Spool:
+def _spool(path: str, **options: Any) -> Spool:
     memory = MemoryStore(size=1000, drop_newest=False, on_overflow=lambda event: None)
     destination = Destination(path, "shop", spools.INTAKE)
-    options = SpoolOptions(max_bytes=1 << 28)
-    spool = Spool(destination, memory, options, on_dropped=lambda *why: None, say=lambda *what: None)
+    bounds = SpoolOptions(max_bytes=1 << 28)
+    return Spool(destination, memory, bounds, on_dropped=lambda *why: None, say=lambda *what: None, **options)
+
+
+def _worker(path: str) -> Spool:
+    spool = _spool(path)
     event, _ = EventBuilder(spools.settings(path)).build("order.placed", {}, Identity(usr="u"))
     spool.put(event)
     spool.tend()
@@ -59,26 +73,61 @@ def measure(workers: int) -> tuple[float, float]:
     return found
 
 
+def outage(orphans: int) -> tuple[float, int, float]:
+    """Return the CPU seconds of merging, the segments that are left, and the part of a core from then on."""
+    now = 0.0
+    with tempfile.TemporaryDirectory() as directory:
+        path = f"{directory}/spool"
+        spools.leave_orphans(path, orphans)
+        spool = _spool(path, can_deliver=lambda: False, clock=lambda: now)
+        folder = Path(Destination(path, "shop", spools.INTAKE).path)
+        before, last, left = time.process_time(), -1, orphans
+        while left != last:
+            last, until = left, now + WAIT
+            while now < until:
+                now += TICK
+                spool.tend()
+            left = sum(1 for _ in folder.glob("*.seg"))
+        merging, before = time.process_time() - before, time.process_time()
+        for _ in range(LOOKS):
+            now += SCAN_EVERY
+            spool.tend()
+        share = (time.process_time() - before) / LOOKS / SCAN_EVERY
+        spool.close()
+    return merging, left, share
+
+
 def benchmark(small: bool) -> Section:
     found = {count: child.call("benchmarks.idle_spool", count) for count in (WORKERS[:3] if small else WORKERS)}
     rows = [[f"{count} workers", f"{janitor:.3%}", f"{other:.3%}"] for count, (janitor, other) in found.items()]
-    most = max(found)
-    janitor, other = found[most]
+    left = {count: child.call("benchmarks.idle_spool", "-", count) for count in (ORPHANS[:2] if small else ORPHANS)}
+    merged = [[f"{count:,} orphans", f"{s:.2f}", f"{n:,}", f"{share:.3%}"] for count, (s, n, share) in left.items()]
+    most, many = max(found), max(left)
+    (janitor, other), then = found[most], left[many][2]
     return Section(
         name="idle_spool",
         text=TEXT,
         tables=[
             Table(title="CPU of idle workers", columns=["", "the janitor", "each other"], rows=rows),
+            Table(
+                title="CPU of a janitor that can deliver nothing",
+                columns=["", "merging, s", "segments left", "then"],
+                rows=merged,
+            ),
             aims(
                 Aim(f"an idle worker of {most}", "< 0.1 % of a core", f"{other:.3%}", other < 0.001),
                 Aim(f"the janitor of {most}", "< 0.1 % of a core", f"{janitor:.3%}", janitor < 0.001),
+                Aim(f"the janitor of {many:,} orphans", "< 0.1 % of a core", f"{then:.3%}", then < 0.001),
             ),
         ],
     )
 
 
 if __name__ == "__main__":
-    if len(sys.argv) == 2 and sys.argv[1].isdigit():
-        child.answer(measure(int(sys.argv[1])))
-    else:
-        run(benchmark)
+    match sys.argv[1:]:
+        case ["-", count]:
+            child.answer(outage(int(count)))
+        case [count] if count.isdigit():
+            child.answer(measure(int(count)))
+        case _:
+            run(benchmark)
