@@ -106,6 +106,7 @@ def benchmark(small: bool) -> Section:
     (janitor, other), then = found[most], left[many][2]
     return Section(
         name="idle_spool",
+        distributions=("dd-pa",),
         text=TEXT,
         tables=[
             Table(title="CPU of idle workers", columns=["", "the janitor", "each other"], rows=rows),
