@@ -104,14 +104,17 @@ class Merger:
     def merge(self, files: dict[str, int]) -> Iterator[None]:
         """Merge the small ones of these files, and correct what is known of their sizes."""
         self._unfit.intersection_update(files)
-        for names in self._batches(files):
-            if self._half_done or self._clock() < self._rests_until or not self._is_wanted():
+        for names in self._batches(files) if self._may_merge() else ():
+            if not self._may_merge():
                 return
             try:
                 yield from self._merge_some(names, files)
             except (OSError, AlienFileError) as error:
                 self._rests_until = self._clock() + REST
                 self._say("spool merging", "small files of the spool stay as they are for now: %s", error)
+
+    def _may_merge(self) -> bool:
+        return not self._half_done and self._clock() >= self._rests_until and self._is_wanted()
 
     def _batches(self, files: dict[str, int]) -> Iterator[list[str]]:
         """Yield neighbours in age of about the same size: so no event is copied more than a few times."""
