@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from dd_pa.store.duty import TURN
 from dd_pa.store.merging import LEAST, MOST
 from tests.core.spools import Watched, event, ids
 from tests.core.test_janitor import Counted, orphans
@@ -187,7 +188,7 @@ def test_it_ends_with_the_duty(tmp_path: Path) -> None:
     sick, well = Watched(tmp_path / "spool"), Watched(tmp_path / "spool")
     sick.healthy = False
     sick.tend()
-    for _ in range(6):
+    for _ in range(int(TURN // 2) + 4):
         well.tend()
         sick.tend()
 
