@@ -70,6 +70,7 @@ class Author:
             self.rollback,
             self.begin_savepoint,
             self.end_savepoint,
+            self.try_in_vain,
         ]
         for _ in range(steps):
             action = self.chance.choice(actions)
@@ -181,6 +182,13 @@ class Author:
 
     def begin_savepoint(self) -> None:
         self._savepoints.append(self.session.begin_nested())
+
+    def try_in_vain(self) -> None:
+        """Write something in a savepoint, and undo it."""
+        savepoint = self.session.begin_nested()
+        self.chance.choice([self.open_topic, self.retitle, self.hand_over, self.tag, self.delete_topic])()
+        self.session.flush()
+        savepoint.rollback()
 
     def end_savepoint(self) -> None:
         if self._savepoints:

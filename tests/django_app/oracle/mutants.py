@@ -205,22 +205,10 @@ MUTANTS = (
         "",
     ),
     _django(
-        "an `update()` tells of rows that do not change",
-        "updating.py",
-        "                if changes:\n                    yield row[0]",
-        "                if True:\n                    yield row[0]",
-    ),
-    _django(
         "`bulk_create` is not told",
         "queryset.py",
         "if watch is not None and not ignore_conflicts and not update_conflicts:",
         "if False:",
-    ),
-    _django(
-        "`bulk_update` of instances without a row is told",
-        "queryset.py",
-        "            if count < len(instances):",
-        "            if False:",
     ),
     _django(
         "an object with two tables is deleted twice",
@@ -238,7 +226,7 @@ MUTANTS = (
         "a declaration does not hold for proxies and children",
         "registry.py",
         "        found = [_watch(heir) for heir in _heirs(model)]",
-        "        found = [_watch(model)]",
+        "        found = [_watch(heir) for heir in _heirs(model) if heir is model or model._meta.abstract]",
     ),
     _sqlalchemy(
         "what `post_update=True` writes is not told",
@@ -261,8 +249,8 @@ MUTANTS = (
     _sqlalchemy(
         "an event of a savepoint that rolls back leaves",
         "pending_events.py",
-        "        waiting.events.pop(transaction, None)\n",
-        "        waiting.events.setdefault(around(transaction), []).extend(waiting.events.pop(transaction, []))\n",
+        "    transaction = innermost(plain)\n",
+        "    transaction = plain.get_transaction()\n",
     ),
     _sqlalchemy(
         "a column that is set to SQL is not told",
