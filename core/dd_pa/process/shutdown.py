@@ -17,8 +17,11 @@ from typing import Protocol
 
 from dd_pa.process import forks
 
-SLACK = 0.5
-"""Seconds beyond the deadline that a handler of SIGTERM waits for the thread that keeps it."""
+SLACK = 2.0
+"""Seconds beyond the deadline that a handler of SIGTERM waits, at most, for the thread that keeps it.
+
+On a busy machine it may come to run late, and what it says of the lost would be lost too.
+"""
 
 
 class Delivering(Protocol):
