@@ -81,3 +81,24 @@ def test_nothing_that_only_the_delivery_needs_is_loaded_before_it(ours: str, fra
 
 def test_the_delivery_thread_imports_nothing() -> None:
     assert printed(DELIVERY) == "True []\n"
+
+
+WINDOWS = """
+import importlib, os, signal, sys
+sys.modules["fcntl"] = None
+for name in ("O_NOFOLLOW", "O_CLOEXEC", "O_NONBLOCK", "O_NOCTTY", "O_DIRECTORY", "register_at_fork", "fork", "geteuid"):
+    delattr(os, name)
+for name in ("pthread_sigmask", "sigwait", "SIGALRM"):
+    delattr(signal, name)
+importlib.import_module({package!r})
+print("imported")
+"""
+
+
+@pytest.mark.parametrize(
+    "package",
+    ["dd_pa", "dd_pa.testing", "dd_pa.outbox.sqlalchemy", "dd_pa_django", "dd_pa_django.middleware", "dd_pa_flask"],
+)
+def test_what_windows_lacks_is_not_needed_to_import(package: str) -> None:
+    """There is no `fcntl` and no fork there; the spool is refused when it is asked for."""
+    assert printed(WINDOWS.format(package=package)) == "imported\n"

@@ -294,3 +294,30 @@ def test_no_fork_comes_between_a_descriptor_and_its_registration(tmp_path: Path)
     forking.join()
 
     assert (found, descriptor.fd >= 0) == ([0], True)
+
+
+def test_no_fork_comes_while_a_descriptor_is_closed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A child would have it open, with its lock, and not know."""
+    path, close = tmp_path / "file", os.close
+    path.touch()
+    descriptor = Descriptor(lambda: os.open(path, os.O_RDONLY))
+    number, found = descriptor.fd, list[int]()
+
+    def fork() -> None:
+        if (pid := os.fork()) == 0:
+            os._exit(str(path) in {os.path.realpath(f"/proc/self/fd/{fd}") for fd in range(3, 64)})
+        found.append(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
+
+    forking = threading.Thread(target=fork)
+
+    def closing(fd: int) -> None:
+        if fd == number and not forking.ident:
+            forking.start()
+            forking.join(0.2)  # it cannot end before this has
+        close(fd)
+
+    monkeypatch.setattr(os, "close", closing)
+    descriptor.close()
+    forking.join()
+
+    assert found == [0]

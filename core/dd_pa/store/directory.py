@@ -52,9 +52,10 @@ class Descriptor:
         return os.fstat(self.fd)
 
     def close(self) -> None:
-        fd, self.fd = self.fd, -1
-        if fd >= 0:
-            os.close(fd)
+        with forks.held_up:  # else a child could have it open, and no number to close it by
+            fd, self.fd = self.fd, -1
+            if fd >= 0:
+                os.close(fd)
 
     def __del__(self) -> None:
         if hasattr(self, "fd"):  # else it could not be opened
