@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-import gc
 import time
 from collections.abc import Iterator
 from typing import Any
@@ -14,6 +13,7 @@ from celery.signals import after_task_publish
 
 from dd_pa import Emitter, Identity
 from dd_pa.jobs import HEADER, IdentityCarrier
+from dd_pa.jobs.header import Seal
 from tests.jobs.brokers import fresh_name, require_rabbitmq, require_redis
 from tests.jobs.celery_shop import make_app
 from tests.jobs.conftest import StartWorker
@@ -120,15 +120,10 @@ def test_headers_of_others_arrive(shop: Shop, given: dict[str, Any], seen: dict[
 
 
 def test_the_older_message_protocol(shop: Shop) -> None:
-    """Task id and headers lie elsewhere in it. Two connected apps with the same tasks: the current one publishes."""
+    """Task id and headers lie elsewhere in it."""
     app = make_app(shop.app.conf.broker_url, shop.app.conf.task_default_queue, shop.emitter, task_protocol=1)
-    app.set_current()
-    try:
-        assert as_shopper(shop.runs, app.tasks["shop.ran"].delay) == SHOPPER
-    finally:
-        app.close()
-        del app
-        gc.collect()  # it is connected as long as it lives
+    assert as_shopper(shop.runs, app.tasks["shop.ran"].delay) == SHOPPER
+    app.close()
 
 
 def test_canvas(shop: Shop) -> None:
@@ -225,9 +220,7 @@ def test_apps_that_are_not_connected_send_nothing() -> None:
 
     after_task_publish.connect(note)
     with shopping():
-        app.set_current()  # tests before this one may have left apps with the same tasks
         app.tasks["shop.ran"].delay("1")
-        other.set_current()
         other.send_task("other.ran")
     after_task_publish.disconnect(note)
 
@@ -235,42 +228,30 @@ def test_apps_that_are_not_connected_send_nothing() -> None:
     assert sent["other.ran"] is None
 
 
-@pytest.mark.parametrize(
-    ("current", "task", "headers", "lost"),
-    [
-        pytest.param(None, "shop.ran", {}, {"unknown_app": 1}, id="task of both"),
-        pytest.param(None, "of.nobody", {}, {"unknown_app": 1}, id="task that neither has"),
-        pytest.param("other", "shop.ran", {}, {"unknown_app": 1}, id="beside an app that is not connected"),
-        pytest.param("other", "other.ran", {}, {}, id="task of that app"),
-        pytest.param("one", "shop.ran", {}, {}, id="known by the current app"),
-        pytest.param(None, "shop.private", {}, {}, id="task that is left alone"),
-        pytest.param(None, "shop.ran", {HEADER: False}, {}, id="call that is left alone"),
-    ],
-)
-def test_what_several_apps_lose_is_counted(
-    current: str | None, task: str, headers: dict[str, Any], lost: dict[str, int]
-) -> None:
-    """Once by each emitter whose identity it may have been, and by none where nobody acts."""
-    gc.collect()  # apps of other tests
-    emitters = make_emitter(), make_emitter()
-    apps: dict[str | None, Any] = {
-        name: make_app("memory://localhost", fresh_name(), emitter)
-        for name, emitter in zip(("one", "two"), emitters, strict=True)
-    }
-    apps["other"] = Celery("other", broker="memory://localhost", set_as_current=False)
-    apps["other"].task(print, name="other.ran", shared=False)
-    apps[None] = Celery("default", broker="memory://localhost", set_as_current=False)
+def test_the_app_that_sends_decides() -> None:
+    """Whichever others have a task of that name, and whichever is Celery's current one in this thread."""
+    ours, theirs = make_emitter(job_secret="o" * 32), make_emitter(job_secret="t" * 32)
+    app = make_app("memory://localhost", fresh_name(), ours)
+    beside = make_app("memory://localhost", fresh_name(), theirs)
+    other: Any = Celery("other", broker="memory://localhost", set_as_current=False)
+    sent: list[tuple[str, str, Any]] = []
+
+    def note(sender: str, headers: dict[str, Any], **_: Any) -> None:
+        sent.append((sender, headers["id"], headers.get(HEADER)))
+
+    after_task_publish.connect(note)
     before = current_app._get_current_object()
-    apps[current].set_current()
+    beside.set_current()
     try:
-        for _ in range(2):
-            apps["one"].send_task(task, ("1",), headers=headers)
-        assert [emitter.stats().lost_identities for emitter in emitters] == [{}, {}]
         with shopping():
-            apps["one"].send_task(task, ("1",), headers=headers)
+            app.tasks["shop.ran"].delay("1")
+            app.send_task("of.nobody", ("1",))
+            other.send_task("shop.ran", ("1",))
     finally:
         before.set_current()
-        apps.clear()
-        gc.collect()  # they are connected as long as they live
+        after_task_publish.disconnect(note)
 
-    assert [emitter.stats().lost_identities for emitter in emitters] == [lost, lost]
+    seal = Seal(ours.settings.reveal_job_secrets())
+    read = [None if header is None else seal.read(header, task, job_id) for task, job_id, header in sent]
+    assert [None if carried is None else carried.usr for carried in read] == [SHOPPER.usr, SHOPPER.usr, None]
+    assert sent[-1][-1] is None

@@ -31,7 +31,7 @@ DropReason = Literal[
     "test_run",
 ]
 
-LostIdentityReason = Literal["forged", "expired", "session_over", "too_long", "no_secret", "not_found", "unknown_app"]
+LostIdentityReason = Literal["forged", "expired", "session_over", "too_long", "no_secret", "not_found"]
 
 _WHY_LOST: dict[LostIdentityReason, str] = {
     "forged": "its header was not signed with our secret for this very job",
@@ -40,7 +40,6 @@ _WHY_LOST: dict[LostIdentityReason, str] = {
     "too_long": "an id was left out of its header, which can hold 1 KiB",
     "no_secret": "nothing to sign its header with; set JOB_SECRET",
     "not_found": "an id could not be found out when it was queued; a log line says why",
-    "unknown_app": "several connected apps have its task, and none of them is Celery's current one; use set_current()",
 }
 
 DROP_MEANING: dict[str, str] = {

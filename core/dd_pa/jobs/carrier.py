@@ -10,7 +10,6 @@ import msgspec
 from dd_pa.capture.person import NOBODY, Identity
 from dd_pa.capture.rum import SESSION_LASTS
 from dd_pa.capture.work import Work
-from dd_pa.delivery.ledger import LostIdentityReason
 from dd_pa.emitter import Emitter
 from dd_pa.jobs.header import MAX_HEADER, Carried, Seal
 
@@ -56,12 +55,6 @@ class IdentityCarrier:
             emitter.count_lost_identity("no_secret")
             return None
         return self._written(emitter, seal, identity, task, job_id)
-
-    def lose(self, reason: LostIdentityReason) -> None:
-        """Count that a job is queued without the identity of whoever acts here, if anybody does."""
-        emitter = self._find()
-        if emitter is not None and emitter.identity(lenient=True) != NOBODY:
-            emitter.count_lost_identity(reason)
 
     def _written(self, emitter: Emitter, seal: Seal, identity: Identity, task: str, job_id: str) -> str:
         restored = _restored.get()

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import MutableMapping
+from contextvars import ContextVar
+from functools import wraps
 from typing import Any
 from weakref import WeakKeyDictionary
 
-from celery import Celery, current_app
+from celery import Celery
 from celery.signals import before_task_publish, task_postrun, task_prerun
 
 from dd_pa.jobs.carrier import HEADER, EmitterOrGetter, IdentityCarrier
 
 _carriers: WeakKeyDictionary[Any, IdentityCarrier] = WeakKeyDictionary()
+
+_sending: ContextVar[Any] = ContextVar("dd_pa_sending", default=None)
+"""The connected app that sends a task here."""
 
 _BEFORE = "_dd_pa_before"
 
@@ -23,53 +28,32 @@ def connect_celery(app: Celery, emitter: EmitterOrGetter) -> None:
     a single call by `headers={"dd_pa_identity": False}`. Headers of others are not touched. Calling it again replaces
     the emitter.
     """
+    if app not in _carriers:
+        _follow_sending(app)
     _carriers[app] = IdentityCarrier(emitter)
     before_task_publish.connect(_publish, dispatch_uid="dd_pa.jobs.celery")
     task_prerun.connect(_begin, dispatch_uid="dd_pa.jobs.celery")
     task_postrun.connect(_end, dispatch_uid="dd_pa.jobs.celery")
 
 
-def _owners(task: str) -> list[Any]:
-    return [app for app in _carriers if task in app.tasks]
+def _follow_sending(app: Any) -> None:
+    """Note that this app sends while it does: Celery's signal does not say which one, and several may have a task."""
+    send = app.send_task
 
+    @wraps(send)
+    def send_task(*args: Any, **kwargs: Any) -> Any:
+        before = _sending.set(app)
+        try:
+            return send(*args, **kwargs)
+        finally:
+            _sending.reset(before)
 
-def _publishing_app(task: str) -> Any:
-    """Return the connected app that publishes, or None. Celery does not say, and its current app is one per thread."""
-    owners = _owners(task)
-    if owners and len({id(_carriers[app].emitter) for app in owners}) == 1:  # whichever it is, the header is one
-        return owners[0]
-    current = current_app._get_current_object()
-    if current in _carriers:
-        return current
-    return next(iter(_carriers)) if _is_fallback(current) and len(_carriers) == 1 else None
-
-
-def _is_fallback(current: Any) -> bool:
-    """Tell whether a thread has set no app, as a web server's."""
-    return bool(current.main == "default")
-
-
-def _count_lost(task: str) -> None:
-    """Count a lost identity, once for each emitter that may have had to send it."""
-    current, owners = current_app._get_current_object(), _owners(task)
-    if not _is_fallback(current) and (not owners or task in current.tasks):  # of an app that is not connected
-        return
-    if any(_is_left_alone(app.tasks[task]) for app in owners):
-        return
-    for carrier in {id(_carriers[app].emitter): _carriers[app] for app in owners or _carriers}.values():
-        carrier.lose("unknown_app")
+    app.send_task = send_task
 
 
 def _publish(sender: str, headers: MutableMapping[str, Any], body: Any, **_: Any) -> None:
-    present = headers.get(HEADER)
-    if present is False:
-        return
-    app = _publishing_app(sender)
-    if app is None:
-        if present is None:
-            _count_lost(sender)
-        return
-    if _is_left_alone(app.tasks.get(sender)):
+    app, present = _sending.get(), headers.get(HEADER)
+    if app is None or present is False or _is_left_alone(app.tasks.get(sender)):
         return
     carrier = _carriers[app]
     job_id = headers.get("id") or body["id"]  # protocol 1 keeps it in the body
