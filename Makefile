@@ -9,7 +9,7 @@ SOURCES = core/dd_pa dd_pa_django dd_pa_flask dd_pa_pytest
 
 .DEFAULT_GOAL := help
 FUZZ ?= 500
-.PHONY: help demo test pytest fuzz matrix lint types vendor vendor-check bench simulate mutations chaos clean
+.PHONY: help demo test check pytest fuzz matrix lint types vendor vendor-check bench simulate mutations chaos clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' Makefile
@@ -18,6 +18,14 @@ demo: ## Two shops and a local Product Analytics (ONCE=1: check and exit; PYTHON
 	@$(PYTHON) -u example_project/demo/install.py $(DEMO_ARGUMENTS)
 
 test: lint types pytest ## All tests, lint and types
+
+# Left out: what starts processes and servers, or waits for time-outs.
+SLOW = tests/core/test_attributes.py tests/core/test_delivery_faults.py tests/core/test_doctor.py \
+  tests/core/test_emitter_life.py tests/core/test_secrets_in_logs.py tests/core/test_spool_processes.py tests/core/test_tls.py
+
+check: lint $(VENV)/installed ## While you work: lint, types and the quick tests
+	$(RUN) -m mypy $(SOURCES) example_project/demo benchmarks tests
+	$(RUN) -X dev -m pytest --quiet --numprocesses=auto --dist=loadfile tests/core $(SLOW:%=--ignore=%)
 
 # Processes are killed and timed here: what fails beside others is said, and in CI tried once more by itself.
 pytest: $(VENV)/installed

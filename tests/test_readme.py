@@ -18,7 +18,9 @@ from tests.query.documented import documented
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
-BLOCKS = dict(re.findall(r"<!-- test: (\S+) -->\n```python\n(.*?)```", README, flags=re.DOTALL))
+PAGES = [*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md"), ROOT / "benchmarks" / "README.md"]
+STARTED = (ROOT / "docs" / "getting-started.md").read_text()
+BLOCKS = dict(re.findall(r"<!-- test: (\S+) -->\n```python\n(.*?)```", README + STARTED, flags=re.DOTALL))
 SESSION = "2b1b778e-9ef6-45d6-89b8-e68ca6ceb436"
 
 DJANGO_BASE = """
@@ -151,15 +153,27 @@ def test_settings_table() -> None:
         if item.default is not MISSING
     ]
 
-    documented = re.findall(r"^\| `([A-Z_]+)` \| (.+?) \|", README, flags=re.MULTILINE)
+    table = (ROOT / "docs" / "settings.md").read_text()
+    documented = re.findall(r"^\| `([A-Z_]+)` \| (.+?) \|", table, flags=re.MULTILINE)
 
     assert documented == expected
 
 
-@pytest.mark.parametrize("link", sorted(set(re.findall(r"\]\(([^)#:]+)\)", README))))
-def test_links(link: str) -> None:
-    """Every file that the README points to is there."""
-    assert (ROOT / link).is_file()
+@pytest.mark.parametrize("page", sorted(page.relative_to(ROOT) for page in PAGES), ids=str)
+def test_links(page: Path) -> None:
+    """Every file that a page points to is there, and every heading."""
+    missing = []
+    for target, heading in re.findall(r"\]\(([^)#:\s]*)(#[^)\s]+)?\)", (ROOT / page).read_text()):
+        file = (ROOT / page.parent / target).resolve() if target else ROOT / page
+        if not file.exists() or (heading and heading[1:] not in anchors(file)):
+            missing.append(target + heading)
+    assert missing == []
+
+
+def anchors(page: Path) -> set[str]:
+    """Return the anchors of a page's headings, as they are made on the sites that show Markdown."""
+    headings = re.findall(r"^#+ (.+)$", page.read_text(), flags=re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
 
 def test_commands_are_make_targets() -> None:

@@ -1,0 +1,63 @@
+"""What users may import: a name that comes or goes does so on purpose."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+
+import pytest
+
+from dd_pa import Emitter
+
+PUBLIC = {
+    "dd_pa": """
+        RESERVED_ATTRIBUTES Emitter Event EventDraft EventError Id Identity IdentitySource
+        ProductAnalyticsError RetryPolicy RumSession Settings SettingsError Stats bound_identity identify
+        pseudonymous_session request_consent rum_session_from_environ rum_session_from_scope
+    """,
+    "dd_pa.jobs": """
+        HEADER EmitterOrGetter IdentityCarrier bind
+    """,
+    "dd_pa.testing": """
+        ANY CapturedEvents EventAssertions TrackedEvent assert_funnel capture_events
+    """,
+    "dd_pa.query": """
+        AsyncQueryClient BadQueryError Events Funnel FunnelBuilder Measure Query QueryClient QueryError
+        QueryForbiddenError QueryRateLimitError QueryTimeoutError QueryUnavailableError Request
+        RetentionBuilder Rows SankeyBuilder Scalar Timeseries audience events funnel retention sankey search
+    """,
+    "dd_pa.emulator": """
+        Emulator Fault Rejected SearchError SegmentsError WarehouseError
+    """,
+    "dd_pa.outbox": """
+        ROWS STORAGE Counts LowWater OutboxDeliverer OutboxTable Row chunks columns deliver_in_foreground
+        is_missing_table
+    """,
+    "dd_pa.sqlalchemy": """
+        AnySession ModelEvents ModelOptions submit_on_commit
+    """,
+    "dd_pa_django": """
+        TrackedQuerySet atrack find_emitter form_accepted get_emitter track track_model tracked
+    """,
+    "dd_pa_flask": """
+        AppState Connection ProductAnalytics form_accepted
+    """,
+}
+
+
+@pytest.mark.parametrize("package", PUBLIC)
+def test_names(package: str) -> None:
+    """They are those of the list, and each class and function says what it is for."""
+    module = importlib.import_module(package)
+    documented = [getattr(module, name) for name in module.__all__]
+
+    assert sorted(module.__all__) == sorted(PUBLIC[package].split())
+    assert [item for item in documented if inspect.isroutine(item) and not inspect.getdoc(item)] == []
+
+
+def test_emitter() -> None:
+    """Its methods are for applications, or for the glue of a framework."""
+    applications = {"track", "build", "builder", "submit", "flush", "close", "stats", "identity"}
+    glue = {"consent", "count_lost_identity", "drop_invalid", "say"}
+
+    assert {name for name in vars(Emitter) if not name.startswith("_")} == applications | glue
