@@ -30,11 +30,23 @@ PUBLIC = {
         Emulator Fault Rejected SearchError SegmentsError WarehouseError
     """,
     "dd_pa.outbox": """
-        ROWS STORAGE Counts LowWater OutboxDeliverer OutboxTable Row chunks columns deliver_in_foreground
+        LAST_MOMENT ROWS STORAGE Counts LowWater OutboxDeliverer OutboxTable Row chunks columns deliver_in_foreground
         is_missing_table
     """,
     "dd_pa.sqlalchemy": """
         AnySession ModelEvents ModelOptions submit_on_commit
+    """,
+    "dd_pa.asgi": """
+        ProductAnalyticsMiddleware request_identity
+    """,
+    "dd_pa.wsgi": """
+        ProductAnalyticsMiddleware request_identity
+    """,
+    "dd_pa.signals": """
+        delivery_paused delivery_resumed event_delivered event_dropped event_queued event_rejected
+    """,
+    "dd_pa.metrics": """
+        observe
     """,
     "dd_pa_django": """
         TrackedQuerySet atrack find_emitter form_accepted get_emitter track track_model tracked

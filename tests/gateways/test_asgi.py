@@ -1,4 +1,4 @@
-"""`dd_pa.gateways.asgi` under FastAPI, Starlette, a bare application and a real server."""
+"""`dd_pa.asgi` under FastAPI, Starlette, a bare application and a real server."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from starlette.routing import Mount, Route, WebSocketRoute
 from starlette.websockets import WebSocket
 
 from dd_pa import Emitter
-from dd_pa.gateways.asgi import ProductAnalyticsMiddleware, request_identity
+from dd_pa.asgi import ProductAnalyticsMiddleware, request_identity
 from tests.gateways.conftest import ANOTHER, SESSION, MakeShop, Shop, cookie, settings
 
 

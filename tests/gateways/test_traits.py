@@ -9,12 +9,11 @@ from typing import Any
 import httpx
 import pytest
 
-from dd_pa import Emitter, Event, Settings, SettingsError
+from dd_pa import Emitter, Event, Settings, SettingsError, asgi
 from dd_pa.emulator import Emulator
-from dd_pa.gateways import asgi
-from dd_pa.gateways.wsgi import ProductAnalyticsMiddleware, request_identity
 from dd_pa.jobs import IdentityCarrier, bind
 from dd_pa.query import QueryClient, events
+from dd_pa.wsgi import ProductAnalyticsMiddleware, request_identity
 
 VISITOR = "59cf2df2-579e-4935-ab25-357d54822ec2"
 GIVEN: dict[str, Any] = {"application_id": "shop", "api_key": "k", "spool_dir": None, "strict": True}

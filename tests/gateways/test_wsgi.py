@@ -1,4 +1,4 @@
-"""`dd_pa.gateways.wsgi` with a bare application, under wsgiref's validator and on real servers."""
+"""`dd_pa.wsgi` with a bare application, under wsgiref's validator and on real servers."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ import httpx
 import pytest
 
 from dd_pa.emulator import Emulator
-from dd_pa.gateways.wsgi import ProductAnalyticsMiddleware, request_identity
+from dd_pa.wsgi import ProductAnalyticsMiddleware, request_identity
 from tests.gateways.conftest import SESSION, MakeShop, Shop, cookie, settings
 from tests.processes.program import Stage, make_stage_for, wait_until
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from dd_pa import Emitter, Settings
-from dd_pa.gateways.wsgi import ProductAnalyticsMiddleware, request_identity
+from dd_pa.wsgi import ProductAnalyticsMiddleware, request_identity
 
 _settings = Settings.from_env()
 emitter = Emitter(_settings, identity=request_identity(_settings))
