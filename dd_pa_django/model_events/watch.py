@@ -87,6 +87,10 @@ class ModelWatch:
         unsure = [item for item in instances if not written <= known(item, self.root, connection).keys()]
         if not unsure or active_emitter() is None:
             return
+        for item in unsure:
+            if item._state.db != using:  # Django loads what is deferred from there, and this would be noted last
+                for name in item.get_deferred_fields():
+                    getattr(item, name)
         found = stored_values.read(self.model, [item.pk for item in unsure], self.fields, using)
         for item in unsure:
             note_read(item, found.get(item.pk, {}), connection)

@@ -77,6 +77,13 @@ PROGRAMS: dict[str, tuple[Step, ...]] = {
         load(),
         ("saves_into_another_database", {"number": 1}),
     ),
+    "deferred fields, into another database": (
+        load(),
+        ("saves_into_another_database", {"number": 0}),
+        ("by_raw_sql", {"status": "paid"}),
+        load(0, "note"),
+        ("saves_into_another_database", {"number": 1}),
+    ),
     "through another instance": (load(), save(1, status="paid"), save(status="sent")),
     "refreshed after raw SQL": (("by_raw_sql", {"status": "paid"}), save(status="sent")),
     "of a deferred field": (load(0, "note"), save(1, status="paid")),
