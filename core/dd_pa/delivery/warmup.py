@@ -34,7 +34,6 @@ _OURS = (
     "dd_pa.delivery.dispatcher",
     "dd_pa.delivery.loop",
     "dd_pa.delivery.outlet_factory",
-    "dd_pa.delivery.loop",
     "email.utils",
 )
 """Modules that `pipeline`, `worker` and `outcome` import when the delivery runs."""
