@@ -15,7 +15,7 @@ import sqlalchemy as sa
 
 from benchmarks import sdks, sink
 from benchmarks.report import Section, Table, run
-from dd_pa import Emitter, Event, Settings
+from dd_pa import BuiltEvent, Emitter, Settings
 from dd_pa.outbox import OutboxDeliverer
 from dd_pa.outbox.sqlalchemy import SqlAlchemyTable, add, outbox_table
 
@@ -47,7 +47,7 @@ def settings(intake: str) -> Settings:
     return Settings(application_id="bench", api_key="bench", intake_url=intake, spool_dir=None)
 
 
-def events(count: int) -> Iterator[Event]:
+def events(count: int) -> Iterator[BuiltEvent]:
     emitter = Emitter(settings("http://127.0.0.1:1"))
     for _ in range(count):
         event = emitter.build(sdks.NAME, sdks.NESTED, usr=sdks.USER, account=sdks.ACCOUNT, session=sdks.SESSION)
@@ -68,7 +68,7 @@ def cost(engine: sa.Engine, count: int) -> list[list[str]]:
     ]
 
 
-def _transaction(engine: sa.Engine, event: Event | None) -> None:
+def _transaction(engine: sa.Engine, event: BuiltEvent | None) -> None:
     with engine.begin() as connection:
         connection.execute(sa.insert(ORDERS).values(total=1))
         if event is not None:

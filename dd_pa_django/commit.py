@@ -9,7 +9,7 @@ from weakref import WeakSet
 
 from django.db.backends.base.base import BaseDatabaseWrapper
 
-from dd_pa import Emitter, Event
+from dd_pa import BuiltEvent, Emitter
 from dd_pa.observe import event_log
 from dd_pa.observe.signals import event_queued, send
 from dd_pa.process import testbed
@@ -24,7 +24,7 @@ class Submission:
 
     __slots__ = ("emitter", "events")
 
-    def __init__(self, emitter: Emitter, events: Sequence[Event]) -> None:
+    def __init__(self, emitter: Emitter, events: Sequence[BuiltEvent]) -> None:
         self.emitter = emitter
         self.events = events
 
@@ -50,20 +50,20 @@ class Announcement(Submission):
             send(event_queued, self.emitter, event=event)
 
 
-def waits_in(connection: BaseDatabaseWrapper, event: Event) -> Callable[[], bool]:
+def waits_in(connection: BaseDatabaseWrapper, event: BuiltEvent) -> Callable[[], bool]:
     """Return what tells whether an event still waits for a connection's transaction. It may be asked in any thread."""
     return partial(_is_waiting, connection, event)
 
 
-def _is_waiting(connection: BaseDatabaseWrapper, event: Event) -> bool:
+def _is_waiting(connection: BaseDatabaseWrapper, event: BuiltEvent) -> bool:
     return any(_holds(block, event) for block in blocks_of(connection))
 
 
-def _holds(block: Block, event: Event) -> bool:
+def _holds(block: Block, event: BuiltEvent) -> bool:
     return any(event is item for _, call in block.waiting for item in getattr(call, "events", ()))
 
 
-def submit_on_commit(emitter: Emitter, events: Sequence[Event], connection: BaseDatabaseWrapper) -> None:
+def submit_on_commit(emitter: Emitter, events: Sequence[BuiltEvent], connection: BaseDatabaseWrapper) -> None:
     """Submit events when the connection's transaction commits, and forget them if it is rolled back."""
     call_on_commit(Submission(emitter, events), connection)
 
@@ -80,7 +80,7 @@ def call_on_commit(submission: Submission, connection: BaseDatabaseWrapper) -> N
         _of_tests.add(connection)
 
 
-def find_waiting() -> Iterator[tuple[Emitter, Event]]:
+def find_waiting() -> Iterator[tuple[Emitter, BuiltEvent]]:
     """Yield what only waits for the transaction in which a `TestCase` runs, and which never commits.
 
     Blocks of `atomic()` that are still open around an event may be rolled back yet, so those wait as they would outside

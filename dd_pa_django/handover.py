@@ -13,7 +13,7 @@ from django.db import DEFAULT_DB_ALIAS, Error, connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.backends.signals import connection_created
 
-from dd_pa import Emitter, Event, EventError
+from dd_pa import BuiltEvent, Emitter, EventError
 from dd_pa.observe import event_log
 from dd_pa.observe.signals import event_queued
 from dd_pa.process import testbed
@@ -23,7 +23,7 @@ from dd_pa_django.connection import connection_of
 _together: ContextVar[Together | None] = ContextVar("dd_pa_django_together", default=None)
 
 
-def hand_over(emitter: Emitter, event: Event, *, on_commit: bool | None = None, using: str | None = None) -> bool:
+def hand_over(emitter: Emitter, event: BuiltEvent, *, on_commit: bool | None = None, using: str | None = None) -> bool:
     """Let a built event go as `track` does: at once, with the open transaction, or into the outbox.
 
     Returns False if it was dropped. With the outbox, raises what the database raises if the transaction is spoiled.
@@ -41,7 +41,7 @@ def hand_over(emitter: Emitter, event: Event, *, on_commit: bool | None = None, 
     return _let_go(emitter, [event], transaction)
 
 
-def hand_over_all(emitter: Emitter, events: Sequence[Event], *, using: str, has_failed: bool = False) -> None:
+def hand_over_all(emitter: Emitter, events: Sequence[BuiltEvent], *, using: str, has_failed: bool = False) -> None:
     """Let the events of one operation on the database `using` go, as `hand_over` does one of them.
 
     An operation that has failed, perhaps by a query, writes no more: in a transaction they wait for its commit, if any.
@@ -57,7 +57,7 @@ def hand_over_all(emitter: Emitter, events: Sequence[Event], *, using: str, has_
         _let_go(emitter, events, transaction)
 
 
-def _let_go(emitter: Emitter, events: Sequence[Event], transaction: BaseDatabaseWrapper | None) -> bool:
+def _let_go(emitter: Emitter, events: Sequence[BuiltEvent], transaction: BaseDatabaseWrapper | None) -> bool:
     if transaction is None:
         return False not in [emitter.submit(event) for event in events]
     submit_on_commit(emitter, events, transaction)
@@ -65,7 +65,7 @@ def _let_go(emitter: Emitter, events: Sequence[Event], transaction: BaseDatabase
 
 
 def _keep(
-    emitter: Emitter, events: Sequence[Event], transaction: BaseDatabaseWrapper | None, using: str | None = None
+    emitter: Emitter, events: Sequence[BuiltEvent], transaction: BaseDatabaseWrapper | None, using: str | None = None
 ) -> bool:
     """Store events in the outbox; those of a database without one go there when its transaction has committed."""
     from dd_pa_django.outbox import writer  # noqa: PLC0415 - has a model, and is for those who use it
@@ -80,7 +80,10 @@ def _keep(
 
 
 def _is_stored(
-    emitter: Emitter, events: Sequence[Event], connection: BaseDatabaseWrapper, transaction: BaseDatabaseWrapper | None
+    emitter: Emitter,
+    events: Sequence[BuiltEvent],
+    connection: BaseDatabaseWrapper,
+    transaction: BaseDatabaseWrapper | None,
 ) -> bool:
     from dd_pa_django.outbox import writer  # noqa: PLC0415
 
@@ -103,7 +106,7 @@ def _is_stored(
     return True
 
 
-def _note_stored(emitter: Emitter, events: Sequence[Event], transaction: BaseDatabaseWrapper | None) -> None:
+def _note_stored(emitter: Emitter, events: Sequence[BuiltEvent], transaction: BaseDatabaseWrapper | None) -> None:
     if event_log.watching:
         for event in events:
             event_log.stored(event, None if transaction is None else waits_in(transaction, event))
@@ -146,10 +149,10 @@ class Together:
         self._transaction = transaction
         self._using = using
         self._savepoints = _savepoints(transaction)
-        self._events: list[Event] = []
+        self._events: list[BuiltEvent] = []
         self._emitter: Emitter | None = None
 
-    def takes(self, emitter: Emitter, event: Event, transaction: BaseDatabaseWrapper | None) -> bool:
+    def takes(self, emitter: Emitter, event: BuiltEvent, transaction: BaseDatabaseWrapper | None) -> bool:
         """Take an event, unless it belongs to another transaction, or to a savepoint within this one."""
         if transaction is not self._transaction or _savepoints(transaction) != self._savepoints:
             return False

@@ -20,7 +20,7 @@ from flask import (
 )
 from flask.globals import app_ctx
 
-from dd_pa import Emitter, Event, EventError
+from dd_pa import BuiltEvent, Emitter, EventError
 from dd_pa_flask.context import request_context
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ class CommitWatch:
         appcontext_pushed.connect(self._first_context, app)
         appcontext_tearing_down.connect(self._context_ends, app)
 
-    def hand_over(self, emitter: Emitter, event: Event, on_commit: bool | AnySession | None) -> bool:
+    def hand_over(self, emitter: Emitter, event: BuiltEvent, on_commit: bool | AnySession | None) -> bool:
         """Submit a built event now or on commit, as `ProductAnalytics.track` says; return False if it was dropped."""
         if on_commit is False or (on_commit is None and not emitter.settings.on_commit) or not self._is_current():
             return emitter.submit(event)
@@ -62,7 +62,7 @@ class CommitWatch:
         """Tell whether the app's own context is the current one; a signal of the app may be sent elsewhere."""
         return has_app_context() and getattr(current_app.extensions.get("dd_pa"), "commits", None) is self
 
-    def _with_work(self, sessions: scoped_session[Any], emitter: Emitter, event: Event) -> bool:
+    def _with_work(self, sessions: scoped_session[Any], emitter: Emitter, event: BuiltEvent) -> bool:
         from dd_pa.sqlalchemy.unit_of_work import submit_with_work  # noqa: PLC0415 - needs SQLAlchemy
 
         # A script that never commits may stay in one app context for ever: there, only what has begun is waited for.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dd_pa.capture.attributes import RESERVED as RESERVED_ATTRIBUTES
 from dd_pa.capture.consent import request_consent
 from dd_pa.capture.draft import EventDraft
-from dd_pa.capture.event import Event
+from dd_pa.capture.event import BuiltEvent
 from dd_pa.capture.identity import bound_identity, identify
 from dd_pa.capture.person import Id, Identity, IdentitySource
 from dd_pa.capture.pseudonym import pseudonymous_session
@@ -18,8 +18,8 @@ from dd_pa.settings.settings import Settings
 
 __all__ = [
     "RESERVED_ATTRIBUTES",
+    "BuiltEvent",
     "Emitter",
-    "Event",
     "EventDraft",
     "EventError",
     "Id",

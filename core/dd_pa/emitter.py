@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Self
 import msgspec
 
 from dd_pa.capture.draft import Drafts
-from dd_pa.capture.event import Event, shown_name
+from dd_pa.capture.event import BuiltEvent, shown_name
 from dd_pa.capture.linking import ConsentUnknownError, Link, Linker, OnProblem
 from dd_pa.capture.person import DENIED, Id, Identity, IdentityCallable
 from dd_pa.capture.traits import TraitsReader, Whose
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from dd_pa.delivery.transport import Transport
 
 
-Build = Callable[..., Event | None]
+Build = Callable[..., BuiltEvent | None]
 """Builds an event of a name and attributes, and perhaps ids; see `Emitter.builder`."""
 
 
@@ -116,7 +116,7 @@ class Emitter:
         session: Id | None = None,
         identity: Identity | None = None,
         owner: bool = False,
-    ) -> Event | None:
+    ) -> BuiltEvent | None:
         """Check and encode an event with the identity of this moment, to be submitted now or later (on commit).
 
         `owner`: the ids are of the person whose a thing is, who need not be who acts. If he is, the event is his as
@@ -145,7 +145,7 @@ class Emitter:
             usr: Id | None = None,
             account: Id | None = None,
             session: Id | None = None,
-        ) -> Event | None:
+        ) -> BuiltEvent | None:
             try:
                 make = self._followed if observers.present else self._made
                 return make(link, name, attributes, usr, account, session)
@@ -163,7 +163,7 @@ class Emitter:
         usr: Id | None,
         account: Id | None,
         session: Id | None,
-    ) -> Event | None:
+    ) -> BuiltEvent | None:
         """Return the event, or None (counted) if there may be none or nobody to link it to; raise if it is bad."""
         if not self._enabled:
             return None
@@ -197,7 +197,7 @@ class Emitter:
         usr: Id | None,
         account: Id | None,
         session: Id | None,
-    ) -> Event | None:
+    ) -> BuiltEvent | None:
         """Build an event that somebody looks at: a debug panel, or a test."""
         with event_log.step(name) as step:
             if not self._enabled:
@@ -280,7 +280,7 @@ class Emitter:
         ledger.say("invalid event", "event %s cannot be sent: %.200r", shown_name(name), problem)
         ledger.count_dropped("invalid", None, name)
 
-    def submit(self, event: Event) -> bool:
+    def submit(self, event: BuiltEvent) -> bool:
         """Store a built event for delivery; return False if it was dropped because the buffer is full or closed."""
         try:
             return self._pipeline.submit(event)
@@ -288,7 +288,7 @@ class Emitter:
             self._give_up(event.name, event, error)
             return False
 
-    def _give_up(self, name: str, event: Event | None, error: Exception) -> None:
+    def _give_up(self, name: str, event: BuiltEvent | None, error: Exception) -> None:
         """Count an event that could not be built, or not be stored if it was; raise the reason in strict mode."""
         if self.settings.strict:
             raise error

@@ -8,7 +8,7 @@ from typing import Any
 
 from django.db.models import Model
 
-from dd_pa import Emitter, Event, identify
+from dd_pa import BuiltEvent, Emitter, identify
 from dd_pa.model_events import Change, ask
 from dd_pa_django.emitter import slot
 from dd_pa_django.handover import hand_over, hand_over_all, together
@@ -17,7 +17,7 @@ from dd_pa_django.model_events.stored_values import kept
 
 Columns = Callable[[Sequence[str]], Mapping[str, Any]]
 
-Build = Callable[..., Event | None]
+Build = Callable[..., BuiltEvent | None]
 
 
 def active_emitter() -> Emitter | None:
@@ -46,7 +46,7 @@ class Fire:
 
     def _built(
         self, declared: Declared, name: str, instance: Model | None, columns: Columns, changed: Change | None
-    ) -> Event | None:
+    ) -> BuiltEvent | None:
         emitter = self._emitter
         try:
             answers = ask(declared.declaration, name, instance, change=changed, label=declared.label, columns=columns)
@@ -64,7 +64,7 @@ class Fire:
         with identify(consent=bool(consent)):
             return emitter.build(name, answers.attributes, owner=True, **ids)
 
-    def _build(self, name: str, attributes: Mapping[str, Any], ids: Mapping[str, Any] | None) -> Event | None:
+    def _build(self, name: str, attributes: Mapping[str, Any], ids: Mapping[str, Any] | None) -> BuiltEvent | None:
         if ids is None:
             return self._emitter.build(name, attributes)
         return self._emitter.build(name, attributes, owner=True, **ids)
@@ -76,7 +76,7 @@ class FireTogether(Fire):
     def __init__(self, emitter: Emitter, using: str) -> None:
         super().__init__(emitter, using)
         self._builder = emitter.builder()
-        self._events: list[Event] = []
+        self._events: list[BuiltEvent] = []
 
     def __call__(self, declared: Declared, name: str, instance: Model, changed: Change | None = None) -> None:
         """Build one event of an instance."""
@@ -90,10 +90,10 @@ class FireTogether(Fire):
         own = {field: {side: kept(value) for side, value in entry.items()} for field, entry in changed.items()}
         self._keep(self._built(declared, name, None, declared.columns_in(values), own))
 
-    def _build(self, name: str, attributes: Mapping[str, Any], ids: Mapping[str, Any] | None) -> Event | None:
+    def _build(self, name: str, attributes: Mapping[str, Any], ids: Mapping[str, Any] | None) -> BuiltEvent | None:
         return self._builder(name, attributes, **(ids or {}))
 
-    def _keep(self, event: Event | None) -> None:
+    def _keep(self, event: BuiltEvent | None) -> None:
         if event is not None:
             self._events.append(event)
 

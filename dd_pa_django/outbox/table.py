@@ -9,7 +9,7 @@ from django.db import DatabaseError, Error, connections, transaction
 from django.db.models import BinaryField, Count, F, Func, Q, QuerySet
 from django.db.models.expressions import Combinable
 
-from dd_pa import Event
+from dd_pa import BuiltEvent
 from dd_pa.outbox import LAST_MOMENT, Counts, LowWater, Row
 from dd_pa_django.models import OutboxEvent
 from dd_pa_django.outbox.writer import TABLE, aliases, insert
@@ -56,7 +56,7 @@ class DjangoTable:
         with connections[self._using].cursor() as cursor:
             cursor.execute(statement)
 
-    def add(self, events: Sequence[Event]) -> None:
+    def add(self, events: Sequence[BuiltEvent]) -> None:
         with transaction.atomic(using=self._using, savepoint=False):
             insert(events, connections[self._using])
 

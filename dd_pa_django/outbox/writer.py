@@ -9,7 +9,7 @@ from typing import Any
 from django.db import DEFAULT_DB_ALIAS, DatabaseError, Error, connections, router
 from django.db.backends.base.base import BaseDatabaseWrapper
 
-from dd_pa import Event
+from dd_pa import BuiltEvent
 from dd_pa.outbox import ROWS, chunks, columns, is_missing_table
 from dd_pa_django.models import OutboxEvent
 
@@ -21,7 +21,7 @@ _UNNESTED = "SELECT * FROM UNNEST(%s::varchar[], %s::varchar[], %s::bigint[], %s
 """For PostgreSQL: one statement for any number of rows, which takes no time to parse."""
 
 
-def insert(events: Sequence[Event], connection: BaseDatabaseWrapper) -> None:
+def insert(events: Sequence[BuiltEvent], connection: BaseDatabaseWrapper) -> None:
     """Insert events by as few statements as the database allows. Raises what it raises.
 
     Without the ORM, which sends `post_save` to receivers of all models.
@@ -39,7 +39,7 @@ def _most_rows(connection: BaseDatabaseWrapper) -> int:
     return ROWS if most is None else max(1, most // len(_COLUMNS))
 
 
-def _statement(events: Sequence[Event], connection: BaseDatabaseWrapper) -> tuple[str, list[Any]]:
+def _statement(events: Sequence[BuiltEvent], connection: BaseDatabaseWrapper) -> tuple[str, list[Any]]:
     rows = [columns(event) for event in events]
     if connection.vendor == "postgresql" and len(rows) > 1:
         return f"{_INTO} {_UNNESTED}", [[row[name] for row in rows] for name in _COLUMNS]
@@ -83,7 +83,7 @@ def aliases() -> list[str]:
     return [first, *(alias for alias in connections if alias != first and may_have_table(alias))]
 
 
-def write(events: Sequence[Event], connection: BaseDatabaseWrapper) -> None:
+def write(events: Sequence[BuiltEvent], connection: BaseDatabaseWrapper) -> None:
     """Insert the events' rows, in the transaction that is open, if any: one query for one of them.
 
     Raises `django.db.Error` when the database fails, as any other query would. A table that is missing, and nothing

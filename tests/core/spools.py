@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from dd_pa import Settings
-from dd_pa.capture.event import Event, EventBuilder
+from dd_pa.capture.event import BuiltEvent, EventBuilder
 from dd_pa.capture.person import Identity
 from dd_pa.store.destination import Destination
 from dd_pa.store.directory import Files
@@ -20,13 +20,13 @@ INTAKE = "https://intake.example.com"
 _builder = EventBuilder(Settings(application_id="shop", api_key="k", intake_url=INTAKE))
 
 
-def event(number: int = 0, **attributes: Any) -> Event:
+def event(number: int = 0, **attributes: Any) -> BuiltEvent:
     """Return an event as `track()` builds it."""
     made, _ = _builder.build("order.placed", {"number": number, **attributes}, Identity(usr="u"))
     return made
 
 
-def events(count: int) -> list[Event]:
+def events(count: int) -> list[BuiltEvent]:
     """Return some events."""
     return [event(number) for number in range(count)]
 
@@ -35,7 +35,7 @@ class Watched:
     """A spool of its own, as one process has it; keeps what it dropped and said. `now` is its clock."""
 
     def __init__(self, path: Path | str, *, files: Files = os, application_id: str = "shop", **options: Any) -> None:
-        self.dropped: list[tuple[str, Event | None]] = []
+        self.dropped: list[tuple[str, BuiltEvent | None]] = []
         self.said: list[str] = []
         self.now = 0.0
         self.healthy = True
@@ -53,7 +53,7 @@ class Watched:
             clock=lambda: self.now,
         )
 
-    def put(self, *some: Event) -> list[Event]:
+    def put(self, *some: BuiltEvent) -> list[BuiltEvent]:
         """Put events, each of which must be kept; wait for the thread that keeps order meanwhile."""
         assert all(self.spool.put(event) for event in some)
         with self.spool._turn:
@@ -100,6 +100,6 @@ class Watched:
         return sorted(self.folder.glob("*.seg"))
 
 
-def ids(some: Iterable[Event]) -> list[str]:
+def ids(some: Iterable[BuiltEvent]) -> list[str]:
     """Return the events' ids, sorted."""
     return sorted(event.id for event in some)

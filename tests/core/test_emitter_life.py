@@ -18,7 +18,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from dd_pa import Emitter, Event, RetryPolicy
+from dd_pa import BuiltEvent, Emitter, RetryPolicy
 from dd_pa.emulator import Emulator
 from dd_pa.observe import signals
 from tests.core.intakes import (
@@ -307,12 +307,12 @@ def test_with_drop_newest_track_says_that_it_was_not_kept(hung: RawIntake, make_
     assert (stats.queued, stats.pending, stats.dropped) == (11, 11, {"overflow": 5})
 
 
-def old(emitter: Emitter, seconds: float, *, usr: str | None = None, session: str | None = None) -> Event:
+def old(emitter: Emitter, seconds: float, *, usr: str | None = None, session: str | None = None) -> BuiltEvent:
     """Return a built event that occurred so long ago."""
     event = emitter.build("order.placed", usr=usr, session=session)
     assert event is not None
     occurred_at = event.occurred_at - int(seconds * 1000)
-    return Event(id=event.id, name=event.name, occurred_at=occurred_at, body=event.body)
+    return BuiltEvent(id=event.id, name=event.name, occurred_at=occurred_at, body=event.body)
 
 
 def test_an_event_that_is_too_old_expires(intake: RawIntake, make_emitter: Emitters) -> None:

@@ -15,7 +15,7 @@ from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from dd_pa import Event, EventDraft, EventError, Identity
+from dd_pa import BuiltEvent, EventDraft, EventError, Identity
 from dd_pa.capture.event import MAX_NAME, EventBuilder
 from dd_pa.emulator import Emulator
 from tests.core.attribute_values import GOOD, Colour, HostileKey, HostileText, Subtext
@@ -25,7 +25,7 @@ NOW = 1_795_444_496_789_012_345
 ALL = Identity(usr="u-1", account="acme", session="7f150524-34b9-45df-9e77-69b10f4205b4")
 
 
-def build(name: str = "x.y", attributes: Any = None, identity: Identity = ALL, **changes: Any) -> Event:
+def build(name: str = "x.y", attributes: Any = None, identity: Identity = ALL, **changes: Any) -> BuiltEvent:
     return EventBuilder(settings(**changes), clock=lambda: NOW).build(name, attributes, identity)[0]
 
 

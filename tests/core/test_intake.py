@@ -8,13 +8,13 @@ from typing import Any
 import httpx
 import pytest
 
-from dd_pa import Event
+from dd_pa import BuiltEvent
 from dd_pa.delivery.httpx_outlet import HTTP1_CONNECTIONS, HttpxOutlet
 from dd_pa.delivery.outcome import Outcome, Verdict
 from dd_pa.delivery.transport import httpx_transport
 from tests.core.intakes import KEY, settings_for
 
-EVENT = Event(id="e" * 32, name="order.placed", occurred_at=0, body=b'{"type":"server"}')
+EVENT = BuiltEvent(id="e" * 32, name="order.placed", occurred_at=0, body=b'{"type":"server"}')
 
 
 async def sent(answer: httpx.Response | Exception, **settings: Any) -> tuple[Outcome, list[httpx.Request]]:

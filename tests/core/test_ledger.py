@@ -5,10 +5,10 @@ import threading
 
 import pytest
 
-from dd_pa import Event
+from dd_pa import BuiltEvent
 from dd_pa.delivery.ledger import LOG_INTERVAL, Ledger
 
-EVENT = Event(id="e" * 32, name="order.placed", occurred_at=0, body=b'{"card":"4111-1111"}')
+EVENT = BuiltEvent(id="e" * 32, name="order.placed", occurred_at=0, body=b'{"card":"4111-1111"}')
 
 
 class Clock:

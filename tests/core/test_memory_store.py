@@ -5,23 +5,23 @@ from collections import Counter
 
 import pytest
 
-from dd_pa import Event, Settings
+from dd_pa import BuiltEvent, Settings
 from dd_pa.store.memory import MemoryStore
 from dd_pa.store.store_factory import open_store
 
 
-def event(number: int) -> Event:
+def event(number: int) -> BuiltEvent:
     """Return an event that occurred at its number."""
-    return Event(id=f"{number:032x}", name="order.placed", occurred_at=number, body=b"{}")
+    return BuiltEvent(id=f"{number:032x}", name="order.placed", occurred_at=number, body=b"{}")
 
 
-def store_of(size: int, *, drop_newest: bool = False) -> tuple[MemoryStore, list[Event]]:
+def store_of(size: int, *, drop_newest: bool = False) -> tuple[MemoryStore, list[BuiltEvent]]:
     """Return a store, and the list of what it drops."""
-    dropped: list[Event] = []
+    dropped: list[BuiltEvent] = []
     return MemoryStore(size=size, drop_newest=drop_newest, on_overflow=dropped.append), dropped
 
 
-def numbers(events: list[Event]) -> list[int]:
+def numbers(events: list[BuiltEvent]) -> list[int]:
     return [event.occurred_at for event in events]
 
 
@@ -139,7 +139,7 @@ def test_no_event_is_lost_or_counted_twice_under_threads(drop_newest: bool) -> N
     """With eight threads that put and one that takes: put = settled + dropped + left, and the bound nearly holds."""
     threads, each, size = 8, 3000, 50
     store, dropped = store_of(size, drop_newest=drop_newest)
-    settled: list[Event] = []
+    settled: list[BuiltEvent] = []
     longest, done = 0, threading.Event()
 
     def put(first: int) -> None:
@@ -174,7 +174,7 @@ def test_several_threads_may_drain() -> None:
     for number in range(10_000):
         store.put(event(number))
     store.take(300)
-    drained: list[Event] = []
+    drained: list[BuiltEvent] = []
     threads = [threading.Thread(target=lambda: drained.extend(store.drain())) for _ in range(4)]
     for thread in threads:
         thread.start()
@@ -184,13 +184,13 @@ def test_several_threads_may_drain() -> None:
     assert sorted(numbers(drained)) == list(range(10_000))
 
 
-def sized(number: int, size: int) -> Event:
-    return Event(id=f"{number:032x}", name="page.saved", occurred_at=number, body=b"x" * size)
+def sized(number: int, size: int) -> BuiltEvent:
+    return BuiltEvent(id=f"{number:032x}", name="page.saved", occurred_at=number, body=b"x" * size)
 
 
-def bounded(*, drop_newest: bool = False, max_bytes: int = 1000) -> tuple[MemoryStore, list[Event]]:
+def bounded(*, drop_newest: bool = False, max_bytes: int = 1000) -> tuple[MemoryStore, list[BuiltEvent]]:
     """Return a store with room for any number of events, and for few bytes."""
-    dropped: list[Event] = []
+    dropped: list[BuiltEvent] = []
     store = MemoryStore(size=10_000, max_bytes=max_bytes, drop_newest=drop_newest, on_overflow=dropped.append)
     return store, dropped
 

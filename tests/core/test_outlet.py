@@ -6,11 +6,11 @@ import asyncio
 
 import pytest
 
-from dd_pa import Event
+from dd_pa import BuiltEvent
 from dd_pa.delivery.outcome import DELIVERED, Outcome, Verdict
 from dd_pa.delivery.outlet import TaskOutlet, direct
 
-EVENT = Event(id="e" * 32, name="order.placed", occurred_at=0, body=b"{}")
+EVENT = BuiltEvent(id="e" * 32, name="order.placed", occurred_at=0, body=b"{}")
 
 
 class Awaiting:
@@ -23,7 +23,7 @@ class Awaiting:
         self.may_answer = asyncio.Event()
         self.closed = False
 
-    async def send(self, event: Event, body: bytes) -> Outcome:
+    async def send(self, event: BuiltEvent, body: bytes) -> Outcome:
         await self.may_answer.wait()
         if self._failure:
             raise self._failure

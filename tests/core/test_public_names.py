@@ -11,7 +11,7 @@ from dd_pa import Emitter
 
 PUBLIC = {
     "dd_pa": """
-        RESERVED_ATTRIBUTES Emitter Event EventDraft EventError Id Identity IdentitySource
+        RESERVED_ATTRIBUTES BuiltEvent Emitter EventDraft EventError Id Identity IdentitySource
         ProductAnalyticsError RetryPolicy RumSession Settings SettingsError Stats bound_identity identify
         pseudonymous_session request_consent rum_session_from_environ rum_session_from_scope
     """,

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dd_pa import Event, RetryPolicy
+from dd_pa import BuiltEvent, RetryPolicy
 from dd_pa.delivery import dispatcher as dispatching
 from dd_pa.delivery.dispatcher import Dispatcher
 from dd_pa.delivery.ledger import Ledger
@@ -24,7 +24,7 @@ from tests.core.virtual_loop import run
 
 DAY = 24 * 3600.0
 EPOCH = 1_700_000_000.0
-Answer = Callable[[Event, int], Outcome]
+Answer = Callable[[BuiltEvent, int], Outcome]
 """What the intake says to an event at its n-th attempt, from 1."""
 
 LOST = Outcome(verdict=Verdict.LOST, reason="WriteError")
@@ -52,16 +52,16 @@ class KeepingStore(MemoryStore):
         self.set_aside: list[tuple[str, str, str]] = []
         self.full = False
         self.makes_way = False
-        self.foreign: dict[str, Event] = {}
+        self.foreign: dict[str, BuiltEvent] = {}
         """Events of other processes."""
 
-    def hand_back(self, event: Event) -> bool:
+    def hand_back(self, event: BuiltEvent) -> bool:
         if not self.makes_way or event.id not in self.foreign:
             return False
         self.settle(event)
         return True
 
-    def reject(self, event: Event, reason: str, detail: str) -> bool:
+    def reject(self, event: BuiltEvent, reason: str, detail: str) -> bool:
         if self.full:
             return False
         self.set_aside.append((event.name, reason, detail))
@@ -96,13 +96,13 @@ class Bench:
             clock=lambda: EPOCH + self.loop.time() + self.step,
         )
 
-    def start(self, event: Event, body: bytes, done: Done) -> None:
+    def start(self, event: BuiltEvent, body: bytes, done: Done) -> None:
         self.attempts[event.id] += 1
         self.sent.add(body)
         outcome = self.answer(event, self.attempts[event.id])
         self.loop.call_later(10.0 if outcome is TIMEOUT else 0.05, self._finish, event, outcome, done)
 
-    def _finish(self, event: Event, outcome: Outcome, done: Done) -> None:
+    def _finish(self, event: BuiltEvent, outcome: Outcome, done: Done) -> None:
         if outcome is DELIVERED:
             self.delivered_at.setdefault(event.id, self.loop.time() - self.started)
         done(outcome)
@@ -110,7 +110,7 @@ class Bench:
     async def aclose(self) -> None:
         """Nothing is open."""
 
-    def put(self, events: Iterable[Event]) -> None:
+    def put(self, events: Iterable[BuiltEvent]) -> None:
         for event in events:
             self.store.put(event)
 
@@ -127,10 +127,10 @@ class Bench:
         return sum(event_id.startswith("good") for event_id in self.delivered_at)
 
 
-def make(name: str, count: int, **changes: object) -> list[Event]:
+def make(name: str, count: int, **changes: object) -> list[BuiltEvent]:
     """Return events that occurred just now."""
     usual = {"occurred_at": int((EPOCH + 1000) * 1000), "body": b"{}"}
-    return [Event(**{"id": f"{name}-{n}", "name": name, **usual, **changes}) for n in range(count)]  # type: ignore[arg-type]
+    return [BuiltEvent(**{"id": f"{name}-{n}", "name": name, **usual, **changes}) for n in range(count)]  # type: ignore[arg-type]
 
 
 def bad_ones_get(outcome: Outcome) -> Answer:
@@ -357,7 +357,9 @@ def test_a_day_of_the_monotonic_clock_is_enough() -> None:
         bench = Bench(answer=bad_ones_get(judge(503, {"retry-after": "900"})))
         bench.put(make("bad", 1))
         for number in range(int(LONGEST / 3600) + 12):
-            bench.put([Event(id=f"good-{number}", name="good", occurred_at=int((EPOCH + 1000) * 1000), body=b"{}")])
+            bench.put(
+                [BuiltEvent(id=f"good-{number}", name="good", occurred_at=int((EPOCH + 1000) * 1000), body=b"{}")]
+            )
             await bench.pass_time(3599)
 
         assert [reason for _, reason, _ in bench.store.set_aside] == ["503"]
@@ -370,7 +372,7 @@ def test_an_outlet_that_raises_spoils_one_event_only(error: BaseException) -> No
     """It is a failure like any other."""
 
     async def deliver() -> None:
-        def answer(event: Event, attempt: int) -> Outcome:
+        def answer(event: BuiltEvent, attempt: int) -> Outcome:
             if event.name == "bad":
                 raise error
             return DELIVERED
@@ -405,7 +407,7 @@ def test_good_events_arrive_whatever_the_bad_ones_do(
     async def deliver() -> None:
         scripts = {f"bad-{number}": script for number, (_, script) in enumerate(plan)}
 
-        def answer(event: Event, attempt: int) -> Outcome:
+        def answer(event: BuiltEvent, attempt: int) -> Outcome:
             script = scripts.get(event.id, [DELIVERED])
             return script[(attempt - 1) % len(script)]
 

@@ -17,7 +17,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
-from dd_pa.capture.event import Event
+from dd_pa.capture.event import BuiltEvent
 from tests.core.spools import Watched, event, events
 
 ROOMS = ("rejected", "janitor")
@@ -73,7 +73,7 @@ class Recorder:
         self.operations.append(Operation("unlink", f"{place}/{path}" if place in ROOMS else path))
         os.unlink(path, dir_fd=dir_fd)
 
-    def note(self, kind: str, event: Event) -> None:
+    def note(self, kind: str, event: BuiltEvent) -> None:
         """Write down that an event was promised, sent or settled."""
         self.operations.append(Operation(kind, event.id))
 
@@ -226,7 +226,7 @@ class Processes(RuleBasedStateMachine):
         super().__init__()
         self.promised: set[str] = set()
         self.settled: list[str] = []
-        self.in_flight: dict[int, list[Event]] = {}
+        self.in_flight: dict[int, list[BuiltEvent]] = {}
         self.doubled = 0
 
     @initialize()

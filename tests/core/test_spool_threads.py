@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from dd_pa.capture.event import Event
+from dd_pa.capture.event import BuiltEvent
 from tests.core.spools import Watched, events, ids
 
 
@@ -29,7 +29,7 @@ def test_each_event_is_delivered_once(segment_bytes: int, tmp_path: Path) -> Non
     watched = Watched(tmp_path / "spool", segment_bytes=segment_bytes)
     batches = [events(150) for _ in range(6)]
     threads = [threading.Thread(target=watched.put, args=batch) for batch in batches]
-    taken: list[Event] = []
+    taken: list[BuiltEvent] = []
     for thread in threads:
         thread.start()
     while any(thread.is_alive() for thread in threads):

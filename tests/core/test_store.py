@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from dd_pa.capture.event import Event
+from dd_pa.capture.event import BuiltEvent
 from dd_pa.store.memory import MemoryStore
 from dd_pa.store.protocol import Store
 from tests.core.spools import Watched, events, ids
@@ -32,9 +32,9 @@ def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
     made.close()
 
 
-def take_all(store: Store) -> list[Event]:
+def take_all(store: Store) -> list[BuiltEvent]:
     """Take whatever can be taken."""
-    taken: list[Event] = []
+    taken: list[BuiltEvent] = []
     while some := store.take(3):
         taken += some
     return taken

@@ -9,7 +9,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from dd_pa import Event
+from dd_pa import BuiltEvent
 from dd_pa.delivery.http2_outlet import Http2Outlet
 from dd_pa.delivery.httpx_outlet import HttpxOutlet
 from dd_pa.delivery.outcome import DELIVERED
@@ -48,7 +48,7 @@ async def test_a_given_transport_wins() -> None:
     """It replaces the network, whatever TRANSPORT says."""
     recorder = Recorder()
     opened = open_outlet(settings_for("https://localhost:1"), recorder)
-    outcome = await opened.send(Event(id="e", name="x.y", occurred_at=0, body=b"{}"), b"{}")
+    outcome = await opened.send(BuiltEvent(id="e", name="x.y", occurred_at=0, body=b"{}"), b"{}")
 
     assert (outcome, recorder.requests) == (DELIVERED, 1)
 

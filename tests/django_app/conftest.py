@@ -7,7 +7,7 @@ from typing import Any
 import django
 import pytest
 
-from dd_pa import Event
+from dd_pa import BuiltEvent
 from dd_pa.emulator import Emulator
 from dd_pa.observe.signals import event_queued
 
@@ -86,7 +86,7 @@ def events(emulator: Emulator) -> Iterator[Events]:
     """What was delivered, in the order of the calls, without the parts that are the same or new in each event."""
     order: list[str] = []
 
-    def note(sender: object, event: Event) -> None:
+    def note(sender: object, event: BuiltEvent) -> None:
         order.append(event.id)
 
     def delivered() -> list[dict[str, Any]]:

@@ -14,7 +14,7 @@ from django.db.models.signals import post_save
 from django.test import Client, override_settings
 from django.test.utils import CaptureQueriesContext
 
-from dd_pa import Event, EventError
+from dd_pa import BuiltEvent, EventError
 from dd_pa.emulator import Emulator
 from dd_pa.observe.signals import event_queued
 from dd_pa_django import atrack, get_emitter, track
@@ -133,7 +133,7 @@ def test_queued_is_signalled_when_the_row_is_committed() -> None:
     """Not for what is rolled back."""
     queued: list[str] = []
 
-    def note(sender: object, event: Event) -> None:
+    def note(sender: object, event: BuiltEvent) -> None:
         queued.append(event.name)
 
     with event_queued.connected_to(note):

@@ -12,7 +12,7 @@ from asgiref.sync import async_to_sync
 from django.db import DatabaseError, connections, transaction
 from django.test import AsyncClient, Client, TestCase
 
-from dd_pa import Event
+from dd_pa import BuiltEvent
 from dd_pa.observe.signals import event_queued
 from dd_pa_django import atrack, track
 from tests.django_app.conftest import Configure, Events
@@ -281,7 +281,7 @@ def test_a_hook_of_somebody_else_that_raises_takes_no_event_along(configure: Con
     configure(OUTBOX=outbox)
     queued: list[str] = []
 
-    def note(sender: object, event: Event) -> None:
+    def note(sender: object, event: BuiltEvent) -> None:
         queued.append(event.name)
 
     def fail() -> None:

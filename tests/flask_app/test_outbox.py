@@ -14,7 +14,7 @@ from flask.testing import FlaskClient
 from flask_sqlalchemy import SQLAlchemy
 from sqlalchemy import create_engine, select, update
 
-from dd_pa import Event
+from dd_pa import BuiltEvent
 from dd_pa.emulator import Emulator
 from dd_pa.observe.signals import event_delivered
 from dd_pa.outbox.sqlalchemy import outbox_table
@@ -102,7 +102,7 @@ def test_signals_of_the_deliverer_name_the_emitter(app: Flask, client: FlaskClie
     """Receivers that listen to one app hear of its outbox too."""
     heard: list[str] = []
 
-    def note(sender: object, event: Event) -> None:
+    def note(sender: object, event: BuiltEvent) -> None:
         heard.append(event.name)
 
     with app.app_context():

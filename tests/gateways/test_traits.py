@@ -9,7 +9,7 @@ from typing import Any
 import httpx
 import pytest
 
-from dd_pa import Emitter, Event, Settings, SettingsError, asgi
+from dd_pa import BuiltEvent, Emitter, Settings, SettingsError, asgi
 from dd_pa.emulator import Emulator
 from dd_pa.jobs import IdentityCarrier, bind
 from dd_pa.query import QueryClient, events
@@ -56,7 +56,7 @@ def test_fields_are_named_one_by_one(wrong: Any) -> None:
 COOKIE = (b"cookie", f"_dd_s_v2=aid={VISITOR}&c=0".encode())
 
 
-def usr_of(event: Event | None) -> Any:
+def usr_of(event: BuiltEvent | None) -> Any:
     assert event is not None
     return json.loads(event.body)["usr"]
 

@@ -13,7 +13,7 @@ import django
 import sqlalchemy as sa
 from psycopg import IsolationLevel
 
-from dd_pa import Event
+from dd_pa import BuiltEvent
 from dd_pa.outbox import OutboxTable
 from dd_pa.outbox.sqlalchemy import SqlAlchemyTable, add, outbox_table
 from tests.outbox.databases import KINDS, Database, database, use_pymysql
@@ -43,10 +43,10 @@ class Outbox:
     table: Callable[..., OutboxTable]
     """Makes one for a deliverer, in whichever thread; takes its clock."""
 
-    stored: Callable[[], AbstractContextManager[Callable[[Sequence[Event]], None]]]
+    stored: Callable[[], AbstractContextManager[Callable[[Sequence[BuiltEvent]], None]]]
     """Opens a transaction, and gives what inserts events into it."""
 
-    beside: Callable[[], AbstractContextManager[tuple[Callable[[Sequence[Event]], None], Callable[[bool], None]]]]
+    beside: Callable[[], AbstractContextManager[tuple[Callable[[Sequence[BuiltEvent]], None], Callable[[bool], None]]]]
     """The same on another connection; gives what ends the transaction, with a commit or not, too. Not for SQLite."""
 
     execute: Callable[..., list[tuple[Any, ...]]]
@@ -78,12 +78,12 @@ def _of_django(made: Database, level: str | None) -> Iterator[Outbox]:
     call_command("migrate", "dd_pa", database=alias, verbosity=0)
 
     @contextmanager
-    def stored() -> Iterator[Callable[[Sequence[Event]], None]]:
+    def stored() -> Iterator[Callable[[Sequence[BuiltEvent]], None]]:
         with transaction.atomic(using=alias):
             yield lambda events: write(events, connections[alias])
 
     @contextmanager
-    def beside() -> Iterator[tuple[Callable[[Sequence[Event]], None], Callable[[bool], None]]]:
+    def beside() -> Iterator[tuple[Callable[[Sequence[BuiltEvent]], None], Callable[[bool], None]]]:
         connection = connections[alias].copy()
         connection.set_autocommit(False)
         try:
@@ -116,12 +116,12 @@ def _of_sqlalchemy(made: Database, level: str | None) -> Iterator[Outbox]:
     metadata.create_all(engine)
 
     @contextmanager
-    def stored() -> Iterator[Callable[[Sequence[Event]], None]]:
+    def stored() -> Iterator[Callable[[Sequence[BuiltEvent]], None]]:
         with engine.begin() as connection:
             yield lambda events: add(connection, events, table)
 
     @contextmanager
-    def beside() -> Iterator[tuple[Callable[[Sequence[Event]], None], Callable[[bool], None]]]:
+    def beside() -> Iterator[tuple[Callable[[Sequence[BuiltEvent]], None], Callable[[bool], None]]]:
         with engine.connect() as connection:
             yield lambda events: add(connection, events, table), lambda commits: _end(connection, commits)
 

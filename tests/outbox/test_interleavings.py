@@ -13,7 +13,7 @@ from collections.abc import Callable
 import msgspec
 import pytest
 
-from dd_pa import Event
+from dd_pa import BuiltEvent
 from dd_pa.outbox.lessee import Lessee
 from dd_pa.outbox.store import OutboxStore
 from tests.outbox.tables import Outbox
@@ -48,7 +48,7 @@ class Deliverer:
         self.store = OutboxStore("shop", bound=WIDTH, on_settled=lambda: None, clock=clock)
         table = made.table(clock=clock)
         self.lessee = Lessee(table, self.store, owner=name, lease=LEASE, batch=BATCH, clock=clock, wall=clock.wall)
-        self.in_flight: list[Event] = []
+        self.in_flight: list[BuiltEvent] = []
 
 
 class Story:
@@ -68,13 +68,13 @@ class Story:
         self.born += 1
         return Deliverer(self.made, self.clock, f"deliverer-{self.born}")
 
-    def new_events(self) -> list[Event]:
+    def new_events(self) -> list[BuiltEvent]:
         made = []
         for _ in range(self.chance.choice([1, 1, 1, 5, 30])):
             self.tracked += 1
             ours = {"event_id": f"{self.tracked:032x}", "occurred_at": self.clock.wall()}
             body = msgspec.json.encode({"application": {"id": "shop"}, "event": {"name": "a.b"}, "dd_pa": ours})
-            made.append(Event(id=ours["event_id"], name="a.b", occurred_at=self.clock.wall(), body=body))  # type: ignore[arg-type]
+            made.append(BuiltEvent(id=ours["event_id"], name="a.b", occurred_at=self.clock.wall(), body=body))  # type: ignore[arg-type]
         return made
 
     def commit(self) -> None:
@@ -93,7 +93,7 @@ class Story:
         if commits:
             self.committed.update(event.id for event in late)
 
-    def _store(self, events: list[Event], *, commits: bool) -> None:
+    def _store(self, events: list[BuiltEvent], *, commits: bool) -> None:
         try:
             with self.made.stored() as store:
                 store(events)

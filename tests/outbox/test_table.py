@@ -11,7 +11,7 @@ from pathlib import Path
 import pymysql
 import pytest
 
-from dd_pa import Event
+from dd_pa import BuiltEvent
 from dd_pa.outbox import Counts, OutboxTable
 from dd_pa.outbox.low_water import RECHECK
 from tests.outbox.processes import wait_until
@@ -24,8 +24,8 @@ def now() -> int:
     return time.time_ns() // 1_000_000
 
 
-def event(number: int = 0, *, at: int = 0, name: str = "order.placed", size: int = 0) -> Event:
-    return Event(id=f"{number:032x}", name=name, occurred_at=at or now(), body=b'{"of": "%s"}' % (b"x" * size))
+def event(number: int = 0, *, at: int = 0, name: str = "order.placed", size: int = 0) -> BuiltEvent:
+    return BuiltEvent(id=f"{number:032x}", name=name, occurred_at=at or now(), body=b'{"of": "%s"}' % (b"x" * size))
 
 
 def claim(table: OutboxTable, owner: str, limit: int = 1000) -> list[int]:

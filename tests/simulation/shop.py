@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from dd_pa import Emitter, RetryPolicy, Settings
-from dd_pa.capture.event import Event
+from dd_pa.capture.event import BuiltEvent
 from dd_pa.delivery import worker
 from dd_pa.delivery.pipeline import Pipeline
 from dd_pa.observe import signals
@@ -94,7 +94,7 @@ class Shop:
             self.violations.append(text)
 
     def _listen(self) -> None:
-        def dropped(sender: object, event: Event | None, reason: str, **more: Any) -> None:
+        def dropped(sender: object, event: BuiltEvent | None, reason: str, **more: Any) -> None:
             self.note("drop", f"{reason} {event.id[:6] if event else None}")
             if event is not None:
                 self.books.dropped[event.id] = reason
@@ -104,7 +104,7 @@ class Shop:
             if reason == "overflow":
                 self.books.drop_sizes.append((self.time(), self.disk_bytes()))
 
-        def rejected(sender: object, event: Event, reason: str, **more: Any) -> None:
+        def rejected(sender: object, event: BuiltEvent, reason: str, **more: Any) -> None:
             self.note("reject", f"{reason} {event.id[:6]}")
             self.books.rejected.add(event.id)
 

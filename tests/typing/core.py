@@ -7,7 +7,7 @@ from typing import assert_type
 from unittest import TestCase
 from uuid import UUID
 
-from dd_pa import Emitter, Event, EventDraft, Identity, RetryPolicy, Settings, Stats, identify
+from dd_pa import BuiltEvent, Emitter, EventDraft, Identity, RetryPolicy, Settings, Stats, identify
 from dd_pa.testing import ANY, CapturedEvents, EventAssertions, TrackedEvent, capture_events
 
 settings = Settings(application_id="app", api_key="key")
@@ -20,7 +20,7 @@ with Emitter(settings, retry=RetryPolicy(base=0.1)) as emitter:
     assert_type(
         emitter.track("order.placed", {"total": Decimal(1)}, usr=1, account="a", session=UUID(int=0)), str | None
     )
-    assert_type(emitter.build("order.placed"), Event | None)
+    assert_type(emitter.build("order.placed"), BuiltEvent | None)
     assert_type(emitter.flush(1), bool)
     assert_type(emitter.stats(), Stats)
     assert_type(emitter.consent(), bool | None)

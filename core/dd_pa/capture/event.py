@@ -24,7 +24,7 @@ MOST_FRAGMENTS = 2_000
 """Names, and people, whose encoded fragments are remembered; all are forgotten when there are more."""
 
 
-class Event(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+class BuiltEvent(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """An event as it will be sent: what was passed to `track()` can change without changing it."""
 
     id: str
@@ -65,7 +65,9 @@ class EventBuilder:
         self._links: dict[Identity, bytes] = {}
         self._names = GoodNames()
 
-    def build(self, name: str, attributes: Mapping[str, Any] | None, identity: Identity) -> tuple[Event, Sequence[str]]:
+    def build(
+        self, name: str, attributes: Mapping[str, Any] | None, identity: Identity
+    ) -> tuple[BuiltEvent, Sequence[str]]:
         """Return the event and what had to be repaired; raise `EventError` for one that cannot be sent.
 
         In strict mode nothing is repaired. `identity` must hold at least one id.
@@ -102,7 +104,7 @@ class EventBuilder:
         )
         if len(body) > MAX_BYTES:
             raise EventError("", f"the event has {len(body):,} bytes; the limit is {MAX_BYTES:,}")
-        return Event(id=event_id, name=name, occurred_at=occurred_at, body=body), repairs
+        return BuiltEvent(id=event_id, name=name, occurred_at=occurred_at, body=body), repairs
 
     def _start(self, name: str) -> bytes:
         made = b'%b,"event":{"name":%b},"dd_pa":{"event_id":"' % (self._common, self._encode(name))

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Iterable
 
 from dd_pa.capture.attributes import MAX_BYTES as MAX_EVENT
-from dd_pa.capture.event import Event
+from dd_pa.capture.event import BuiltEvent
 from dd_pa.delivery.gate import Gate, RetryPolicy
 from dd_pa.delivery.ledger import Ledger
 from dd_pa.delivery.outcome import Outcome, Verdict
@@ -45,7 +45,7 @@ class Attempt:
 
     __slots__ = ("event", "failed", "passed", "started")
 
-    def __init__(self, event: Event, failed: FailedEvent | None, started: float, passed: int) -> None:
+    def __init__(self, event: BuiltEvent, failed: FailedEvent | None, started: float, passed: int) -> None:
         self.event, self.failed = event, failed
         self.started, self.passed = started, passed
 
@@ -154,7 +154,7 @@ class Dispatcher:
             self._start(failed.event, failed, now)
         return True
 
-    def _start(self, event: Event, failed: FailedEvent | None, now: float) -> None:
+    def _start(self, event: BuiltEvent, failed: FailedEvent | None, now: float) -> None:
         # The lesser of two clocks: a wall clock that steps forward does not make everything that waits too old.
         moment = min(self._clock(), self._epoch + self._loop.time())
         body = prepared(event, moment, self._max_age)
@@ -208,7 +208,7 @@ class Dispatcher:
             case _ if not self._ending:
                 self._judge_failure(attempt, outcome)
 
-    def _settle(self, event: Event) -> None:
+    def _settle(self, event: BuiltEvent) -> None:
         self._store.settle(event)
         if self.quarantine:
             self.quarantine.forget(event)
@@ -296,7 +296,7 @@ class Dispatcher:
         detail = f"given up after {failed.failures} failures while others passed: {last.detail}"
         self._set_aside(failed.event, Outcome(verdict=Verdict.REJECT, reason=last.reason, detail=detail))
 
-    def _set_aside(self, event: Event, why: Outcome) -> None:
+    def _set_aside(self, event: BuiltEvent, why: Outcome) -> None:
         """Hand an event to the dead letters; one for which there is no room now stays, and is handed over later."""
         if not self._store.reject(event, why.reason, why.detail):
             failed = self.quarantine.get(event) or self.quarantine.note(event, why)

@@ -5,7 +5,7 @@ import re
 from collections.abc import Mapping
 from functools import partial
 
-from dd_pa.capture.event import Event
+from dd_pa.capture.event import BuiltEvent
 from dd_pa.delivery.http2 import Answer, Failure, Origin
 from dd_pa.delivery.httpx_outlet import HttpxOutlet
 from dd_pa.delivery.intake import Heard, Intake
@@ -62,7 +62,7 @@ class Http2Outlet:
     def width(self) -> int:
         return self._settings.concurrency if self._speaks else self._by_http1().width
 
-    def start(self, event: Event, body: bytes, done: Done) -> None:
+    def start(self, event: BuiltEvent, body: bytes, done: Done) -> None:
         if self._secure and not self._speaks and self._loop.time() >= self._again_at:
             self._speaks = True
         if self._speaks:
@@ -70,7 +70,7 @@ class Http2Outlet:
         else:
             self._by_http1().start(event, body, done)
 
-    async def send(self, event: Event, body: bytes) -> Outcome:
+    async def send(self, event: BuiltEvent, body: bytes) -> Outcome:
         """Do the same for who awaits."""
         answered: asyncio.Future[Outcome] = self._loop.create_future()
 
@@ -81,7 +81,7 @@ class Http2Outlet:
         self.start(event, body, done)
         return await answered
 
-    def _answered(self, event: Event, body: bytes, done: Done, answer: Answer | Failure) -> None:
+    def _answered(self, event: BuiltEvent, body: bytes, done: Done, answer: Answer | Failure) -> None:
         if isinstance(answer, Answer):
             if self._heard:
                 self._heard(answer.fields)

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import AsyncIterable
 from typing import cast
 
-from dd_pa.capture.event import Event
+from dd_pa.capture.event import BuiltEvent
 from dd_pa.delivery.httpx_library import httpx, library_of
 from dd_pa.delivery.intake import MAX_ANSWER, Heard, Intake
 from dd_pa.delivery.outcome import Outcome, Verdict
@@ -30,7 +30,7 @@ class HttpxOutlet:
         self._timeout = settings.timeout
         self._headers = [("Host", self._intake.url.netloc.decode()), *self._intake.fields]
 
-    async def send(self, event: Event, body: bytes) -> Outcome:
+    async def send(self, event: BuiltEvent, body: bytes) -> Outcome:
         library = self._library
         try:
             async with asyncio.timeout(2 * self._timeout):

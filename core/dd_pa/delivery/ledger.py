@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Callable
 from typing import Literal
 
-from dd_pa.capture.event import Event, shown_name
+from dd_pa.capture.event import BuiltEvent, shown_name
 from dd_pa.observe import event_log, log, signals
 from dd_pa.process.tally import Tally
 
@@ -87,7 +87,7 @@ class Ledger:
         """Jobs that ran for nobody, by reason."""
         return Counter({reason: tally.value for reason, tally in list(self._lost_identities.items())})
 
-    def count_delivered(self, event: Event) -> None:
+    def count_delivered(self, event: BuiltEvent) -> None:
         self.delivered += 1  # only the delivery thread writes this one
         signals.send(signals.event_delivered, self._sender, event=event)
 
@@ -95,7 +95,7 @@ class Ledger:
         self.retried += 1  # only the delivery thread writes this one
         self.last_error = error
 
-    def count_rejected(self, event: Event, reason: str, detail: str) -> None:
+    def count_rejected(self, event: BuiltEvent, reason: str, detail: str) -> None:
         self.rejected += 1  # only the delivery thread writes this one
         self.last_error = reason
         signals.send(signals.event_rejected, self._sender, event=event, reason=reason, detail=detail)
@@ -109,7 +109,7 @@ class Ledger:
         self._repaired.add()
         self.say("repaired", "an event was sent without what is wrong in it: %r; set STRICT to raise", problem[:200])
 
-    def count_dropped(self, reason: DropReason, event: Event | None, name: object = None) -> None:
+    def count_dropped(self, reason: DropReason, event: BuiltEvent | None, name: object = None) -> None:
         so_far = self._dropped.setdefault(reason, Tally()).add()
         name = event.name if event else name
         signals.send(signals.event_dropped, self._sender, event=event, name=name, reason=reason)

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Protocol, runtime_checkable
 
-from dd_pa.capture.event import Event
+from dd_pa.capture.event import BuiltEvent
 from dd_pa.delivery.outcome import Outcome, Verdict
 
 Done = Callable[[Outcome], object]
@@ -27,7 +27,7 @@ class Outlet(Protocol):
         """Most requests that may be in flight; it may change, and is read before each is sent."""
         ...
 
-    async def send(self, event: Event, body: bytes) -> Outcome:
+    async def send(self, event: BuiltEvent, body: bytes) -> Outcome:
         """Try once to deliver `body`, the event as it is now to be sent; never raises for what the network does."""
         ...
 
@@ -45,7 +45,7 @@ class DirectOutlet(Protocol):
         """Most requests that may be in flight; it may change, and is read before each is sent."""
         ...
 
-    def start(self, event: Event, body: bytes, done: Done) -> None:
+    def start(self, event: BuiltEvent, body: bytes, done: Done) -> None:
         """Begin one attempt to deliver `body`, and call `done` with its outcome, in `TIMEOUT` at the latest.
 
         Never blocks. What cannot be begun now (no connection yet, no free stream) waits in the outlet, as part of the
@@ -75,12 +75,12 @@ class TaskOutlet:
     def width(self) -> int:
         return self._outlet.width
 
-    def start(self, event: Event, body: bytes, done: Done) -> None:
+    def start(self, event: BuiltEvent, body: bytes, done: Done) -> None:
         task = self._loop.create_task(self._attempt(event, body))
         self._tasks.add(task)
         task.add_done_callback(partial(self._ended, done))
 
-    async def _attempt(self, event: Event, body: bytes) -> Outcome:
+    async def _attempt(self, event: BuiltEvent, body: bytes) -> Outcome:
         try:
             return await self._outlet.send(event, body)
         except asyncio.CancelledError:

@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from dd_pa.capture.event import Event, EventBuilder
+from dd_pa.capture.event import BuiltEvent, EventBuilder
 from dd_pa.delivery.gate import RetryPolicy
 from dd_pa.delivery.ledger import DropReason, Ledger
 from dd_pa.delivery.stats import Stats
@@ -82,7 +82,7 @@ class Pipeline:
         """Deliver what waits, without waiting for another event of this process."""
         self._worker.wake()
 
-    def _dropped(self, reason: DropReason, event: Event | None) -> None:
+    def _dropped(self, reason: DropReason, event: BuiltEvent | None) -> None:
         self.ledger.count_dropped(reason, event)
 
     def _open_outlet(self) -> Outlet | DirectOutlet:
@@ -103,7 +103,7 @@ class Pipeline:
             on_settled=on_settled,
         )
 
-    def submit(self, event: Event) -> bool:
+    def submit(self, event: BuiltEvent) -> bool:
         """Store an event; return False if it was dropped instead."""
         if self._closing:
             return self._submit_late(event)
@@ -117,7 +117,7 @@ class Pipeline:
             self._drop_rest()
         return stored
 
-    def _submit_seen(self, event: Event) -> bool:
+    def _submit_seen(self, event: BuiltEvent) -> bool:
         """Store an event that somebody looks at: a test, a debug panel, a receiver of `event_queued`."""
         kept = self._kept_in_test_run(event)
         if kept is not None:
@@ -131,7 +131,7 @@ class Pipeline:
             self._drop_rest()
         return stored
 
-    def _submit_late(self, event: Event) -> bool:
+    def _submit_late(self, event: BuiltEvent) -> bool:
         """Leave an event that comes after the end of the delivery to the next process, if there is a spool."""
         if self._settings.spool_dir is not None:
             if observers.present and (kept := self._kept_in_test_run(event)) is not None:
@@ -141,7 +141,7 @@ class Pipeline:
         self.ledger.count_dropped("closed", event)
         return False
 
-    def _kept_in_test_run(self, event: Event) -> bool | None:
+    def _kept_in_test_run(self, event: BuiltEvent) -> bool | None:
         """Return True if a test has captured the event, False if it was held back, None if it may go its way."""
         if not testbed.watching:
             return None

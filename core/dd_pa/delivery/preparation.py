@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import msgspec
 
-from dd_pa.capture.event import Event
+from dd_pa.capture.event import BuiltEvent
 from dd_pa.delivery.outcome import Outcome, Verdict
 
 LATE_AFTER = 4 * 3600.0
@@ -29,7 +29,7 @@ _decode = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 _decode_object = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 
 
-def prepared(event: Event, now: float, max_age: float) -> bytes | Outcome:
+def prepared(event: BuiltEvent, now: float, max_age: float) -> bytes | Outcome:
     """Return the body to send at the epoch time `now`, or why the event cannot be sent. Never raises."""
     try:
         age = now - event.occurred_at / 1000

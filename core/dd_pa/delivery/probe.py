@@ -6,14 +6,14 @@ import time
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 
-from dd_pa.capture.event import Event
+from dd_pa.capture.event import BuiltEvent
 from dd_pa.delivery.http2_outlet import Http2Outlet
 from dd_pa.delivery.outcome import Outcome
 from dd_pa.delivery.outlet_factory import open_outlet
 from dd_pa.delivery.transport import Transport
 from dd_pa.settings.settings import Settings
 
-_NO_EVENT = Event(id="", name="", occurred_at=0, body=b"{}")
+_NO_EVENT = BuiltEvent(id="", name="", occurred_at=0, body=b"{}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,7 +12,7 @@ import itertools
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from dd_pa.capture.event import Event
+from dd_pa.capture.event import BuiltEvent
 from dd_pa.delivery.gate import RetryPolicy
 from dd_pa.delivery.outcome import Outcome
 
@@ -42,7 +42,7 @@ EARLY_SHARE = 16
 class FailedEvent:
     """An event whose attempt failed; it may be in flight again."""
 
-    event: Event
+    event: BuiltEvent
     failures: int = 0
     """Attempts that failed."""
 
@@ -99,11 +99,11 @@ class Quarantine:
         """
         return max(len(self._events) / self._max_events, self._bytes / MAX_BYTES)
 
-    def get(self, event: Event) -> FailedEvent | None:
+    def get(self, event: BuiltEvent) -> FailedEvent | None:
         """Return what is known of an event that has failed."""
         return self._events.get(event.id)
 
-    def note(self, event: Event, outcome: Outcome) -> FailedEvent:
+    def note(self, event: BuiltEvent, outcome: Outcome) -> FailedEvent:
         """Count one more failure of an event."""
         failed = self._events.get(event.id)
         if failed is None:
@@ -167,7 +167,7 @@ class Quarantine:
         """Return all that are not in flight now."""
         return self.waiting(self._events)
 
-    def forget(self, event: Event) -> None:
+    def forget(self, event: BuiltEvent) -> None:
         """Drop an event that is settled."""
         failed = self._events.pop(event.id, None)
         if failed is not None:

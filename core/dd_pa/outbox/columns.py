@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from dd_pa.capture.event import MAX_NAME, Event
+from dd_pa.capture.event import MAX_NAME, BuiltEvent
 
 ROWS = 500
 """Most rows of one insert."""
@@ -18,7 +18,7 @@ STORAGE = "fillfactor = 50, autovacuum_vacuum_scale_factor = 0.01, autovacuum_va
 room, and is deleted soon: a fifth of the table is too much to wait for before that is cleaned up."""
 
 
-def columns(event: Event) -> dict[str, Any]:
+def columns(event: BuiltEvent) -> dict[str, Any]:
     """Return what is inserted for an event."""
     return {
         "event_id": event.id,
@@ -36,7 +36,7 @@ def plain(text: str, limit: int) -> str:
     return "".join(c if c.isprintable() else "?" for c in text.encode("ascii", "backslashreplace").decode())[:limit]
 
 
-def chunks(events: Sequence[Event], most: int = ROWS) -> Iterator[Sequence[Event]]:
+def chunks(events: Sequence[BuiltEvent], most: int = ROWS) -> Iterator[Sequence[BuiltEvent]]:
     """Yield the events of one statement after the other, at most `most` in each."""
     start = size = 0
     for end, event in enumerate(events):

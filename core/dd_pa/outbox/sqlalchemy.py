@@ -40,7 +40,7 @@ from sqlalchemy import (
 from sqlalchemy.orm import Session
 
 from dd_pa.capture.attributes import MAX_BYTES
-from dd_pa.capture.event import Event
+from dd_pa.capture.event import BuiltEvent
 from dd_pa.outbox.columns import STORAGE, chunks, columns
 from dd_pa.outbox.low_water import LowWater
 from dd_pa.outbox.table import Counts, Row
@@ -106,7 +106,7 @@ def _index(table: Table, name: str, state: ColumnElement[str]) -> Index:
     return Index(name, table.c.state, table.c.id, postgresql_where=rows, sqlite_where=rows)
 
 
-def add(session: AnySession, events: Event | Sequence[Event], table: Table) -> None:
+def add(session: AnySession, events: BuiltEvent | Sequence[BuiltEvent], table: Table) -> None:
     """Insert events in the transaction of a connection or session: at once, with no flush, many by one `executemany`.
 
     Raises what the database raises. For async ones there is `aadd`.
@@ -115,7 +115,7 @@ def add(session: AnySession, events: Event | Sequence[Event], table: Table) -> N
         session.execute(insert(table).inline(), rows)
 
 
-def store(session: Session, events: Sequence[Event], table: Table) -> None:
+def store(session: Session, events: Sequence[BuiltEvent], table: Table) -> None:
     """Insert events in the transaction of a session, or in one of its own where the session has begun none."""
     if session.in_transaction():
         add(session, events, table)
@@ -128,14 +128,14 @@ def store(session: Session, events: Sequence[Event], table: Table) -> None:
         add(connection, events, table)
 
 
-async def aadd(session: AnyAsyncSession, events: Event | Sequence[Event], table: Table) -> None:
+async def aadd(session: AnyAsyncSession, events: BuiltEvent | Sequence[BuiltEvent], table: Table) -> None:
     """Do what `add` does, for an async connection or session."""
     for rows in _rows_of(events):
         await session.execute(insert(table).inline(), rows)
 
 
-def _rows_of(events: Event | Sequence[Event]) -> Iterator[list[dict[str, Any]]]:
-    for chunk in chunks([events] if isinstance(events, Event) else events):
+def _rows_of(events: BuiltEvent | Sequence[BuiltEvent]) -> Iterator[list[dict[str, Any]]]:
+    for chunk in chunks([events] if isinstance(events, BuiltEvent) else events):
         yield [columns(event) for event in chunk]
 
 
@@ -154,7 +154,7 @@ class SqlAlchemyTable:
         self._water = LowWater(clock)
         self._skips_locked: bool | None = None
 
-    def add(self, events: Sequence[Event]) -> None:
+    def add(self, events: Sequence[BuiltEvent]) -> None:
         with self._engine.begin() as connection:
             add(connection, events, self._table)
 

@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, field
 
-from dd_pa.capture.event import Event
+from dd_pa.capture.event import BuiltEvent
 from dd_pa.outbox.columns import plain
 from dd_pa.outbox.table import Row
 from dd_pa.store.record import DamagedRecordError, event_of
@@ -14,7 +14,7 @@ from dd_pa.store.record import DamagedRecordError, event_of
 
 @dataclass(slots=True)
 class _Held:
-    event: Event
+    event: BuiltEvent
     rows: list[int] = field(default_factory=list)
     """More than one if the event was stored twice; it is delivered once."""
 
@@ -73,7 +73,7 @@ class OutboxStore:
             with self._lock:
                 self._hold(row.id, event, leased_until)
 
-    def _hold(self, row: int, event: Event, leased_until: float) -> None:
+    def _hold(self, row: int, event: BuiltEvent, leased_until: float) -> None:
         held = self._held.get(event.id)
         if held is None:
             held = self._held[event.id] = _Held(event)
@@ -116,9 +116,9 @@ class OutboxStore:
         """Number of rows that are settled or rejected, and still as before in the table."""
         return len(self.settled) + len(self.rejected)
 
-    def take(self, limit: int) -> list[Event]:
+    def take(self, limit: int) -> list[BuiltEvent]:
         """Hand out up to `limit` events whose rows are still leased."""
-        events: list[Event] = []
+        events: list[BuiltEvent] = []
         with self._lock:
             while len(events) < limit and self._ready and self.unwritten < self._bound and not self._closed:
                 held = self._ready.popleft()
@@ -129,19 +129,19 @@ class OutboxStore:
                 events.append(held.event)
         return events
 
-    def settle(self, event: Event) -> None:
+    def settle(self, event: BuiltEvent) -> None:
         """Have the rows of a taken event deleted, whoever holds them: it must not be sent again."""
         self.settled.extend(self._finish(event).rows)
         self._on_settled()
 
-    def reject(self, event: Event, reason: str, detail: str) -> bool:
+    def reject(self, event: BuiltEvent, reason: str, detail: str) -> bool:
         """Have the rows of a taken event kept as dead letters."""
         why = plain(reason, 100), plain(detail, 400)
         self.rejected.extend((row, *why) for row in self._finish(event).own)
         self._on_settled()
         return True
 
-    def _finish(self, event: Event) -> _Held:
+    def _finish(self, event: BuiltEvent) -> _Held:
         with self._lock:
             del self._taken[event.id]
             return self._held.pop(event.id)
@@ -152,7 +152,7 @@ class OutboxStore:
             self._ready.extendleft(reversed(self._taken.values()))
             self._taken.clear()
 
-    def hand_back(self, event: Event) -> bool:
+    def hand_back(self, event: BuiltEvent) -> bool:
         """Its lease decides who delivers an event."""
         return False
 

@@ -3,7 +3,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple, Protocol
 
-from dd_pa.capture.event import Event
+from dd_pa.capture.event import BuiltEvent
 
 
 class Row(NamedTuple):
@@ -36,7 +36,7 @@ class OutboxTable(Protocol):
     late, never lost.
     """
 
-    def add(self, events: Sequence[Event]) -> None:
+    def add(self, events: Sequence[BuiltEvent]) -> None:
         """Insert events by as few statements as the database allows, in the transaction that is open here, if any."""
         ...
 

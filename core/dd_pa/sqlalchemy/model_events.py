@@ -9,7 +9,7 @@ from sqlalchemy import event as sqlalchemy_event
 from sqlalchemy import inspect
 from sqlalchemy.orm import Mapper, Session, object_mapper, object_session
 
-from dd_pa.capture.event import Event
+from dd_pa.capture.event import BuiltEvent
 from dd_pa.capture.identity import identify
 from dd_pa.emitter import Build, Emitter
 from dd_pa.model_events import Answers, Change, Declaration, ModelOptions, ask
@@ -29,7 +29,7 @@ def answers_of(
         return None
 
 
-def build(emitter: Emitter, builder: Build, name: str, answers: Answers) -> Event | None:
+def build(emitter: Emitter, builder: Build, name: str, answers: Answers) -> BuiltEvent | None:
     """Return the event with the identity of this moment, or None if it is dropped. Raises in strict mode."""
     ids = {} if answers.ids is None else dict(answers.ids)
     consent = ids.pop("consent", None)

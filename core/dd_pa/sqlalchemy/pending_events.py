@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 from sqlalchemy.event import listens_for
 from sqlalchemy.orm import Session, SessionTransaction
 
-from dd_pa.capture.event import Event
+from dd_pa.capture.event import BuiltEvent
 from dd_pa.emitter import Build, Emitter
 from dd_pa.observe import event_log
 from dd_pa.observe.signals import event_queued, send
@@ -33,7 +33,7 @@ AfterFlush = Callable[[], None]
 class Submits(Protocol):
     """What an event goes to on commit: its emitter."""
 
-    def submit(self, event: Event, /) -> object: ...
+    def submit(self, event: BuiltEvent, /) -> object: ...
 
 
 class Announcer:
@@ -42,7 +42,7 @@ class Announcer:
     def __init__(self, emitter: Emitter) -> None:
         self._emitter = emitter
 
-    def submit(self, event: Event) -> None:
+    def submit(self, event: BuiltEvent) -> None:
         """Send `event_queued`."""
         send(event_queued, self._emitter, event=event)
 
@@ -53,7 +53,7 @@ class Together:
     def __init__(self, session: Session) -> None:
         self._session = session
         self._transaction = innermost(session)
-        self._events: list[tuple[Emitter, Event]] = []
+        self._events: list[tuple[Emitter, BuiltEvent]] = []
         self._builders: dict[int, Build] = {}
 
     def builder(self, emitter: Emitter) -> Build:
@@ -63,7 +63,7 @@ class Together:
             found = self._builders[id(emitter)] = emitter.builder()
         return found
 
-    def takes(self, emitter: Emitter, event: Event) -> bool:
+    def takes(self, emitter: Emitter, event: BuiltEvent) -> bool:
         """Take an event, unless it belongs to a savepoint that was begun meanwhile."""
         if innermost(self._session) is not self._transaction:
             return False
@@ -95,7 +95,7 @@ class Waiting:
         self.together: Together | None = None
         """What goes into the outbox when all events of the flush that ends now are built."""
 
-        self.events: dict[SessionTransaction, list[tuple[Submits, Event]]] = {}
+        self.events: dict[SessionTransaction, list[tuple[Submits, BuiltEvent]]] = {}
         """By the innermost transaction or savepoint that was open when they were built."""
 
 
@@ -107,7 +107,7 @@ def waiting_in(session: Session) -> Waiting:
     return found
 
 
-def submit_on_commit(session: AnySession, emitter: Emitter, event: Event) -> bool:
+def submit_on_commit(session: AnySession, emitter: Emitter, event: BuiltEvent) -> bool:
     """Submit a built event when the transaction of a session commits; a rollback, to a savepoint too, drops it.
 
     If it has begun no transaction, there is nothing to wait for: the event leaves at once. Returns False if it was
@@ -130,7 +130,7 @@ def submit_on_commit(session: AnySession, emitter: Emitter, event: Event) -> boo
     return True
 
 
-def _store(session: Session, emitter: Emitter, event: Event) -> None:
+def _store(session: Session, emitter: Emitter, event: BuiltEvent) -> None:
     waiting: Waiting | None = session.info.get(_KEY)
     together = None if waiting is None else waiting.together
     if together is not None and together.takes(emitter, event):
@@ -139,7 +139,7 @@ def _store(session: Session, emitter: Emitter, event: Event) -> None:
     _note_stored(session, emitter, event)
 
 
-def _note_stored(session: Session, emitter: Emitter, event: Event) -> None:
+def _note_stored(session: Session, emitter: Emitter, event: BuiltEvent) -> None:
     transaction = innermost(session)
     if event_log.watching:
         event_log.stored(event, None if transaction is None else partial(_is_waiting, session, event))
@@ -151,7 +151,7 @@ def _note_stored(session: Session, emitter: Emitter, event: Event) -> None:
         waiting_in(session).events.setdefault(transaction, []).append((Announcer(emitter), event))
 
 
-def _is_waiting(session: Session, event: Event) -> bool:
+def _is_waiting(session: Session, event: BuiltEvent) -> bool:
     waiting: Waiting | None = session.info.get(_KEY)
     return waiting is not None and any(item is event for found in list(waiting.events.values()) for _, item in found)
 

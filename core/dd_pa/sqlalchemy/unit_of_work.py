@@ -17,7 +17,7 @@ from sqlalchemy import TextClause
 from sqlalchemy.event import contains, listen, listens_for
 from sqlalchemy.orm import ORMExecuteState, Session, SessionTransaction, scoped_session
 
-from dd_pa.capture.event import Event
+from dd_pa.capture.event import BuiltEvent
 from dd_pa.emitter import Emitter
 from dd_pa.observe import event_log
 from dd_pa.observe.signals import event_queued, send
@@ -35,7 +35,7 @@ class Entry(NamedTuple):
     """An event that waits."""
 
     emitter: Emitter
-    event: Event
+    event: BuiltEvent
     needs_commit: bool
     """It vanishes with any end but a commit; else only if something was written."""
 
@@ -66,7 +66,7 @@ class UnitOfWork:
         """Let an event wait for a transaction, or for the next one."""
         (self.ahead if transaction is None else self.entries.setdefault(transaction, [])).append(entry)
 
-    def holds(self, event: Event) -> bool:
+    def holds(self, event: BuiltEvent) -> bool:
         """Tell whether an event still waits. May be asked in any thread."""
         lists = [self.ahead, self.stored, *list(self.entries.values())]
         return any(entry.event is event for entries in lists for entry in list(entries))
@@ -83,7 +83,7 @@ class UnitOfWork:
                 self.keep(entry, outer)
 
 
-def submit_with_work(session: Session, emitter: Emitter, event: Event) -> bool:
+def submit_with_work(session: Session, emitter: Emitter, event: BuiltEvent) -> bool:
     """Submit a built event with the work of a session that `watch()` knows: on commit, and never if it is rolled back.
 
     It leaves too when the transaction ends without a commit, but had nothing to write, as that of a page that only
@@ -98,7 +98,7 @@ def submit_with_work(session: Session, emitter: Emitter, event: Event) -> bool:
     return True
 
 
-def submit_on_next_commit(session: Session, emitter: Emitter, event: Event) -> bool:
+def submit_on_next_commit(session: Session, emitter: Emitter, event: BuiltEvent) -> bool:
     """Do what `submit_on_commit` does; but without a transaction, wait for the one that comes, or for `release()`."""
     if innermost(session) is not None:
         return submit_on_commit(session, emitter, event)

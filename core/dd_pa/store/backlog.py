@@ -5,7 +5,7 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
-from dd_pa.capture.event import Event
+from dd_pa.capture.event import BuiltEvent
 from dd_pa.store.destination import Destination
 from dd_pa.store.journal import Held, OnDamaged
 from dd_pa.store.orphans import PROBES, Orphans, Troubles
@@ -25,7 +25,7 @@ class Found(NamedTuple):
 
     held: Held
     offset: int
-    event: Event
+    event: BuiltEvent
 
 
 class Backlog:
@@ -217,7 +217,7 @@ class Backlog:
             self.settled(held)
         self._orphans.forget()
 
-    def drop(self, held: Held, on_event: Callable[[Held, Event | None], None]) -> Iterator[None]:
+    def drop(self, held: Held, on_event: Callable[[Held, BuiltEvent | None], None]) -> Iterator[None]:
         """Remove a segment, calling `on_event` with each event that nobody took from it, and None for the unreadable.
 
         Meanwhile nothing of it is handed out.

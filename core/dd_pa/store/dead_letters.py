@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from dd_pa.capture.event import Event
+from dd_pa.capture.event import BuiltEvent
 from dd_pa.store.destination import Destination
 from dd_pa.store.directory import AlienFileError, Descriptor, Directory
 from dd_pa.store.journal import Journal, adopt
@@ -48,7 +48,7 @@ class Entry(NamedTuple):
     segment: str
     offset: int
 
-    def event(self, application_id: str) -> Event | None:
+    def event(self, application_id: str) -> BuiltEvent | None:
         """Return the event, or None if it cannot be read."""
         try:
             return event_of(bytes(self.letter.event), application_id)
@@ -66,14 +66,18 @@ class DeadLetters:
     """
 
     def __init__(
-        self, destination: Destination, *, max_bytes: int, on_gone: Callable[[Event | None], None] = lambda event: None
+        self,
+        destination: Destination,
+        *,
+        max_bytes: int,
+        on_gone: Callable[[BuiltEvent | None], None] = lambda event: None,
     ) -> None:
         self._destination = destination
         self._max_bytes = max_bytes
         self._on_gone = on_gone
         self._segment: Segment | None = None
 
-    def add(self, event: Event, reason: str, detail: str) -> None:
+    def add(self, event: BuiltEvent, reason: str, detail: str) -> None:
         """Write down a rejected event. Raises `OSError`, `UnsafePlaceError`."""
         self._write(DeadLetter(reason=reason, detail=detail, rejected_at=_now(), event=msgspec.Raw(event.body)))
 

@@ -11,7 +11,7 @@ import re
 from collections.abc import Callable, Generator, Iterator
 from itertools import islice
 
-from dd_pa.capture.event import Event
+from dd_pa.capture.event import BuiltEvent
 from dd_pa.store.backlog import Backlog
 from dd_pa.store.destination import Destination
 from dd_pa.store.directory import AlienFileError, Directory
@@ -58,7 +58,7 @@ class Janitor:
         merger: Merger,
         options: SpoolOptions,
         *,
-        on_overflow: Callable[[Held, Event | None], None],
+        on_overflow: Callable[[Held, BuiltEvent | None], None],
         clock: Callable[[], float],
     ) -> None:
         self._destination, self._duty, self._backlog, self._orphans = destination, duty, backlog, orphans

@@ -4,7 +4,7 @@ import contextlib
 import re
 from collections.abc import Callable, Iterator
 
-from dd_pa.capture.event import Event
+from dd_pa.capture.event import BuiltEvent
 from dd_pa.process.tally import Tally
 from dd_pa.store.directory import AlienFileError, Descriptor, Directory, Files
 from dd_pa.store.reader import SegmentReader
@@ -80,7 +80,7 @@ class Held:
             return min(moments)
         return None if self.reader.at_end else int(self.name[:13])
 
-    def next(self, application_id: str, on_damaged: OnDamaged) -> tuple[int, Event] | None:
+    def next(self, application_id: str, on_damaged: OnDamaged) -> tuple[int, BuiltEvent] | None:
         """Return an event with its offset, or None if there is none now."""
         while (line := self.reader.next_line()) is not None:
             if line.offset == 0 or line.offset in self._settled_before:

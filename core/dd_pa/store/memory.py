@@ -5,9 +5,9 @@ import itertools
 from collections import deque
 from collections.abc import Callable
 
-from dd_pa.capture.event import Event
+from dd_pa.capture.event import BuiltEvent
 
-_Entry = tuple[int, int, Event]
+_Entry = tuple[int, int, BuiltEvent]
 """Number, bytes put so far with this event's, and the event. A plain tuple: making it is a good part of `put()`."""
 
 
@@ -32,7 +32,7 @@ class MemoryStore:
         size: int,
         max_bytes: int = 32 * 1024 * 1024,
         drop_newest: bool,
-        on_overflow: Callable[[Event], None],
+        on_overflow: Callable[[BuiltEvent], None],
     ) -> None:
         self._size, self._max_bytes = size, max_bytes
         self._end = 0
@@ -47,7 +47,7 @@ class MemoryStore:
         self._waiting: deque[_Entry] = deque()
         self._taken: dict[str, _Entry] = {}
 
-    def put(self, event: Event) -> bool:
+    def put(self, event: BuiltEvent) -> bool:
         """Append an event; return False if it was dropped because the buffer is full. Never blocks."""
         end = self._end + len(event.body)
         if end > self._limit or len(self._waiting) >= self._size:
@@ -70,14 +70,14 @@ class MemoryStore:
             self._limit = self._end + self._max_bytes
         return True
 
-    def _leave(self, entry: _Entry) -> Event:
+    def _leave(self, entry: _Entry) -> BuiltEvent:
         _, left, event = entry
         self._limit = left + self._max_bytes
         return event
 
-    def take(self, limit: int) -> list[Event]:
+    def take(self, limit: int) -> list[BuiltEvent]:
         """Move up to `limit` events, oldest first, into the hands of the delivery thread."""
-        events: list[Event] = []
+        events: list[BuiltEvent] = []
         while len(events) < limit and self._waiting:
             try:
                 entry = self._waiting.popleft()
@@ -88,11 +88,11 @@ class MemoryStore:
             events.append(event)
         return events
 
-    def settle(self, event: Event) -> None:
+    def settle(self, event: BuiltEvent) -> None:
         """Forget a taken event: it was delivered, rejected or dropped."""
         self._taken.pop(event.id, None)
 
-    def reject(self, event: Event, reason: str, detail: str) -> bool:
+    def reject(self, event: BuiltEvent, reason: str, detail: str) -> bool:
         """Forget a taken event that the intake refused."""
         self.settle(event)
         return True
@@ -100,11 +100,11 @@ class MemoryStore:
     def tend(self) -> None:
         """Nothing is due here."""
 
-    def keep(self, event: Event) -> bool:
+    def keep(self, event: BuiltEvent) -> bool:
         """Nothing survives the end here."""
         return False
 
-    def hand_back(self, event: Event) -> bool:
+    def hand_back(self, event: BuiltEvent) -> bool:
         """All events are this process's own."""
         return False
 
@@ -140,7 +140,7 @@ class MemoryStore:
         """Return when the oldest unsettled event occurred, in epoch milliseconds."""
         return min((event.occurred_at for _, _, event in self._unsettled()), default=None)
 
-    def drain(self) -> list[Event]:
+    def drain(self) -> list[BuiltEvent]:
         """Remove and return every unsettled event, taken or not; for the end of the process."""
         entries: list[_Entry] = []
         with contextlib.suppress(KeyError):

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from typing import Any, Protocol
 
-from dd_pa.capture.event import Event
+from dd_pa.capture.event import BuiltEvent
 
 
 class Source(Protocol):
@@ -23,22 +23,22 @@ class Source(Protocol):
         """Another process, which may be able to deliver, is to have the events that are not this one's own."""
         ...
 
-    def take(self, limit: int) -> list[Event]:
+    def take(self, limit: int) -> list[BuiltEvent]:
         """Hand up to `limit` events to the delivery thread."""
         ...
 
-    def settle(self, event: Event) -> None:
+    def settle(self, event: BuiltEvent) -> None:
         """Forget a taken event: it was delivered or dropped."""
         ...
 
-    def reject(self, event: Event, reason: str, detail: str) -> bool:
+    def reject(self, event: BuiltEvent, reason: str, detail: str) -> bool:
         """Settle a taken event that will never be delivered; a durable store sets it aside first.
 
         Returns False if that cannot be done now: the event stays as it is, and the caller comes back with it.
         """
         ...
 
-    def hand_back(self, event: Event) -> bool:
+    def hand_back(self, event: BuiltEvent) -> bool:
         """Forget a taken event, and return True, if another process is to deliver it instead.
 
         Asked for events that failed and are not in flight, once this store makes way.
@@ -75,7 +75,7 @@ class Source(Protocol):
 class Store(Source, Protocol):
     """Where the events of this process wait. Any thread puts and asks."""
 
-    def put(self, event: Event) -> bool:
+    def put(self, event: BuiltEvent) -> bool:
         """Keep an event; return False if it was dropped (and reported) instead."""
         ...
 
@@ -93,11 +93,11 @@ class Store(Source, Protocol):
         """Return about when the oldest unsettled event occurred, in epoch milliseconds."""
         ...
 
-    def drain(self) -> list[Event]:
+    def drain(self) -> list[BuiltEvent]:
         """Remove and return every event that would be lost with the process; for its end."""
         ...
 
-    def keep(self, event: Event) -> bool:
+    def keep(self, event: BuiltEvent) -> bool:
         """Keep an event that comes after `close()` for another process; return whether that was possible."""
         ...
 

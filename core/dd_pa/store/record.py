@@ -12,7 +12,7 @@ from zlib import crc32
 import msgspec
 
 from dd_pa.capture.attributes import MAX_BYTES
-from dd_pa.capture.event import Event
+from dd_pa.capture.event import BuiltEvent
 
 FORMAT = 1
 """Version of the format; a segment of another one is left alone."""
@@ -98,7 +98,7 @@ def checked_body(line: bytes) -> bytes:
     return body
 
 
-def event_of(body: bytes, application_id: str) -> Event:
+def event_of(body: bytes, application_id: str) -> BuiltEvent:
     """Return the event of a request's body. Raises `DamagedRecordError` also for one of another application."""
     try:
         known = _decode_body(body)
@@ -106,4 +106,4 @@ def event_of(body: bytes, application_id: str) -> Event:
         raise DamagedRecordError("no event") from error
     if known.application.id != application_id:
         raise DamagedRecordError("another application's")
-    return Event(id=known.dd_pa.event_id, name=known.event.name, occurred_at=known.dd_pa.occurred_at, body=body)
+    return BuiltEvent(id=known.dd_pa.event_id, name=known.event.name, occurred_at=known.dd_pa.occurred_at, body=body)

@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import Literal, NamedTuple
 
-from dd_pa.capture.event import Event
+from dd_pa.capture.event import BuiltEvent
 from dd_pa.process.tally import Tally
 from dd_pa.store.backlog import Backlog
 from dd_pa.store.dead_letters import DeadLetters
@@ -27,7 +27,7 @@ from dd_pa.store.writer import Say, SpoolWriter, default_segment_bytes
 SCAN_EVERY, SOON = 1.0, 0.05
 """Seconds between two looks, and before one that was cut short goes on."""
 
-OnDropped = Callable[[Literal["overflow", "damaged", "dead_letters"], Event | None], None]
+OnDropped = Callable[[Literal["overflow", "damaged", "dead_letters"], BuiltEvent | None], None]
 """Told of each event that is given up, and why."""
 Mark = tuple[int, list[tuple[Held, int]], list[str]]
 
@@ -58,7 +58,7 @@ class Spool:
         self._scan_at = self._measure_at = 0.0
         self._full = False
         self._taken: dict[str, _Taken] = {}
-        self._again: deque[Event] = deque()
+        self._again: deque[BuiltEvent] = deque()
         self._handed_over = Tally()
         self._foreign = 0
         self._dead = DeadLetters(
@@ -122,7 +122,7 @@ class Spool:
     def durable(self) -> bool:
         return self._memory.pending == 0
 
-    def put(self, event: Event) -> bool:
+    def put(self, event: BuiltEvent) -> bool:
         """Write an event; return False if it was dropped because the spool and the buffer are full."""
         if self._full and self._is_still_full():
             self._on_dropped("overflow", event)
@@ -136,7 +136,7 @@ class Spool:
             self._handed_over.add()
         return True
 
-    def keep(self, event: Event) -> bool:
+    def keep(self, event: BuiltEvent) -> bool:
         """Write an event that comes after `close()`, for whoever comes next; return whether that was possible."""
         if self._late is None:
             self._late = self._make_writer(own_reader=False)
@@ -194,7 +194,7 @@ class Spool:
             self._duty.resign()
             self._turn.release()
 
-    def take(self, limit: int) -> list[Event]:
+    def take(self, limit: int) -> list[BuiltEvent]:
         """Read up to `limit` events; those in memory first, as they would not survive."""
         events = self._memory.take(limit)
         while len(events) < limit and self._again:
@@ -206,7 +206,7 @@ class Spool:
             self._say("spool read", "the spool cannot be read (%s)", error)
         return events
 
-    def _read(self) -> Event | None:
+    def _read(self) -> BuiltEvent | None:
         while (found := self._backlog.next()) is not None:
             held, offset, event = found
             self._foreign += held.count is None
@@ -217,7 +217,7 @@ class Spool:
             taken.places.append((held, offset))  # written twice; it is delivered once and settled in both places
         return None
 
-    def settle(self, event: Event) -> None:
+    def settle(self, event: BuiltEvent) -> None:
         """Note a taken event as delivered or dropped."""
         taken = self._taken.pop(event.id, None)
         if taken is None:
@@ -226,7 +226,7 @@ class Spool:
         for held, offset in taken.places:
             self._backlog.settle(held, offset)
 
-    def reject(self, event: Event, reason: str, detail: str) -> bool:
+    def reject(self, event: BuiltEvent, reason: str, detail: str) -> bool:
         """Write a taken event to the dead letters, and only then settle it; False if it cannot be written now."""
         if not self._bury(lambda: self._dead.add(event, reason, detail)):
             return False
@@ -241,7 +241,7 @@ class Spool:
             return False
         return True
 
-    def hand_back(self, event: Event) -> bool:
+    def hand_back(self, event: BuiltEvent) -> bool:
         """Forget a taken event, and return True, if it is another process's and this one has made way for others.
 
         Its segment can be let go only when nothing of it is taken: what failed would keep the rest from all others.
@@ -329,7 +329,7 @@ class Spool:
             else:
                 self._again.append(event)
 
-    def _overflowed(self, held: Held, event: Event | None) -> None:
+    def _overflowed(self, held: Held, event: BuiltEvent | None) -> None:
         self._foreign += held.count is None
         self._on_dropped("overflow" if event else "damaged", event)
 
@@ -368,12 +368,12 @@ class Spool:
         known = (self._memory.oldest(), *(held.oldest for held in self._backlog.all))
         return min((moment for moment in known if moment is not None), default=None)
 
-    def drain(self) -> list[Event]:
+    def drain(self) -> list[BuiltEvent]:
         """Write what waits in memory to the disk, and return what cannot be."""
         self._writer.try_now()
         return [event for event in (*self._memory.drain(), *self._homeless()) if not self._writer.put(event)]
 
-    def _homeless(self) -> list[Event]:
+    def _homeless(self) -> list[BuiltEvent]:
         """Forget and return the taken events whose segments the bound has removed meanwhile."""
         found = [taken.event for taken in self._taken.values() if all(held.removed for held, _ in taken.places)]
         for event in found:
@@ -392,5 +392,5 @@ class Spool:
 
 
 class _Taken(NamedTuple):
-    event: Event
+    event: BuiltEvent
     places: list[tuple[Held, int]]

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from importlib.util import find_spec
 from typing import Any, Literal
 
-from dd_pa.capture.event import Event
+from dd_pa.capture.event import BuiltEvent
 from dd_pa.settings.settings import Settings
 from dd_pa.store.memory import MemoryStore
 from dd_pa.store.protocol import Store
@@ -13,7 +13,7 @@ from dd_pa.store.protocol import Store
 def open_store(
     settings: Settings,
     *,
-    on_dropped: Callable[[Literal["overflow", "damaged", "dead_letters"], Event | None], None],
+    on_dropped: Callable[[Literal["overflow", "damaged", "dead_letters"], BuiltEvent | None], None],
     say: Callable[..., None],
     can_deliver: Callable[[], bool],
     on_waiting: Callable[[], object],

@@ -5,7 +5,7 @@ import threading
 from collections.abc import Callable
 from zlib import crc32
 
-from dd_pa.capture.event import Event
+from dd_pa.capture.event import BuiltEvent
 from dd_pa.store.destination import Destination
 from dd_pa.store.directory import Directory
 from dd_pa.store.journal import Held, Journal
@@ -56,7 +56,7 @@ class SpoolWriter:
         self._refused = ""
         self.closed = False
 
-    def put(self, event: Event) -> bool:
+    def put(self, event: BuiltEvent) -> bool:
         """Hand an event to the kernel, which keeps it if the process is killed; return whether that was possible."""
         segment, clock = self._segment, self._clock
         if segment is None or clock() >= segment.check_at:

@@ -4,7 +4,7 @@ from collections import Counter
 from contextlib import AbstractContextManager
 from types import TracebackType
 
-from dd_pa.capture.event import Event
+from dd_pa.capture.event import BuiltEvent
 from dd_pa.emitter import Emitter
 from dd_pa.observe import signals
 from dd_pa.process import testbed
@@ -31,7 +31,7 @@ class _Recorder:
     def __init__(self, emitters: tuple[Emitter, ...]) -> None:
         self._emitters = emitters
         self._number_of: dict[str, int] = {}
-        self._taken: list[Event] = []
+        self._taken: list[BuiltEvent] = []
         self._missing: Counter[tuple[str, str]] = Counter()
         self._earlier: set[str] = set()
         self._final: list[TrackedEvent] | None = None
@@ -52,10 +52,10 @@ class _Recorder:
     def wants(self, emitter: object) -> bool:
         return not self._emitters or emitter in self._emitters
 
-    def built(self, event: Event) -> None:
+    def built(self, event: BuiltEvent) -> None:
         self._number_of[event.id] = len(self._number_of)
 
-    def take(self, emitter: object, event: Event) -> None:
+    def take(self, emitter: object, event: BuiltEvent) -> None:
         self._taken.append(event)
 
     def disabled(self, name: str) -> None:
@@ -81,5 +81,5 @@ class _Recorder:
             for (name, reason), count in self._missing.items()
         ]
 
-    def _waiting(self) -> list[Event]:
+    def _waiting(self) -> list[BuiltEvent]:
         return [event for find in testbed.waiting for emitter, event in find() if self.wants(emitter)]

@@ -4,7 +4,7 @@ import json
 from dataclasses import dataclass, field
 from typing import Any, Self
 
-from dd_pa.capture.event import Event
+from dd_pa.capture.event import BuiltEvent
 
 _LINKS = ("usr", "account", "session")
 _STRUCTURE = frozenset({"type", "application", "event", "dd_pa", "service", "env", "version", *_LINKS})
@@ -33,7 +33,7 @@ class TrackedEvent:
     """The whole body of the request."""
 
     @classmethod
-    def of(cls, event: Event) -> Self:
+    def of(cls, event: BuiltEvent) -> Self:
         """Read an event from its bytes, as the intake would."""
         body = json.loads(event.body)
         usr, account, session = (body.get(name, {}).get("id") for name in _LINKS)
