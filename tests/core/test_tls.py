@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import socket
 import ssl
 import subprocess
 import sys
@@ -147,6 +148,21 @@ def test_streams_that_were_given_up_do_not_add_up(make_emitter: Emitters, certif
         deliver(emitter, 20)
 
     assert emitter.stats().pending == len(hung)
+
+
+def test_a_handshake_that_is_given_up_is_closed(make_emitter: Emitters) -> None:
+    """A server that takes connections and says nothing, and an emitter that ends: no socket waits to be collected."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        emitter = make_emitter(f"https://localhost:{server.getsockname()[1]}", retry=NEVER)
+        track(emitter, 3)
+        connection, _ = server.accept()
+        with connection:
+            connection.settimeout(20)
+            hello = connection.recv(4096)
+            emitter.close(0.0)
+
+            assert hello
+            assert not connection.recv(4096)
 
 
 def test_an_unknown_authority_is_refused(

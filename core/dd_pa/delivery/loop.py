@@ -34,10 +34,14 @@ _others: WeakKeyDictionary[asyncio.AbstractEventLoop, list[asyncio.AbstractEvent
 @contextlib.contextmanager
 def yielding() -> Iterator[None]:
     """Keep the delivery's loop, which runs this, out of sight inside the block, where other greenlets may run."""
-    others = _others[asyncio.get_running_loop()]
-    with out_of_sight(others[0]):
+    ours = asyncio.get_running_loop()
+    others = _others.get(ours, [ours])  # a loop that is not of `make_loop` hides nothing
+    asyncio._set_running_loop(others[0])
+    try:
         yield
+    finally:
         others[0] = asyncio._get_running_loop()
+        asyncio._set_running_loop(ours)
 
 
 def make_loop() -> asyncio.AbstractEventLoop:

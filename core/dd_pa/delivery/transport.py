@@ -6,8 +6,8 @@ import functools
 import ssl
 from collections.abc import AsyncIterator, Callable
 
-from dd_pa.delivery import gevent_network
 from dd_pa.delivery.httpx_library import httpx
+from dd_pa.delivery.httpx_network import use_own_network
 from dd_pa.delivery.log_filter import keep_headers_out_of_logs
 from dd_pa.settings.settings import Settings
 
@@ -54,8 +54,7 @@ def _connection_pool(settings: Settings) -> httpx.AsyncHTTPTransport:
     keep_headers_out_of_logs()
     tls = tls_context(settings.ca_file) if is_secure(settings) else tls_to_nobody()
     transport = httpx.AsyncHTTPTransport(verify=tls, http2=True, proxy=settings.proxy, trust_env=False)
-    if gevent_network.is_cooperative():  # httpx has no name for it, its pool has
-        transport._pool._network_backend = gevent_network.UnseenBackend()  # type: ignore[attr-defined, unused-ignore]
+    use_own_network(transport)
     return transport
 
 
