@@ -67,3 +67,71 @@ asyncio.run(main())
 
     assert (ended, output) == (0, "")
     assert stage.names == {"job.ran": 120}
+
+
+SLOW_RESOLVER = """
+from gevent.event import Event
+from gevent.resolver.thread import Resolver
+looking, go_on = Event(), Event()
+class Slow(Resolver):
+    def getaddrinfo(self, *args):
+        looking.set()
+        go_on.wait()
+        return super().getaddrinfo(*args)
+import asyncio, gevent, time
+gevent.get_hub().resolver = Slow()
+emitter = Emitter(Settings.from_env())
+async def main():
+    emitter.track("job.ran", usr="u-1")
+    while not looking.is_set():
+        await asyncio.sleep(0.001)
+    for _ in range(3):
+        await asyncio.sleep(0.001)
+        assert asyncio.get_running_loop()
+async def simple():
+    await asyncio.sleep(0.001)
+"""
+
+
+@pytest.mark.parametrize("store", ["memory"], indirect=True)
+def test_others_run_loops_while_the_delivery_looks_up_a_name(stage: Stage) -> None:
+    """A loop that waits goes on, one may end and another begin, and what has ended is not shown afterwards."""
+    script = """
+asyncio.run(main())
+asyncio.run(simple())
+go_on.set()
+for _ in range(20):
+    asyncio.run(simple())
+    time.sleep(0.001)
+emitter.close()
+asyncio.run(simple())
+"""
+    url = stage.url.replace("127.0.0.1", "localhost")
+    ended, output = stage.run(BEFORE + SLOW_RESOLVER + script, DD_PA_INTAKE_URL=url)
+
+    assert (ended, output) == (0, "")
+    assert stage.names == {"job.ran": 1}
+
+
+@pytest.mark.parametrize("store", ["memory"], indirect=True)
+def test_the_end_of_a_delivery_ends_no_other_loop(stage: Stage) -> None:
+    """Emitters begin and end while a coroutine of another greenlet waits."""
+    script = """
+over = []
+async def main():
+    while not over:
+        await asyncio.sleep(0.0001)
+        assert asyncio.get_running_loop()
+other = gevent.spawn(asyncio.run, main())
+for _ in range(10):
+    emitter = Emitter(Settings.from_env())
+    emitter.track("job.ran", usr="u-1")
+    emitter.close()
+    time.sleep(0.001)
+over.append(True)
+other.get()
+"""
+    ended, output = stage.run(BEFORE + WORK + script)
+
+    assert (ended, output) == (0, "")
+    assert stage.names == {"job.ran": 110}

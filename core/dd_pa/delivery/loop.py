@@ -15,20 +15,12 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from typing import ParamSpec, TypeVar
 from weakref import WeakKeyDictionary
 
-
-@contextlib.contextmanager
-def out_of_sight(others: asyncio.AbstractEventLoop | None = None) -> Iterator[None]:
-    """Show `others` as the thread's running loop inside the block, where other greenlets may run."""
-    ours = asyncio._get_running_loop()
-    asyncio._set_running_loop(others)
-    try:
-        yield
-    finally:
-        asyncio._set_running_loop(ours)
-
-
 _others: WeakKeyDictionary[asyncio.AbstractEventLoop, list[asyncio.AbstractEventLoop | None]] = WeakKeyDictionary()
 """By the delivery's loop: the loop of a greenlet that waits while it runs."""
+
+
+LAST_TASKS = 1.0
+"""Seconds that cancelled tasks have to end before their loop is closed."""
 
 
 @contextlib.contextmanager
@@ -60,6 +52,18 @@ def make_loop() -> asyncio.AbstractEventLoop:
     return loop
 
 
+def close_loop(loop: asyncio.AbstractEventLoop) -> None:
+    """Close a loop of `make_loop`, and first what still runs on it; then a greenlet's that waits is the running one."""
+    tasks = asyncio.all_tasks(loop)
+    for task in tasks:
+        task.cancel()
+    if tasks:
+        loop.run_until_complete(asyncio.wait(tasks, timeout=LAST_TASKS))
+    loop.run_until_complete(loop.shutdown_asyncgens())
+    loop.close()
+    asyncio._set_running_loop(_others[loop][0])
+
+
 P = ParamSpec("P")
 T = TypeVar("T")
 
@@ -75,7 +79,7 @@ class InlineExecutor(ThreadPoolExecutor):
         """Run `fn` before returning."""
         future: Future[T] = Future()
         try:
-            with out_of_sight():
+            with yielding():
                 result = fn(*args, **kwargs)
             future.set_result(result)
         except Exception as error:  # handed to whoever awaits the future

@@ -195,7 +195,7 @@ class Worker:
 
     def _live(self) -> None:
         """Run one loop until the end, or until an error that should not happen."""
-        from dd_pa.delivery.loop import InlineExecutor, make_loop  # noqa: PLC0415 - see delivery.warmup
+        from dd_pa.delivery.loop import InlineExecutor, close_loop, make_loop  # noqa: PLC0415 - see delivery.warmup
 
         loop = self._loop = make_loop()
         loop.set_default_executor(InlineExecutor())
@@ -205,7 +205,7 @@ class Worker:
         except BaseException as error:  # delivery must survive a bug of its own, and a receiver that calls exit()
             failure = error
         finally:
-            _wind_up(loop)
+            close_loop(loop)
         if failure is not None:
             self._ledger.last_error = type(failure).__name__
             self._ledger.say("worker", "delivery failed and starts again: %s", type(failure).__name__)
@@ -261,16 +261,3 @@ class Worker:
             if self._store.passed(mark):
                 self._flushes.pop(done, None)
                 done.set()
-
-
-def _wind_up(loop: asyncio.AbstractEventLoop) -> None:
-    """Close a loop, and first what still runs on it."""
-    import asyncio  # noqa: PLC0415 - see delivery.warmup
-
-    tasks = asyncio.all_tasks(loop)
-    for task in tasks:
-        task.cancel()
-    if tasks:
-        loop.run_until_complete(asyncio.wait(tasks, timeout=RESTART))
-    loop.run_until_complete(loop.shutdown_asyncgens())
-    loop.close()
