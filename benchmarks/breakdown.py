@@ -35,7 +35,7 @@ def calls(directory: str) -> list[tuple[str, float, float]]:
     memory = Emitter(Settings(**common, spool_dir=None, buffer_size=10 * CALLS))
     # No delivery beside it: only the writing is to be seen.
     spool = Emitter(Settings(**common, spool_dir=directory, delivery="process"))
-    event = memory.build(sdks.NAME, sdks.NESTED, **who)
+    event = memory.integration.build(sdks.NAME, sdks.NESTED, **who)
     assert event is not None
     names = GoodNames()
     linker = Linker(None, strict=False)
@@ -45,9 +45,11 @@ def calls(directory: str) -> list[tuple[str, float, float]]:
         "an empty call": lambda: None,
         "who: `Linker.link`": lambda: linker.link(**who, on_problem=print),
         "check: `plain`": lambda: plain(sdks.NESTED, names),
-        "who, check, id and encoding: `Emitter.build`": lambda: memory.build(sdks.NAME, sdks.NESTED, **who),
-        "keep in memory: `Emitter.submit`": lambda: memory.submit(event),
-        "keep in the spool: `Emitter.submit`": lambda: spool.submit(event),
+        "who, check, id and encoding: `Integration.build`": lambda: memory.integration.build(
+            sdks.NAME, sdks.NESTED, **who
+        ),
+        "keep in memory: `Integration.submit`": lambda: memory.integration.submit(event),
+        "keep in the spool: `Integration.submit`": lambda: spool.integration.submit(event),
         "of that, one `os.write` of as many bytes": lambda: os.write(alone, line),
         "all: `track()`, memory": lambda: memory.track(sdks.NAME, sdks.NESTED, **who),
         "all: `track()`, spool": lambda: spool.track(sdks.NAME, sdks.NESTED, **who),
@@ -80,7 +82,7 @@ def posts(url: str, ca_file: str, *, httpx: bool) -> list[tuple[str, float]]:
         transport="httpx" if httpx else "auto",
     )
     who: dict[str, Any] = {"usr": sdks.USER, "account": sdks.ACCOUNT, "session": sdks.SESSION}
-    event = Emitter(settings).build(sdks.NAME, sdks.NESTED, **who)
+    event = Emitter(settings).integration.build(sdks.NAME, sdks.NESTED, **who)
     assert event is not None
 
     async def outlet() -> float:

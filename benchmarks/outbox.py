@@ -50,7 +50,9 @@ def settings(intake: str) -> Settings:
 def events(count: int) -> Iterator[BuiltEvent]:
     emitter = Emitter(settings("http://127.0.0.1:1"))
     for _ in range(count):
-        event = emitter.build(sdks.NAME, sdks.NESTED, usr=sdks.USER, account=sdks.ACCOUNT, session=sdks.SESSION)
+        event = emitter.integration.build(
+            sdks.NAME, sdks.NESTED, usr=sdks.USER, account=sdks.ACCOUNT, session=sdks.SESSION
+        )
         assert event is not None
         yield event
 

@@ -57,7 +57,7 @@ def _sign_in_failed(*, request: Any = None, **kwargs: Any) -> None:
             if session is None and request is not None:
                 session = RequestIdentity(request, emitter.settings).browser_session
         except Exception as error:
-            emitter.drop_invalid("user.sign_in_failed", error)
+            emitter.integration.drop_invalid("user.sign_in_failed", error)
             return
         track("user.sign_in_failed", identity=Identity(session=session))
 
@@ -72,7 +72,7 @@ def _track(name: str, request: Any, user: Any) -> None:
             has_own_id = seen is not None and emitter.settings.user_id is not None
             usr = RequestIdentity(seen, emitter.settings).usr if seen is not None and has_own_id else str(user.pk)
         except Exception as error:
-            emitter.drop_invalid(name, error)
+            emitter.integration.drop_invalid(name, error)
             return
         track(name, usr=usr)
 

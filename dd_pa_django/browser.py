@@ -57,7 +57,7 @@ def _identity(emitter: Emitter, request: HttpRequest | None) -> Identity:
     if request is None or request.__dict__.get(_MARK) is False:
         return unknown_visitor(emitter.settings)
     try:
-        return emitter.identity(traits=True)
+        return emitter.integration.identity(traits=True)
     except EventError as error:
         if isinstance(error.__cause__, SynchronousOnlyOperation):
             fix = "is not loaded yet, which async code cannot do here: await request.auser() before it renders the page"

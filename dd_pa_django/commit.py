@@ -33,7 +33,7 @@ class Submission:
         errors = []
         for event in self.events:
             try:
-                self.emitter.submit(event)
+                self.emitter.integration.submit(event)
             except Exception as error:  # raised below
                 errors.append(error)
         if errors:

@@ -73,7 +73,7 @@ if hasattr(os, "register_at_fork"):
 
 
 def get_emitter() -> Emitter:
-    """Return this process's emitter, for `flush()`, `stats()` or `submit()`; made on first use, with no thread yet.
+    """Return this process's emitter, for `flush()` or `stats()`; made on first use, with no thread yet.
 
     It knows the current request. Raises `ImproperlyConfigured` if `DD_PA` is wrong.
     """

@@ -59,7 +59,7 @@ def hand_over_all(emitter: Emitter, events: Sequence[BuiltEvent], *, using: str,
 
 def _let_go(emitter: Emitter, events: Sequence[BuiltEvent], transaction: BaseDatabaseWrapper | None) -> bool:
     if transaction is None:
-        return False not in [emitter.submit(event) for event in events]
+        return False not in [emitter.integration.submit(event) for event in events]
     submit_on_commit(emitter, events, transaction)
     return True
 
@@ -92,7 +92,7 @@ def _is_stored(
     except SynchronousOnlyOperation as error:
         if emitter.settings.strict:
             raise EventError("", "cannot be stored in the outbox in async code: use await atrack(…)") from error
-        emitter.say("outbox async", "an event left without the outbox: use await atrack(…) in async code")
+        emitter.integration.say("outbox async", "an event left without the outbox: use await atrack(…) in async code")
         return False
     except Error as error:
         spoiled = transaction is not None and not isinstance(error, writer.MissingTableError)
@@ -100,7 +100,7 @@ def _is_stored(
             raise
         # The database's own words may quote the event.
         problem = error if isinstance(error, writer.MissingTableError) else type(error).__name__
-        emitter.say("outbox", "an event left without the outbox, which cannot be written: %s", problem)
+        emitter.integration.say("outbox", "an event left without the outbox, which cannot be written: %s", problem)
         return False
     _note_stored(emitter, events, transaction)
     return True
@@ -138,7 +138,9 @@ class LateStoring(Submission):
                 _note_stored(self.emitter, self.events, None)
                 return
         except Error as error:
-            self.emitter.say("outbox", "an event left without the outbox, which failed: %s", type(error).__name__)
+            self.emitter.integration.say(
+                "outbox", "an event left without the outbox, which failed: %s", type(error).__name__
+            )
         super().__call__()
 
 

@@ -41,7 +41,7 @@ def connect(
             said = {key: _asked(value, sender, given) for key, value in (("usr", usr), ("account", account))}
             details = _asked(attributes, sender, given)
         except Exception as error:
-            emitter.drop_invalid(name, error)
+            emitter.integration.drop_invalid(name, error)
             return
         track(name, details, **said)
 

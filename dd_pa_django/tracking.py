@@ -41,7 +41,7 @@ def track(
     emitter = slot.find()
     if emitter is None:
         return None
-    event = emitter.build(name, attributes, usr=usr, account=account, session=session, identity=identity)
+    event = emitter.integration.build(name, attributes, usr=usr, account=account, session=session, identity=identity)
     if event is None:
         return None
     return event.id if hand_over(emitter, event, on_commit=on_commit, using=using) else None
@@ -68,7 +68,7 @@ async def atrack(
     if emitter is None or not emitter.settings.enabled:
         return None
     asks = emitter.settings.asks_consent  # first, so that no user is loaded for an event that may not be
-    with identify(consent=await sync_to_async(emitter.consent)()) if asks else nullcontext():
+    with identify(consent=await sync_to_async(emitter.integration.consent)()) if asks else nullcontext():
         if usr is None and identity is None:
             await load_current_user(emitter, strict=emitter.settings.strict)
         has_all = identity is not None or (usr is not None and account is not None and session is not None)

@@ -58,7 +58,7 @@ class AuthEvents:
             try:
                 usr = self._usr(user)
             except Exception as error:
-                emitter.drop_invalid(name, error)
+                emitter.integration.drop_invalid(name, error)
                 return
             if usr is None and may_wait and has_request_context():  # the user is not saved yet
                 self._state.at_end(name, lambda *_: self._track(name, user, may_wait=False))

@@ -45,14 +45,14 @@ class CommitWatch:
     def hand_over(self, emitter: Emitter, event: BuiltEvent, on_commit: bool | AnySession | None) -> bool:
         """Submit a built event now or on commit, as `ProductAnalytics.track` says; return False if it was dropped."""
         if on_commit is False or (on_commit is None and not emitter.settings.on_commit) or not self._is_current():
-            return emitter.submit(event)
+            return emitter.integration.submit(event)
         sessions = self._sessions(current_app)
         if on_commit is None:
-            return emitter.submit(event) if sessions is None else self._with_work(sessions, emitter, event)
+            return emitter.integration.submit(event) if sessions is None else self._with_work(sessions, emitter, event)
         session = _plain(sessions if on_commit is True else on_commit)
         if session is None:
             _refuse(emitter, on_commit)
-            return emitter.submit(event)
+            return emitter.integration.submit(event)
         from dd_pa.sqlalchemy.unit_of_work import submit_on_next_commit  # noqa: PLC0415 - needs SQLAlchemy
 
         self._expect(session)
@@ -67,7 +67,7 @@ class CommitWatch:
 
         # A script that never commits may stay in one app context for ever: there, only what has begun is waited for.
         if not has_request_context() and not (sessions.registry.has() and sessions().in_transaction()):
-            return emitter.submit(event)
+            return emitter.integration.submit(event)
         session = sessions()
         self._expect(session)
         return submit_with_work(session, emitter, event)
@@ -129,4 +129,4 @@ def _refuse(emitter: Emitter, on_commit: object) -> None:
     problem = f"is {kind}: pass a session of SQLAlchemy, or False to send the event at once"
     if emitter.settings.strict:
         raise EventError("on_commit", problem)
-    emitter.say("on_commit", "an event left at once, as on_commit %s", problem)
+    emitter.integration.say("on_commit", "an event left at once, as on_commit %s", problem)

@@ -89,7 +89,7 @@ class ProductAnalytics:
 
     @property
     def emitter(self) -> Emitter:
-        """The emitter of the current app, for `flush()`, `stats()` or `build()`. Raises as `track()` does."""
+        """The emitter of the current app, for `flush()` or `stats()`. Raises as `track()` does."""
         return self._state().emitter
 
     def track(

@@ -53,7 +53,7 @@ class SignalEvent:
                 usr = self.usr(sender, **values) if callable(self.usr) else self.usr
                 account = self.account(sender, **values) if callable(self.account) else self.account
         except Exception as error:
-            emitter.drop_invalid(self.name, error)
+            emitter.integration.drop_invalid(self.name, error)
             return
         state.track(self.name, attributes, usr=usr, account=account)
 

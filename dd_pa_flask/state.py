@@ -70,7 +70,7 @@ class AppState:
     ) -> str | None:
         """Do what `ProductAnalytics.track` does, for this app."""
         emitter = self.emitter
-        event = emitter.build(name, attributes, **ids)
+        event = emitter.integration.build(name, attributes, **ids)
         return event.id if event is not None and self.commits.hand_over(emitter, event, on_commit) else None
 
     def identity(self) -> RequestIdentity | None:
@@ -128,7 +128,7 @@ class AppState:
         """Put an id into the session while it can still be saved; what waits for the end is fired after that."""
         will_fire = _request() in self._expected and _request() not in self._refused
         source = self.identity() if will_fire and response.status_code < 400 else None
-        if source is not None and self.emitter.consent() is not False:
+        if source is not None and self.emitter.integration.consent() is not False:
             _ = source.session
         return response
 
@@ -139,7 +139,7 @@ class AppState:
         """
         if not has_request_context() or _request() in self._streaming:
             return unknown_visitor(self.emitter.settings)
-        found = self.emitter.identity(traits=True)
+        found = self.emitter.integration.identity(traits=True)
         if is_personal(self.emitter.settings, found):
             self._personal.add(_request())
         return found

@@ -52,9 +52,9 @@ def run(steps: Steps, emitter: Emitter, tracks: Callable[..., Any]) -> Any:
     """Run the code of a row; a block lasts until the last step has run."""
 
     def build(**given: Any) -> None:
-        event = emitter.build("x.y", **given)
+        event = emitter.integration.build("x.y", **given)
         if event is not None:
-            emitter.submit(event)
+            emitter.integration.submit(event)
 
     names = {"Identity": Identity, "identify": identify, "build": build, "track": lambda **ids: tracks("x.y", **ids)}
     with ExitStack() as blocks:

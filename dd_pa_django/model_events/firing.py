@@ -51,7 +51,7 @@ class Fire:
         try:
             answers = ask(declared.declaration, name, instance, change=changed, label=declared.label, columns=columns)
         except Exception as error:
-            emitter.drop_invalid(name, error)
+            emitter.integration.drop_invalid(name, error)
             return None
         if answers is None:
             return None
@@ -62,12 +62,12 @@ class Fire:
         if consent is None:
             return self._build(name, answers.attributes, ids)
         with identify(consent=bool(consent)):
-            return emitter.build(name, answers.attributes, owner=True, **ids)
+            return emitter.integration.build(name, answers.attributes, owner=True, **ids)
 
     def _build(self, name: str, attributes: Mapping[str, Any], ids: Mapping[str, Any] | None) -> BuiltEvent | None:
         if ids is None:
-            return self._emitter.build(name, attributes)
-        return self._emitter.build(name, attributes, owner=True, **ids)
+            return self._emitter.integration.build(name, attributes)
+        return self._emitter.integration.build(name, attributes, owner=True, **ids)
 
 
 class FireTogether(Fire):
@@ -75,7 +75,7 @@ class FireTogether(Fire):
 
     def __init__(self, emitter: Emitter, using: str) -> None:
         super().__init__(emitter, using)
-        self._builder = emitter.builder()
+        self._builder = emitter.integration.builder()
         self._events: list[BuiltEvent] = []
 
     def __call__(self, declared: Declared, name: str, instance: Model, changed: Change | None = None) -> None:

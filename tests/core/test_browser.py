@@ -150,10 +150,10 @@ def test_failing_consent_is_a_no(caplog: pytest.LogCaptureFixture) -> None:
         def consent(self) -> bool:
             raise LookupError("secret value")
 
-    assert Emitter(settings(consent=bool), identity=Asked).identity() == Identity(consent=False)
+    assert Emitter(settings(consent=bool), identity=Asked).integration.identity() == Identity(consent=False)
     assert "CONSENT failed" in caplog.text
     with pytest.raises(LookupError):
-        Emitter(settings(consent=bool, strict=True), identity=Asked).identity()
+        Emitter(settings(consent=bool, strict=True), identity=Asked).integration.identity()
 
 
 def test_options_are_copied_and_read_from_the_environment() -> None:
@@ -181,8 +181,8 @@ def test_identity_of_a_page_is_the_one_of_an_event() -> None:
     emitter = Emitter(settings(), identity=lambda: Identity(usr="login", account="acme"))
 
     with identify(usr="explicit"):
-        assert emitter.identity() == Identity(usr="explicit")
-    assert emitter.identity() == Identity(usr="login", account="acme")
+        assert emitter.integration.identity() == Identity(usr="explicit")
+    assert emitter.integration.identity() == Identity(usr="login", account="acme")
 
 
 def test_failing_identity_leaves_the_page_without(caplog: pytest.LogCaptureFixture) -> None:
@@ -192,13 +192,13 @@ def test_failing_identity_leaves_the_page_without(caplog: pytest.LogCaptureFixtu
         raise LookupError("secret value")
 
     emitter = Emitter(settings(), identity=fails)
-    found = emitter.identity()
+    found = emitter.integration.identity()
 
     assert found == Identity()
     assert emitter.stats().repaired == 0
     assert "secret value" not in caplog.text
     assert "the identity callable failed: LookupError" in caplog.text
     with pytest.raises(LookupError):
-        Emitter(settings(strict=True), identity=fails).identity()
+        Emitter(settings(strict=True), identity=fails).integration.identity()
     with pytest.raises(EventError):
-        Emitter(settings(strict=True), identity=lambda: Identity(usr="")).identity()
+        Emitter(settings(strict=True), identity=lambda: Identity(usr="")).integration.identity()

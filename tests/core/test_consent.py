@@ -53,9 +53,9 @@ def test_the_nearest_block_decides(make: Make) -> None:
     """Inner blocks inherit what they leave open, and win where they do not."""
     emitter = make(identity=lambda: Identity(session="s", consent=False), consent=agrees)
 
-    assert emitter.consent() is False
+    assert emitter.integration.consent() is False
     with identify(usr="u-1", consent=True) as outer:
-        assert (outer, emitter.consent()) == (Identity(usr="u-1", consent=True), True)
+        assert (outer, emitter.integration.consent()) == (Identity(usr="u-1", consent=True), True)
         with identify(account="a"):
             assert ids(emitter) == {"usr": "u-1", "account": "a", "session": "s"}
             with identify(consent=False) as inner:
@@ -98,7 +98,7 @@ def test_work_outside_of_a_request_is_not_asked_for(make: Make) -> None:
     """There is no request to ask about: what a job knows, it says by `identify()`."""
     emitter = make(identity=lambda: None, consent=agrees)
 
-    assert emitter.consent() is None
+    assert emitter.integration.consent() is None
     assert ids(emitter, usr="u-1") == {"usr": "u-1"}
 
 
@@ -114,14 +114,14 @@ def test_a_failure_is_a_no(make: Make, identity: Any, said: str, caplog: pytest.
     caplog.set_level(logging.WARNING, "dd_pa")
     emitter = make(identity=identity, consent=agrees)
 
-    assert (ids(emitter, usr="u-2"), emitter.consent()) == ({}, False)
+    assert (ids(emitter, usr="u-2"), emitter.integration.consent()) == ({}, False)
     assert (emitter.stats().dropped, emitter.stats().repaired) == ({"consent": 1}, 0)
     assert [record.getMessage() for record in caplog.records] == [f"CONSENT failed, so events are dropped: {said}"]
     assert "marked" not in caplog.text
     with pytest.raises((LookupError, ValueError)):
-        make(identity=identity, consent=agrees, strict=True).build("x.y")
+        make(identity=identity, consent=agrees, strict=True).integration.build("x.y")
     with pytest.raises((LookupError, ValueError)):
-        make(identity=identity, consent=agrees, strict=True).consent()
+        make(identity=identity, consent=agrees, strict=True).integration.consent()
 
 
 def test_a_source_that_answers_with_something_else_has_not_agreed(make: Make) -> None:

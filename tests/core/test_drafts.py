@@ -39,7 +39,7 @@ def sent(before_send: Any, known: Any = None, **given: Any) -> dict[str, Any]:
         "strict": True,
     }
     emitter = Emitter(settings(before_send=before_send, **(by_settings | given)), identity=lambda: person)
-    event = emitter.build("order.placed")
+    event = emitter.integration.build("order.placed")
     assert event is not None
     body = without_ids(event.body)
     return {name: body[name] for name in ("usr", "account") if name in body}

@@ -25,7 +25,7 @@ REASONS = ["invalid", "unlinked", "before_send"]
 
 def attributes_of(emitter: Emitter, attributes: Any = None) -> dict[str, Any]:
     """Return the attributes of an event that is built now."""
-    built = emitter.build("x.y", attributes, usr="u-1")
+    built = emitter.integration.build("x.y", attributes, usr="u-1")
     assert built is not None
     body = without_ids(built.body)
     return {key: value for key, value in body.items() if key not in event("x.y", usr="u-1")}
@@ -48,12 +48,12 @@ def test_a_built_event_waits_for_nobody(make: Make, emulator: Emulator) -> None:
     threads = threading.active_count()
     emitter = make()
     attributes = {"total": 1}
-    built = emitter.build("order.placed", attributes, usr="u-1")
+    built = emitter.integration.build("order.placed", attributes, usr="u-1")
     assert built is not None
     attributes["total"] = 2
 
     assert (threading.active_count(), emitter.stats().queued, emitter.stats().state) == (threads, 0, "idle")
-    assert emitter.submit(built)
+    assert emitter.integration.submit(built)
     assert emitter.flush(10)
     assert [body["total"] for body in emulator.events] == [1]
     assert emulator.events[0]["dd_pa"] == {"event_id": built.id, "occurred_at": built.occurred_at}
@@ -163,7 +163,7 @@ def test_disabled_does_nothing(arguments: Any, make: Make, caplog: pytest.LogCap
 
     emitter = make(identity=never, enabled=False, strict=True, before_send=never, api_key=None, application_id="")
 
-    assert emitter.build(*arguments, usr="u-1") is None
+    assert emitter.integration.build(*arguments, usr="u-1") is None
     assert emitter.track(*arguments, usr="u-1") is None
     assert (emitter.stats().dropped, emitter.stats().queued, caplog.records) == ({}, 0, [])
     assert emitter.flush(0)
@@ -183,7 +183,7 @@ def test_before_send_sees_the_draft_and_changes_it(make: Make) -> None:
 
     emitter = make(identity=lambda: Identity(usr="u-1"), before_send=in_place)
     attributes = {"a": 1}
-    built = emitter.build("x.y", attributes, session="s-1")
+    built = emitter.integration.build("x.y", attributes, session="s-1")
     assert built is not None
 
     assert seen == [EventDraft(name="x.y", attributes={"a": 1}, usr="u-1", session="s-1")]
@@ -194,7 +194,7 @@ def test_before_send_sees_the_draft_and_changes_it(make: Make) -> None:
 def test_before_send_may_return_another_draft(make: Make) -> None:
     """What it says counts, ids of other types included."""
     other: Any = EventDraft(name="other", attributes={"b": 1}, account=7)  # type: ignore[arg-type]  # as users would
-    built = make(before_send=lambda draft: other).build("x.y", {"a": 1}, usr="u-1")
+    built = make(before_send=lambda draft: other).integration.build("x.y", {"a": 1}, usr="u-1")
     assert built is not None
 
     assert without_ids(built.body) == event("other", {"b": 1}, account="7")
@@ -205,9 +205,9 @@ def test_before_send_may_remove_everybody(make: Make) -> None:
     remove = make(before_send=lambda draft: EventDraft(name=draft.name))
     link = make(before_send=lambda draft: EventDraft(name=draft.name, usr="u-1"), strict=True)
 
-    assert remove.build("x.y", usr="u-1") is None
+    assert remove.integration.build("x.y", usr="u-1") is None
     assert remove.stats().dropped == {"unlinked": 1}
-    assert link.build("x.y") is not None
+    assert link.integration.build("x.y") is not None
 
 
 @pytest.mark.parametrize("strict", [pytest.param(True, id="strict"), pytest.param(False, id="lenient")])
@@ -256,7 +256,7 @@ def test_what_before_send_adds_is_checked_too(make: Make) -> None:
     """It comes before the checks, not after them."""
     assert attributes_of(make(before_send=spoil), {"a": 1}) == {"a": 1}
     with pytest.raises(EventError, match="usr: is a reserved name"):
-        make(before_send=spoil, strict=True).build("x.y", {"a": 1}, usr="u-1")
+        make(before_send=spoil, strict=True).integration.build("x.y", {"a": 1}, usr="u-1")
 
 
 @pytest.mark.parametrize(
@@ -275,10 +275,10 @@ def test_attributes_that_cannot_be_copied_for_before_send(attributes: Any, make:
 
     lenient = make(before_send=never)
 
-    assert lenient.build("x.y", attributes, usr="u-1") is None
+    assert lenient.integration.build("x.y", attributes, usr="u-1") is None
     assert lenient.stats().dropped == {"invalid": 1}
     with pytest.raises(EventError, match="attributes: "):
-        make(before_send=never, strict=True).build("x.y", attributes, usr="u-1")
+        make(before_send=never, strict=True).integration.build("x.y", attributes, usr="u-1")
 
 
 def test_before_send_gets_a_bounded_copy(make: Make) -> None:
@@ -303,13 +303,13 @@ def test_the_end_of_the_process_is_not_held_up(error: type[BaseException], make:
 def test_glue_counts_what_it_could_not_work_out(make: Make, caplog: pytest.LogCaptureFixture) -> None:
     """`drop_invalid` is for decorators whose own callables fail: the class is logged, the text may quote a value."""
     emitter = make()
-    emitter.drop_invalid("x.y", KeyError(MARK))
+    emitter.integration.drop_invalid("x.y", KeyError(MARK))
 
     assert emitter.stats().dropped == {"invalid": 1}
     assert "'KeyError'" in caplog.text
     assert MARK not in caplog.text
     with pytest.raises(KeyError):
-        make(strict=True).drop_invalid("x.y", KeyError(MARK))
+        make(strict=True).integration.drop_invalid("x.y", KeyError(MARK))
 
 
 class UnprintableError(Exception):
@@ -320,7 +320,7 @@ class UnprintableError(Exception):
 def test_an_error_that_cannot_be_printed_is_survived(make: Make) -> None:
     """The text of a foreign error is made by the code that failed."""
     emitter = make()
-    emitter.drop_invalid("x.y", UnprintableError())
+    emitter.integration.drop_invalid("x.y", UnprintableError())
 
     assert emitter.stats().dropped == {"invalid": 1}
 
@@ -329,7 +329,7 @@ def test_an_emitter_that_tracked_nothing_leaves_nothing() -> None:
     """No thread, no reference from anywhere: applications make them in tests by the hundred."""
     before = set(threading.enumerate())
     emitters = [Emitter(settings()) for _ in range(10)]
-    built = [emitter.build("x.y", usr="u-1") is not None for emitter in emitters]
+    built = [emitter.integration.build("x.y", usr="u-1") is not None for emitter in emitters]
     left = [weakref.ref(emitter) for emitter in emitters]
     emitters.clear()
     gc.collect()
@@ -356,8 +356,8 @@ def test_lenient_mode_never_raises(attributes: Any, name: Any) -> None:
     try:
         for emitter in emitters:
             built = [
-                emitter.build("x.y", attributes, usr="u-1"),
-                emitter.build(name, attributes, usr=name, account=name),
+                emitter.integration.build("x.y", attributes, usr="u-1"),
+                emitter.integration.build(name, attributes, usr=name, account=name),
             ]
             assert sum(emitter.stats().dropped.values()) == built.count(None)
             assert all(parsed(found.body) for found in built if found)

@@ -309,7 +309,7 @@ def test_with_drop_newest_track_says_that_it_was_not_kept(hung: RawIntake, make_
 
 def old(emitter: Emitter, seconds: float, *, usr: str | None = None, session: str | None = None) -> BuiltEvent:
     """Return a built event that occurred so long ago."""
-    event = emitter.build("order.placed", usr=usr, session=session)
+    event = emitter.integration.build("order.placed", usr=usr, session=session)
     assert event is not None
     occurred_at = event.occurred_at - int(seconds * 1000)
     return BuiltEvent(id=event.id, name=event.name, occurred_at=occurred_at, body=event.body)
@@ -318,9 +318,9 @@ def old(emitter: Emitter, seconds: float, *, usr: str | None = None, session: st
 def test_an_event_that_is_too_old_expires(intake: RawIntake, make_emitter: Emitters) -> None:
     """After MAX_AGE it is dropped and counted, the younger ones are sent."""
     emitter = make_emitter(intake.url, max_age=3600)
-    emitter.submit(old(emitter, 3601, usr="u"))
+    emitter.integration.submit(old(emitter, 3601, usr="u"))
     young = old(emitter, 3500, usr="u")
-    emitter.submit(young)
+    emitter.integration.submit(young)
 
     assert emitter.flush(5)
     assert (arrived(intake), emitter.stats().dropped, emitter.stats().queued) == ([young.id], {"expired": 1}, 2)
@@ -333,8 +333,8 @@ def test_a_late_event_claims_no_session(intake: RawIntake, make_emitter: Emitter
         old(emitter, FOUR_HOURS - 60, usr="u", session="s"),
         old(emitter, FOUR_HOURS + 1, usr="u", session="s"),
     )
-    emitter.submit(in_time)
-    emitter.submit(late)
+    emitter.integration.submit(in_time)
+    emitter.integration.submit(late)
 
     assert emitter.flush(5)
     sent = {post.event["dd_pa"]["event_id"]: post.event for post in intake.posts}
@@ -350,7 +350,7 @@ def test_a_late_event_of_nobody_is_rejected_by_us(hung: RawIntake, make_emitter:
     signals.event_rejected.connect(
         lambda sender, event, reason, detail: reasons.append(reason), sender=emitter, weak=False
     )
-    emitter.submit(old(emitter, FOUR_HOURS + 1, session="s"))
+    emitter.integration.submit(old(emitter, FOUR_HOURS + 1, session="s"))
 
     assert emitter.flush(5)
     assert (reasons, emitter.stats().rejected, hung.posts) == (["late_session"], 1, [])

@@ -143,7 +143,7 @@ import ctypes, os
 from dd_pa import Emitter, Settings
 emitter = Emitter(Settings(application_id="a", api_key="k"))
 forked = ctypes.CDLL(None).fork()
-os.write(1, emitter.build("x.y", usr="u-1").id.encode() + b"\\n")
+os.write(1, emitter.integration.build("x.y", usr="u-1").id.encode() + b"\\n")
 os._exit(0) if forked == 0 else os.waitpid(forked, 0)
 """
     ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True)

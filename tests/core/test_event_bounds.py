@@ -86,7 +86,7 @@ def child() -> None:
     emitters = [
         (strict, Emitter(settings(strict=strict, before_send=hook))) for strict in (True, False) for hook in hooks
     ]
-    emitters[0][1].build("x.y", {"a": {"b": [1.5, None, Decimal(1)]}}, usr="u-1")
+    emitters[0][1].integration.build("x.y", {"a": {"b": [1.5, None, Decimal(1)]}}, usr="u-1")
     pages, before = int(Path("/proc/self/statm").read_text().split()[0]), peak()
     limit = pages * resource.getpagesize() + 4 * HEADROOM * 2**20  # so that a failure does not take the machine along
     resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
@@ -94,7 +94,7 @@ def child() -> None:
         outcome = []
         for _, emitter in emitters:
             try:
-                built = emitter.build("x.y", attributes, usr="u-1")
+                built = emitter.integration.build("x.y", attributes, usr="u-1")
             except EventError as error:
                 outcome.append(f"EventError at {error.path[:20]}")
             else:

@@ -21,7 +21,7 @@ Make = Callable[..., Emitter]
 
 def ids(emitter: Emitter, **given_ids: Any) -> dict[str, str]:
     """Return the ids of an event that is built now."""
-    built = emitter.build("x.y", **given_ids)
+    built = emitter.integration.build("x.y", **given_ids)
     body = parsed(built.body) if built else {}
     return {name: body[name]["id"] for name in ("usr", "account", "session") if name in body}
 
@@ -88,7 +88,7 @@ def test_what_is_no_id(value: Any, make: Make) -> None:
         pytest.fail("the block must not begin")
     assert "marked" not in str(caught.value)
     with pytest.raises(EventError, match=r"^account: must "):
-        make(strict=True).build("x.y", usr="u-1", account=value)
+        make(strict=True).integration.build("x.y", usr="u-1", account=value)
 
     emitter = make()
     assert ids(emitter, usr="u-1", account=value, session="s-1") == {"usr": "u-1", "session": "s-1"}
@@ -218,7 +218,7 @@ def test_nothing_is_pulled_for_nothing(make: Make) -> None:
     emitter = make(identity=never)
     with identify(account="a", session="s"):
         assert ids(emitter, usr="u") == {"usr": "u", "account": "a", "session": "s"}
-    assert make(identity=never, enabled=False).build("x.y") is None
+    assert make(identity=never, enabled=False).integration.build("x.y") is None
 
 
 def test_identity_is_of_the_moment_of_the_call(make: Make) -> None:
@@ -255,13 +255,13 @@ def test_a_failing_identity_gives_no_id(
 def test_a_failing_identity_is_shown_in_strict_mode(make: Make) -> None:
     """As it is, for its traceback."""
     with pytest.raises(ZeroDivisionError):
-        make(identity=lambda: 1 / 0, strict=True).build("x.y")
+        make(identity=lambda: 1 / 0, strict=True).integration.build("x.y")
     with pytest.raises(LookupError):
-        make(identity=lambda: Source(usr=LookupError()), strict=True).build("x.y")
+        make(identity=lambda: Source(usr=LookupError()), strict=True).integration.build("x.y")
 
 
 @pytest.mark.parametrize("error", [SystemExit, KeyboardInterrupt, asyncio.CancelledError])
 def test_the_end_of_the_process_is_not_held_up(error: type[BaseException], make: Make) -> None:
     """What is no `Exception` goes through, in lenient mode too."""
     with pytest.raises(error):
-        make(identity=lambda: Source(usr=error())).build("x.y")
+        make(identity=lambda: Source(usr=error())).integration.build("x.y")

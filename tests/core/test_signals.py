@@ -56,9 +56,9 @@ def heard(emitter: Emitter) -> Iterator[list[tuple[str, str, dict[str, Any]]]]:
 
 def test_an_event_is_queued_then_delivered(emitter: Emitter, heard: list[tuple[str, str, dict[str, Any]]]) -> None:
     """Queued on the thread that tracked, delivered on the delivery thread, with the same event."""
-    event = emitter.build("order.placed", usr="u")
+    event = emitter.integration.build("order.placed", usr="u")
     assert event is not None
-    emitter.submit(event)
+    emitter.integration.submit(event)
 
     assert emitter.flush(5)
     assert sorted(heard) == [

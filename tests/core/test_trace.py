@@ -23,7 +23,7 @@ import json, os, sys
 from dd_pa import Emitter, Settings
 emitter = Emitter(Settings(application_id="shop", api_key="k", spool_dir=None))
 def show(trace, span):
-    ours = json.loads(emitter.build("order.placed", usr="u-1").body)["dd_pa"]
+    ours = json.loads(emitter.integration.build("order.placed", usr="u-1").body)["dd_pa"]
     print(json.dumps([[trace, span], [ours.get("trace_id"), ours.get("span_id")]]))
 """
 DDTRACE = """
@@ -88,7 +88,9 @@ def test_an_event_names_the_current_span(script: str, env: dict[str, str], event
 def test_ids_are_left_out_on_request(make: Make) -> None:
     """By TRACE_IDS; the event is otherwise the same."""
     with TracerProvider().get_tracer("shop").start_as_current_span("web"):
-        with_ids, without = (make(trace_ids=wanted).build("order.placed", usr="u-1") for wanted in (True, False))
+        with_ids, without = (
+            make(trace_ids=wanted).integration.build("order.placed", usr="u-1") for wanted in (True, False)
+        )
     assert with_ids
     assert without
 
@@ -101,7 +103,7 @@ def test_a_late_event_keeps_its_trace(make: Make) -> None:
     from dd_pa.delivery.preparation import without_session  # noqa: PLC0415 - the one test that needs it
 
     with TracerProvider().get_tracer("shop").start_as_current_span("web"):
-        event = make().build("order.placed", usr="u-1", session="s-1")
+        event = make().integration.build("order.placed", usr="u-1", session="s-1")
     assert event
     body = without_session(event.body)
     assert body

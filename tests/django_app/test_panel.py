@@ -357,11 +357,11 @@ def test_commit_is_noticed_in_whatever_thread(emulator: Emulator) -> None:
     event_log = EventLog()
     before = follow(event_log)
     try:
-        event = get_emitter().build("order.placed", usr="u")
+        event = get_emitter().integration.build("order.placed", usr="u")
     finally:
         follow(before)
     assert event is not None
 
-    get_emitter().submit(event)
+    get_emitter().integration.submit(event)
 
     assert [step.state for step in event_log.steps] == ["sent"]

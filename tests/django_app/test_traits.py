@@ -40,7 +40,7 @@ def of_bob(request: HttpRequest) -> None:
     track("seen", identity=Identity(usr="bob"))
     with identify(usr="bob"):
         track("seen")
-    get_emitter().submit(get_emitter().build("seen", usr="bob", owner=True))  # type: ignore[arg-type]
+    get_emitter().integration.submit(get_emitter().integration.build("seen", usr="bob", owner=True))  # type: ignore[arg-type]
 
 
 def of_her_in_words(request: HttpRequest) -> None:
@@ -205,7 +205,7 @@ def test_jobs_carry_none(ada_client: Client, ada: User, events: Events, configur
 
     ada_client.get("/in_a_job/")
 
-    assert afterwards[0](get_emitter().identity, lenient=True) == Identity(usr=str(ada.pk))
+    assert afterwards[0](get_emitter().integration.identity, lenient=True) == Identity(usr=str(ada.pk))
     assert known.asked == 0
     afterwards[0](track, "seen")
     assert people(events()) == [({"id": str(ada.pk), "plan": "pro"}, None)]

@@ -77,10 +77,10 @@ def test_of_an_asgi_request() -> None:
     async def application(scope: Any, receive: Any, send: Any) -> None:
         async def outlives() -> None:
             await answered.wait()
-            found.append(usr_of(emitter.build("late", usr="ada")))
+            found.append(usr_of(emitter.integration.build("late", usr="ada")))
 
-        found.extend(usr_of(emitter.build("seen", usr=usr)) for usr in (None, "ada", "bob"))
-        later.extend([asyncio.create_task(outlives()), bind(emitter.build)])
+        found.extend(usr_of(emitter.integration.build("seen", usr=usr)) for usr in (None, "ada", "bob"))
+        later.extend([asyncio.create_task(outlives()), bind(emitter.integration.build)])
 
     async def visit() -> None:
         scope: Any = {"type": "http", "path": "/cart", "headers": [COOKIE]}
@@ -105,7 +105,7 @@ def test_a_job_carries_none() -> None:
     headers: list[Any] = []
 
     def application(environ: dict[str, Any], start_response: Any) -> list[bytes]:
-        assert usr_of(emitter.build("seen"))["plan"] == "pro"
+        assert usr_of(emitter.integration.build("seen"))["plan"] == "pro"
         headers.append(carrier.header("task", "1"))
         return []
 
@@ -114,8 +114,8 @@ def test_a_job_carries_none() -> None:
     assert "pro" not in headers[0]
     assert VISITOR not in headers[0]
     with carrier.restored(headers[0], "task", "1"):
-        assert usr_of(emitter.build("ran")) == {"id": "ada"}
-        assert usr_of(emitter.build("ran", usr="ada")) == {"id": "ada"}
+        assert usr_of(emitter.integration.build("ran")) == {"id": "ada"}
+        assert usr_of(emitter.integration.build("ran", usr="ada")) == {"id": "ada"}
 
 
 def test_queries_find_it() -> None:

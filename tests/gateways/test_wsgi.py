@@ -74,7 +74,7 @@ def test_each_part_of_a_body_is_work_for_its_request(shop: Shop) -> None:
     parts = []
     for pair in zip(body, other, strict=True):
         parts.append(pair)
-        assert shop.emitter.identity().usr is None
+        assert shop.emitter.integration.identity().usr is None
 
     assert parts == [(b"1", b"1"), (b"2", b"2")]
     assert [event[0] for event in shop.arrived()] == ["body.begun"] * 2 + ["body.ended"] * 2
@@ -95,7 +95,7 @@ def test_a_body_that_is_left_in_its_middle(shop: Shop) -> None:
     next(iter(body))
     body.close()
 
-    assert (said, shop.emitter.identity().usr) == ([("200 OK", [])], None)
+    assert (said, shop.emitter.integration.identity().usr) == ([("200 OK", [])], None)
     assert shop.arrived() == [("body.closed", "u-1", "acme", SESSION)]
 
 
@@ -124,7 +124,7 @@ def test_errors_pass_and_nothing_stays_behind(where: str, shop: Shop) -> None:
 
     with pytest.raises(RuntimeError, match=where):
         _exhaust(begin(ProductAnalyticsMiddleware(app))[0])
-    assert shop.emitter.identity().usr is None
+    assert shop.emitter.integration.identity().usr is None
 
 
 def _exhaust(body: Any) -> None:

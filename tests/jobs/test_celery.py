@@ -198,12 +198,12 @@ def test_eager_tasks_run_in_the_request(caplog: pytest.LogCaptureFixture) -> Non
     found: list[Identity] = []
 
     def look() -> None:
-        found.append(emitter.identity())
+        found.append(emitter.integration.identity())
 
     app.task(look, name="shop.look", shared=False)
     with shopping():
         app.tasks["shop.look"].delay()
-        found.append(emitter.identity())
+        found.append(emitter.integration.identity())
 
     assert found == [SHOPPER, SHOPPER]
     assert not caplog.records

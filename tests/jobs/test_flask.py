@@ -41,9 +41,9 @@ def test_a_job_of_a_flask_request() -> None:
     assert (answer.status_code, "Vary" in answer.headers) == (200, False)
     emitter = worker.extensions["dd_pa"].emitter
     with worker.app_context(), carrier(worker).restored(headers[0], "ship", "7"):
-        assert emitter.identity() == Identity(usr="u-1", session=SESSION)
+        assert emitter.integration.identity() == Identity(usr="u-1", session=SESSION)
     with worker.app_context(), carrier(worker).restored(headers[0], "ship", "8"):
-        assert emitter.identity() == Identity()
+        assert emitter.integration.identity() == Identity()
 
 
 def test_a_secret_of_its_own() -> None:

@@ -106,11 +106,11 @@ def test_immediate_mode() -> None:
     found: list[Identity] = []
 
     def look(*_: object) -> None:
-        found.append(emitter.identity())
+        found.append(emitter.integration.identity())
 
     task = huey.task()(look)
     with shopping():
         task()
-        found.append(emitter.identity())
+        found.append(emitter.integration.identity())
 
     assert found == [SHOPPER, SHOPPER]

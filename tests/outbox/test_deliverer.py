@@ -48,7 +48,7 @@ def store(made: Outbox, emitter: Emitter) -> Store:
     """Stores an event in a transaction of its own."""
 
     def store_event(name: str) -> None:
-        event = emitter.build(name, usr="u-1")
+        event = emitter.integration.build(name, usr="u-1")
         assert event is not None
         with made.stored() as put:
             put([event])

@@ -41,7 +41,7 @@ async def live(engine: AsyncEngine, emitter: Emitter) -> list[int]:
         session.add(Order(total=2))
         await session.flush()
         await undone.rollback()
-        event = emitter.build("import.finished")
+        event = emitter.integration.build("import.finished")
         assert event is not None
         assert submit_on_commit(session, emitter, event)
         await session.commit()

@@ -230,7 +230,7 @@ def test_event_of_ones_own_on_commit(session: Session, happened: Events, emitter
     """`submit_on_commit` lets any built event share a session's fate; without a transaction it leaves at once."""
 
     def submit(name: str) -> bool:
-        event = emitter.build(name)
+        event = emitter.integration.build(name)
         assert event is not None
         return submit_on_commit(session, emitter, event)
 
@@ -250,7 +250,7 @@ def test_event_of_ones_own_on_commit(session: Session, happened: Events, emitter
 def test_scoped_session(engine: Engine, happened: Events, emitter: Emitter) -> None:
     """As Flask-SQLAlchemy's `db.session` is one."""
     scoped = scoped_session(sessionmaker(engine))
-    event = emitter.build("import.finished")
+    event = emitter.integration.build("import.finished")
     assert event is not None
     scoped.begin()
     assert submit_on_commit(scoped, emitter, event)

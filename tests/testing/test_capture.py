@@ -143,10 +143,10 @@ def test_the_order_is_that_of_tracking(make: Make) -> None:
     emitter = make()
 
     with capture_events() as events:
-        first = emitter.build("first.built", usr=1)
+        first = emitter.integration.build("first.built", usr=1)
         emitter.track("second.tracked", usr=1)
         assert first is not None
-        emitter.submit(first)
+        emitter.integration.submit(first)
 
     assert events.names == ["first.built", "second.tracked"]
 
@@ -154,7 +154,7 @@ def test_the_order_is_that_of_tracking(make: Make) -> None:
 def test_an_event_that_is_never_submitted_was_not_tracked(make: Make) -> None:
     """It vanished with its transaction."""
     with capture_events() as events:
-        make().build("a.b", usr=1)
+        make().integration.build("a.b", usr=1)
 
     events.assert_nothing_tracked()
 

@@ -189,7 +189,7 @@ def test_it_is_said_once(project: Path, intake: socket.socket) -> None:
 def test_the_delivery_connects_to_nobody_either(intake: socket.socket) -> None:
     """What waited on disk before the tests would be next; it goes on waiting."""
     url = f"https://0.0.0.0:{intake.getsockname()[1]}"
-    event = Emitter(settings()).build("order.placed", usr=1)
+    event = Emitter(settings()).integration.build("order.placed", usr=1)
     assert event is not None
 
     async def send() -> Outcome:

@@ -20,10 +20,10 @@ with Emitter(settings, retry=RetryPolicy(base=0.1)) as emitter:
     assert_type(
         emitter.track("order.placed", {"total": Decimal(1)}, usr=1, account="a", session=UUID(int=0)), str | None
     )
-    assert_type(emitter.build("order.placed"), BuiltEvent | None)
+    assert_type(emitter.integration.build("order.placed"), BuiltEvent | None)
     assert_type(emitter.flush(1), bool)
     assert_type(emitter.stats(), Stats)
-    assert_type(emitter.consent(), bool | None)
+    assert_type(emitter.integration.consent(), bool | None)
     emitter.track("order.placed", ["no", "mapping"])  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
     emitter.track()  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
 

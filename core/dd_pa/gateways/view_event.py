@@ -54,7 +54,7 @@ class ViewEvent:
                 return None
             found = self.attributes(request, response) if callable(self.attributes) else self.attributes
         except Exception as error:
-            emitter.drop_invalid(self.name, error)
+            emitter.integration.drop_invalid(self.name, error)
             return None
         return {} if found is None else found
 

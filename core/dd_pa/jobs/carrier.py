@@ -48,11 +48,11 @@ class IdentityCarrier:
         seal = _seal(emitter)
         if isinstance(present, str) and seal.read(present, task, job_id) is not None:
             return present
-        identity = emitter.identity(lenient=True)
+        identity = emitter.integration.identity(lenient=True)
         if identity == NOBODY:
             return None
         if not seal:
-            emitter.count_lost_identity("no_secret")
+            emitter.integration.count_lost_identity("no_secret")
             return None
         return self._written(emitter, seal, identity, task, job_id)
 
@@ -62,7 +62,7 @@ class IdentityCarrier:
         carried = Carried.of(identity, int(self._clock()) if restored is None else restored.read_at)
         header = seal.write(carried, task, job_id)
         while len(header.encode()) > MAX_HEADER:
-            emitter.count_lost_identity("too_long")
+            emitter.integration.count_lost_identity("too_long")
             carried = _without_longest(carried)
             header = seal.write(carried, task, job_id)
         return header
@@ -85,14 +85,14 @@ class IdentityCarrier:
     def _read(self, emitter: Emitter, header: str, task: str, job_id: str) -> Carried | None:
         carried = _seal(emitter).read(header, task, job_id)
         if carried is None:
-            emitter.count_lost_identity("forged")
+            emitter.integration.count_lost_identity("forged")
             return None
         age = self._clock() - carried.read_at
         if age > emitter.settings.max_age:
-            emitter.count_lost_identity("expired")
+            emitter.integration.count_lost_identity("expired")
             return None
         if carried.session is not None and age >= SESSION_LASTS:
-            emitter.count_lost_identity("session_over")
+            emitter.integration.count_lost_identity("session_over")
             return msgspec.structs.replace(carried, session=None)
         return carried
 

@@ -1,7 +1,7 @@
 """The outbox in a database of SQLAlchemy 2: a table for your own metadata, and who writes to it and delivers from it.
 
 outbox = outbox_table(Base.metadata)                     # Alembic sees it like your own tables
-event = emitter.build("order.placed", {"total": 42})     # who acted is known now
+event = emitter.integration.build("order.placed", {"total": 42})     # who acted is known now
 if event is not None:
     add(session, event, outbox)                          # committed, or rolled back, with the session
 """

@@ -11,7 +11,8 @@ from sqlalchemy.orm import Mapper, Session, object_mapper, object_session
 
 from dd_pa.capture.event import BuiltEvent
 from dd_pa.capture.identity import identify
-from dd_pa.emitter import Build, Emitter
+from dd_pa.emitter import Emitter
+from dd_pa.integration import Build
 from dd_pa.model_events import Answers, Change, Declaration, ModelOptions, ask
 from dd_pa.sqlalchemy.changes import Members, column_changes, expressions, member_changes, members_left, split
 from dd_pa.sqlalchemy.mapping import check_kinds, check_names, other_sides, written_aside
@@ -25,7 +26,7 @@ def answers_of(
     try:
         return ask(declaration, name, instance, change=change, label=label, columns=partial(_values, instance))
     except Exception as error:
-        emitter.drop_invalid(name, error)
+        emitter.integration.drop_invalid(name, error)
         return None
 
 
@@ -36,7 +37,7 @@ def build(emitter: Emitter, builder: Build, name: str, answers: Answers) -> Buil
     if consent is None:
         return builder(name, answers.attributes, **ids)
     with identify(consent=bool(consent)):
-        return emitter.build(name, answers.attributes, owner=True, **ids)
+        return emitter.integration.build(name, answers.attributes, owner=True, **ids)
 
 
 def _values(instance: Any, names: Sequence[str]) -> Mapping[str, Any]:
@@ -261,6 +262,8 @@ def _after_configured() -> None:
 
 def _submit(session: Session, emitter: Emitter, name: str, answers: Answers) -> None:
     together = waiting_in(session).together
-    event = build(emitter, emitter.builder() if together is None else together.builder(emitter), name, answers)
+    event = build(
+        emitter, emitter.integration.builder() if together is None else together.builder(emitter), name, answers
+    )
     if event is not None:
         submit_on_commit(session, emitter, event)

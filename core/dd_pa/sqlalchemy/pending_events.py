@@ -12,7 +12,8 @@ from sqlalchemy.event import listens_for
 from sqlalchemy.orm import Session, SessionTransaction
 
 from dd_pa.capture.event import BuiltEvent
-from dd_pa.emitter import Build, Emitter
+from dd_pa.emitter import Emitter
+from dd_pa.integration import Build
 from dd_pa.observe import event_log
 from dd_pa.observe.signals import event_queued, send
 from dd_pa.outbox.sqlalchemy import store
@@ -31,7 +32,7 @@ AfterFlush = Callable[[], None]
 
 
 class Submits(Protocol):
-    """What an event goes to on commit: its emitter."""
+    """What an event goes to on commit: the integration of its emitter."""
 
     def submit(self, event: BuiltEvent, /) -> object: ...
 
@@ -60,7 +61,7 @@ class Together:
         """Return what builds the events of this flush: who acts is found out once."""
         found = self._builders.get(id(emitter))
         if found is None:
-            found = self._builders[id(emitter)] = emitter.builder()
+            found = self._builders[id(emitter)] = emitter.integration.builder()
         return found
 
     def takes(self, emitter: Emitter, event: BuiltEvent) -> bool:
@@ -123,8 +124,8 @@ def submit_on_commit(session: AnySession, emitter: Emitter, event: BuiltEvent) -
         _store(plain, emitter, event)
         return True
     if transaction is None:
-        return emitter.submit(event)
-    waiting_in(plain).events.setdefault(transaction, []).append((emitter, event))
+        return emitter.integration.submit(event)
+    waiting_in(plain).events.setdefault(transaction, []).append((emitter.integration, event))
     if event_log.watching:
         event_log.waits(event, partial(_is_waiting, plain, event))
     return True
@@ -215,8 +216,8 @@ def _after_commit(session: Session) -> None:
     if outer is not None:
         waiting.events.setdefault(outer, []).extend(events)
         return
-    for emitter, event in events:
-        emitter.submit(event)
+    for receiver, event in events:
+        receiver.submit(event)
 
 
 @listens_for(Session, "after_transaction_end")

@@ -78,7 +78,7 @@ class UnitOfWork:
             if has_work or entry.needs_commit:
                 continue
             if outer is None:
-                entry.emitter.submit(entry.event)
+                entry.emitter.integration.submit(entry.event)
             else:
                 self.keep(entry, outer)
 
@@ -93,7 +93,7 @@ def submit_with_work(session: Session, emitter: Emitter, event: BuiltEvent) -> b
     """
     unit, transaction = _unit(session), innermost(session)
     if unit.has_ended and not session.in_nested_transaction() and not _has_work(session, transaction):
-        return emitter.submit(event)
+        return emitter.integration.submit(event)
     _keep(session, unit, Entry(emitter, event, needs_commit=False), transaction)
     return True
 
@@ -128,7 +128,7 @@ def settle(session: Session) -> None:
         due += found
         transaction = around(transaction)
     for entry in due:
-        entry.emitter.submit(entry.event)
+        entry.emitter.integration.submit(entry.event)
 
 
 def watch(sessions: object) -> bool:
@@ -202,13 +202,15 @@ def _parted(entries: Iterable[Entry]) -> tuple[list[Entry], list[Entry]]:
 def _submit_or_store(session: Session, entry: Entry) -> None:
     emitter, event = entry.emitter, entry.event
     if emitter.outbox is None or not entry.needs_commit:
-        emitter.submit(event)
+        emitter.integration.submit(event)
         return
     try:
         store(session, [event], emitter.outbox)
     except Exception as error:  # at the end of a request there is nobody to raise it to, and the event must not be lost
-        emitter.say("outbox", "an event left without the outbox, which cannot be written: %s", type(error).__name__)
-        emitter.submit(event)
+        emitter.integration.say(
+            "outbox", "an event left without the outbox, which cannot be written: %s", type(error).__name__
+        )
+        emitter.integration.submit(event)
         return
     send(event_queued, emitter, event=event)
 
@@ -253,7 +255,7 @@ def _after_commit(session: Session) -> None:
             unit.written.add(outer)
         return
     for entry in entries:
-        entry.emitter.submit(entry.event)
+        entry.emitter.integration.submit(entry.event)
     stored, unit.stored = unit.stored, []
     for entry in stored:
         send(event_queued, entry.emitter, event=entry.event)

@@ -1,0 +1,150 @@
+"""How an event comes to be: whether there may be one, whose it is, what BEFORE_SEND says; and why there is none."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from dd_pa.capture.draft import Drafts
+from dd_pa.capture.event import BuiltEvent, shown_name
+from dd_pa.capture.linking import ConsentUnknownError, Link, Linker, OnProblem
+from dd_pa.capture.person import Id, Identity, IdentityCallable
+from dd_pa.capture.traits import TraitsReader, Whose
+from dd_pa.errors import EventError
+from dd_pa.observe import event_log
+from dd_pa.process import forks, testbed
+from dd_pa.settings.settings import Settings
+
+if TYPE_CHECKING:
+    from dd_pa.delivery.pipeline import ProcessPipelines
+
+
+class EventFactory:
+    """Makes the events of one emitter, and counts those that cannot be made."""
+
+    def __init__(
+        self, sender: object, settings: Settings, identity: IdentityCallable | None, pipelines: ProcessPipelines
+    ) -> None:
+        asks: dict[str, Any] = {"asks_consent": settings.asks_consent, "needs_consent": settings.consent is not None}
+        traits = _traits_reader(settings)
+        self.linker = Linker(identity, strict=settings.strict, traits=traits, **asks)
+        self.lenient_linker = Linker(identity, strict=False, **asks)
+        self.link = self.linker.link if traits is not None else self.linker.link_ids
+        """Finds whose an event is, with no more work than the settings ask for."""
+
+        before_send = settings.before_send
+        self._drafts = Drafts(before_send, self.linker, strict=settings.strict) if callable(before_send) else None
+        self._sender = sender
+        self._enabled = settings.enabled
+        self._strict = settings.strict
+        self._pipelines = pipelines
+
+    def make(
+        self,
+        link: Link,
+        name: str,
+        attributes: Mapping[str, Any] | None,
+        usr: Id | None,
+        account: Id | None,
+        session: Id | None,
+    ) -> BuiltEvent | None:
+        """Return the event, or None (counted) if there may be none or nobody to link it to; raise if it is bad."""
+        if not self._enabled:
+            return None
+        pipeline = self._pipelines.latest
+        if pipeline.generation != forks.generation:
+            pipeline = self._pipelines.current
+        on_problem = pipeline.on_problem
+        identity = link(usr, account, session, on_problem)
+        if identity.consent is False:
+            pipeline.ledger.count_dropped("consent", None, name)
+            return None
+        if self._drafts is not None:
+            reviewed = self._drafts.reviewed(name, attributes, identity, on_problem)
+            if reviewed is None:
+                pipeline.ledger.count_dropped("before_send", None, name)
+                return None
+            name, attributes, identity = reviewed
+        if not (identity.usr or identity.account or identity.session):
+            pipeline.ledger.count_dropped("unlinked", None, name)
+            return None
+        event, repairs = pipeline.builder.build(name, attributes, identity)
+        if repairs:
+            on_problem(*repairs)
+        return event
+
+    def make_observed(
+        self,
+        link: Link,
+        name: str,
+        attributes: Mapping[str, Any] | None,
+        usr: Id | None,
+        account: Id | None,
+        session: Id | None,
+    ) -> BuiltEvent | None:
+        """Build an event that somebody looks at: a debug panel, or a test."""
+        with event_log.step(name) as step:
+            if not self._enabled:
+                testbed.disabled(self._sender, name)
+                return None
+
+            def noted(usr: Id | None, account: Id | None, session: Id | None, on_problem: OnProblem) -> Identity:
+                found = link(usr, account, session, on_problem)
+                if step is not None:
+                    step.ids = self.linker.origins({"usr": usr, "account": account, "session": session}, found)
+                return found
+
+            try:
+                event = self.make(noted, name, attributes, usr, account, session)
+            except Exception as error:
+                if self._strict:
+                    event_log.invalid(name, _shown(error), raises=True)
+                self.drop(name, None, error)  # here, where the step is open
+                return None
+            if step is not None:
+                step.event = event
+            if event is not None:
+                testbed.built(self._sender, event)
+            return event
+
+    def drop(self, name: str, event: BuiltEvent | None, error: Exception) -> None:
+        """Count an event that could not be built, or not be stored if it was; raise the reason in strict mode."""
+        if self._strict:
+            raise error
+        ledger = self._pipelines.current.ledger
+        if event is not None:  # a mistake of ours, or the system's
+            ledger.say("failed", "an event could not be stored: %s", type(error).__name__)
+            ledger.count_dropped("failed", event)
+        elif isinstance(error, ConsentUnknownError):
+            self.say_consent_failed(error)
+            ledger.count_dropped("consent", None, name)
+        else:
+            self.drop_invalid(name, error)
+
+    def drop_invalid(self, name: str, error: Exception) -> None:
+        """Count an event that could not be made because of `error`; raise that in strict mode."""
+        problem = _shown(error)
+        if event_log.watching:
+            event_log.invalid(name, problem, raises=self._strict)
+        if self._strict:
+            raise error
+        ledger = self._pipelines.current.ledger
+        ledger.say("invalid event", "event %s cannot be sent: %.200r", shown_name(name), problem)
+        ledger.count_dropped("invalid", None, name)
+
+    def say_consent_failed(self, error: ConsentUnknownError) -> None:
+        """Log why an event is dropped whose person could not be asked."""
+        self._pipelines.current.ledger.say("consent", "CONSENT failed, so events are dropped: %s", error)
+
+
+def _traits_reader(settings: Settings) -> TraitsReader | None:
+    asked: dict[Whose, object] = {"usr": settings.user_attributes, "account": settings.account_attributes}
+    wanted: frozenset[Whose] = frozenset(whose for whose, setting in asked.items() if setting is not None)
+    if not wanted and not settings.anonymous_id:
+        return None
+    return TraitsReader(strict=settings.strict, wanted=wanted, anonymous_id=settings.anonymous_id)
+
+
+def _shown(error: Exception) -> str:
+    """Return what may be logged: the text of any other error may quote a value, or be made by the code that failed."""
+    return str(error) if isinstance(error, EventError) else type(error).__name__
