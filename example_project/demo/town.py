@@ -123,7 +123,7 @@ def run(command: Sequence[str], env: Mapping[str, str], problem: str) -> None:
 
 def services(directory: Path, chosen: dict[str, int], env: dict[str, str]) -> list[Service]:
     python, here = sys.executable, "--host=127.0.0.1"
-    emulator = [command_line(), "emulator", f"--port={chosen['emulator']}"]
+    emulator = [command_line(), "emulator", f"--port={chosen['emulator']}", "--sample"]
     django = [
         python,
         "-m",

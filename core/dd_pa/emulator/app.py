@@ -33,12 +33,15 @@ from dd_pa.emulator.rum.intake import BrowserIntake
 from dd_pa.emulator.rum.lines import BrowserEvent
 from dd_pa.emulator.rum.recent import Recent
 from dd_pa.emulator.rum.target import is_open
+from dd_pa.emulator.sample.history import history
 from dd_pa.emulator.search.selection import Selections
 from dd_pa.emulator.sessions.restore import MAX_EVENTS, restore
 from dd_pa.emulator.sessions.routes import SessionRoutes
 from dd_pa.emulator.sessions.store import Sessions
 from dd_pa.emulator.warehouse.flat import Event
 from dd_pa.emulator.warehouse.warehouse import MAX_SECONDS, Warehouse
+
+_MAX_SECONDS_OF_SAMPLE = 600.0
 
 
 class Emulator:
@@ -75,6 +78,7 @@ class Emulator:
         by_occurrence: bool = False,
         query_seconds: float = MAX_SECONDS,
     ) -> None:
+        self._clock = clock
         self._rules = Rules(None, application_ids, strict=strict)
         self.api_keys = api_keys
         self._faults = Faults()
@@ -182,6 +186,17 @@ class Emulator:
         """
         self._history.wait(count, timeout)
         return self.events
+
+    def add_sample(self, *, seed: int = 1) -> bool:
+        """Add 30 days of a made-up shop up to now, for queries and the page, not for `events`; takes some seconds.
+
+        False, and nothing is added, where the data folder holds events already. Raises WarehouseError.
+        """
+        if self._warehouse.newest(1):
+            return False
+        self._warehouse.put(list(history(end=int(self._clock() * 1000), seed=seed)))
+        self._warehouse.catalogue(_MAX_SECONDS_OF_SAMPLE)
+        return True
 
     def clear(self) -> None:
         """Forget all events, sessions and rejections; armed faults stay."""

@@ -56,6 +56,7 @@ DEFAULT_PORT = 8994
 @click.option(
     "--by-occurrence", is_flag=True, help="In queries, server events have the time dd_pa.occurred_at, not of arrival."
 )
+@click.option("--sample", is_flag=True, help="Begin with 30 days of a made-up shop, for a look at every view.")
 @click.option("--lenient", is_flag=True, help="Take events without usr, account and session, as the real intake may.")
 def command(  # noqa: PLR0913, PLR0917 - one for each option
     host: str,
@@ -69,6 +70,7 @@ def command(  # noqa: PLR0913, PLR0917 - one for each option
     segments: Path | None,
     *,
     by_occurrence: bool,
+    sample: bool,
     lenient: bool,
 ) -> None:
     """Run a local Product Analytics: an intake for events, and a page that shows them as they come."""
@@ -87,6 +89,7 @@ def command(  # noqa: PLR0913, PLR0917 - one for each option
             data=data,
             segments=segments,
             by_occurrence=by_occurrence,
+            sample=sample,
             on_ready=lambda url: click.echo(f"Product Analytics local: {url}  (Ctrl-C stops it)"),
         )
     except CannotServeError as error:

@@ -122,6 +122,7 @@ def run(  # noqa: PLR0913 - one for each option of the command
     data: Path | None = None,
     segments: Path | None = None,
     by_occurrence: bool = False,
+    sample: bool = False,
     on_ready: Callable[[str], None] = lambda url: None,
 ) -> None:
     """Serve until SIGINT or SIGTERM; calls `on_ready` with the page's address. Raises CannotServeError."""
@@ -138,6 +139,8 @@ def run(  # noqa: PLR0913 - one for each option of the command
             segments=segments,
             by_occurrence=by_occurrence,
         )
+        if sample:
+            emulator.add_sample()
     except (WarehouseError, SegmentsError) as error:
         raise CannotServeError(str(error)) from None
     with contextlib.closing(emulator), _listen(host, port) as listener:
