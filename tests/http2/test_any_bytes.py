@@ -95,8 +95,6 @@ class Owner:
 
     def has_room(self) -> None: ...
 
-    def wears_out(self) -> None: ...
-
     def leaves(self, connection: Connection, served: int) -> None: ...
 
     def unprocessed(self, exchanges: list[Exchange]) -> None:
@@ -111,7 +109,7 @@ class Owner:
 def check_bounds(connection: Connection) -> None:
     reader = connection._reader
     assert len(reader._rest) < MAX_FRAME + 9
-    assert reader._block is None or len(reader._block[2]) <= MAX_BLOCK + MAX_FRAME
+    assert len(reader._block) <= MAX_BLOCK + MAX_FRAME
     assert all(len(exchange.content) <= MAX_ANSWER for exchange in connection._exchanges.values())
     assert len(connection._exchanges) <= REQUESTS
     assert reader.noise <= NOISE + 1
@@ -123,7 +121,7 @@ async def talk(parts: list[bytes], cuts: list[int], *, requests: int) -> tuple[M
     loop = asyncio.get_running_loop()
     loop.set_exception_handler(lambda _, context: problems.append(context))
     owner = Owner()
-    connection = Connection(owner, b"", 30.0)
+    connection = Connection(owner, b"", 30.0)  # type: ignore[arg-type]
     transport = Memory(connection)
     connection.connection_made(transport)
     connection.data_received(HELLO)

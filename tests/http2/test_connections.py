@@ -8,7 +8,7 @@ import socket
 import pytest
 from hyperframe.frame import GoAwayFrame, PingFrame, SettingsFrame
 
-from dd_pa.delivery.http2 import Answer, Failure, Origin, watch
+from dd_pa.delivery.http2 import Answer, Failure, Origin, connection, origin
 from tests.http2.peer import FIELDS, Wire, client, goodbyes, pings, raw, resets, well_behaved
 
 
@@ -344,8 +344,9 @@ async def test_closing_does_not_wait_for_a_peer_that_hangs() -> None:
 @pytest.mark.asyncio
 async def test_a_connection_that_nobody_needs_is_kept_and_then_closed(monkeypatch: pytest.MonkeyPatch) -> None:
     """It is asked now and then, so that nothing on the way forgets it; after some time it goes."""
-    monkeypatch.setattr(watch, "QUIET", 0.02)
-    monkeypatch.setattr(watch, "QUIET_PINGS", 2)
+    monkeypatch.setattr(connection, "QUIET", 0.02)
+    monkeypatch.setattr(origin, "QUIET", 0.02)
+    monkeypatch.setattr(connection, "QUIET_PINGS", 2)
 
     async def script(wire: Wire) -> None:
         await wire.hello()
@@ -359,7 +360,7 @@ async def test_a_connection_that_nobody_needs_is_kept_and_then_closed(monkeypatc
                 await asyncio.sleep(0.01)
         again = await posting.post(b"2")
 
-    assert len(pings(posting.wires[0])) == watch.QUIET_PINGS
+    assert len(pings(posting.wires[0])) == connection.QUIET_PINGS
     assert goodbyes(posting.wires[0]) == [0]
     assert contents(again) == [b"2"]
 

@@ -2,60 +2,43 @@ from __future__ import annotations
 
 import asyncio
 import struct
-from typing import Protocol, cast
+from typing import TYPE_CHECKING, cast
 
 from dd_pa.delivery.http2 import fields, frames, settings
 from dd_pa.delivery.http2.exchange import MAX_ANSWER, Exchange, Failure
 from dd_pa.delivery.http2.frames import Code, ConnectionFault, StreamFault, frame
 from dd_pa.delivery.http2.sending import Sending
 from dd_pa.delivery.http2.settings import WINDOW
-from dd_pa.delivery.http2.watch import Watch
 
-LAST_STREAM = 2**30
-"""A connection is replaced long before its numbers end."""
+if TYPE_CHECKING:
+    from dd_pa.delivery.http2.origin import Origin
 
 FAREWELL = 0.1
 """Seconds that the peer has to take our last words."""
 
+QUIET = 30.0
+"""Seconds between two PINGs on a connection without requests; after so many of them it is closed."""
+QUIET_PINGS = 10
+
 _MEANING: dict[int, Failure] = {Code.ENHANCE_YOUR_CALM: Failure.CALM, Code.HTTP_1_1_REQUIRED: Failure.HTTP1}
-
-
-class Owner(Protocol):
-    """Who hears what becomes of a connection."""
-
-    def has_room(self) -> None:
-        """Send what waits: a request may fit."""
-        ...
-
-    def unprocessed(self, exchanges: list[Exchange]) -> None:
-        """Take back requests that the peer has not processed."""
-        ...
-
-    def wears_out(self) -> None:
-        """Have another connection ready: this one will not take requests for much longer."""
-        ...
-
-    def leaves(self, connection: Connection, served: int) -> None:
-        """Give it no more requests: we end it, or the peer does, after it served so many."""
-        ...
 
 
 class Connection(asyncio.Protocol):
     """One connection. Nothing that the peer sends raises into the loop, makes us grow, or is waited for without end."""
 
-    def __init__(self, owner: Owner, request: bytes, patience: float, lifetime: int = LAST_STREAM) -> None:
-        self._owner, self._request, self._lifetime = owner, request, lifetime
+    def __init__(self, origin: Origin, request: bytes, patience: float) -> None:
+        self._origin, self._request, self._patience = origin, request, patience
         self._loop = asyncio.get_running_loop()
         self.ready: asyncio.Future[Failure | None] = self._loop.create_future()
         """Done when requests can be sent, or with why none ever can."""
         self.ended: asyncio.Future[None] = self._loop.create_future()
-        self.worn = self.leaving = self._over = False
+        self.leaving = self._over = False
         self._most_streams, self._next = 2**31, 1
         self._exchanges: dict[int, Exchange] = {}
         self._receive_window = WINDOW
         self._reader = frames.Reader()
         self._sending = Sending(self._loop)
-        self._watch = Watch(self, patience)
+        self._silent_since, self._asked, self._quiet_pings = 0.0, False, 0
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._sending.transport = cast("asyncio.Transport", transport)
@@ -67,17 +50,17 @@ class Connection(asyncio.Protocol):
         self._sending.write(settings.OPENING)
 
     def data_received(self, data: bytes) -> None:
-        self._watch.hear()
+        self._silent_since, self._asked = self._loop.time(), False
         try:
             for kind, flags, stream, payload in self._reader.feed(b"" if self._over else data):
                 self._take(kind, flags, stream, payload)
             self._sending.pump()
         except ConnectionFault as fault:
             self._end(Failure.LOST, fault.code)
-        self._owner.has_room()
+        self._origin.has_room()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self.lose()
+        self._end(Failure.LOST)
         self._farewell.cancel()
         self.ended.set_result(None)
 
@@ -87,7 +70,7 @@ class Connection(asyncio.Protocol):
     def resume_writing(self) -> None:
         self._sending.clogged = False
         self._sending.pump()
-        self._owner.has_room()
+        self._origin.has_room()
 
     @property
     def busy(self) -> bool:
@@ -102,44 +85,49 @@ class Connection(asyncio.Protocol):
     @property
     def room(self) -> bool:
         """A request can be sent now."""
-        return not (self.leaving or self._sending.clogged or len(self._exchanges) >= self._most_streams)
+        return not (self.leaving or self._sending.clogged or self.full)
+
+    @property
+    def begun(self) -> int:
+        """Requests that were ever sent on it."""
+        return self._next >> 1
 
     def send(self, exchange: Exchange) -> None:
         """Send a request, or as much of it as the peer's windows allow. Only if there is `room`."""
         if not self._exchanges:
-            self._watch.hurry()
+            self._silent_since, self._quiet_pings = self._loop.time(), 0
         stream = self._next
         self._next += 2
         self._exchanges[stream] = exchange
         self._sending.request(stream, exchange, self._request + fields.length_literal(len(exchange.body)))
-        if stream >> 1 >= self._lifetime and not self.worn:
-            self.worn = True
-            self._owner.wears_out()
 
-    def expire(self, now: float) -> None:
-        """Give up the requests whose time is over."""
+    def look(self, now: float) -> None:
+        """Give up requests whose time is over; ask a silent peer whether it is there, and leave one that is not."""
         for stream, exchange in list(self._exchanges.items()):
             if exchange.deadline <= now:
                 self._give_up(stream, Code.CANCEL, Failure.TIMEOUT)
-
-    def ping(self) -> None:
-        """Ask the peer whether it is there."""
-        self._sending.write(frame(frames.PING, 0, 0, bytes(8)))
+        patience = self._patience if self.busy or self._asked else QUIET
+        if self._over or not self.ready.done() or now - self._silent_since < patience:
+            return
+        if self._asked:
+            self._end(Failure.LOST)
+        elif not self.busy and self._quiet_pings >= QUIET_PINGS:
+            self.leave()
+        else:
+            self._silent_since, self._asked = now, True
+            self._quiet_pings += not self.busy
+            self._sending.write(frame(frames.PING, 0, 0, bytes(8)))
 
     def leave(self, served: int = 0) -> None:
-        """Take no more requests, and close when all are answered."""
+        """Take no more requests, and close when all are answered; the peer says that it `served` so many."""
         self.leaving = True
-        self._owner.leaves(self, served)
+        self._origin.leaves(self, served)
         if not self._exchanges:
             self.close()
 
     def close(self) -> None:
         """Say farewell; what is in flight fails."""
         self._end(Failure.CLOSED)
-
-    def lose(self) -> None:
-        """Say farewell to a peer that has gone, or does not answer."""
-        self._end(Failure.LOST)
 
     def _end(self, failure: Failure, code: Code = Code.NO_ERROR) -> None:
         """End it now; nothing that still comes is looked at."""
@@ -152,12 +140,11 @@ class Connection(asyncio.Protocol):
         self._sending.write(frame(frames.GOAWAY, 0, 0, struct.pack(">II", 0, code)))
         self._sending.flush()
         self._sending.transport.close()
-        self._watch.stop()
         self._farewell = self._loop.call_later(FAREWELL, self._sending.transport.abort)
         if not self.ready.done():
             old = failure is Failure.HTTP1 or (code and not self._secure)
             self.ready.set_result(Failure.HTTP1 if old else Failure.CONNECT)
-        self._owner.leaves(self, 0)
+        self._origin.leaves(self, 0)
         for exchange in exchanges.values():
             exchange.end(failure)
 
@@ -177,7 +164,7 @@ class Connection(asyncio.Protocol):
         exchange.end(failure)
 
     def _take(self, kind: int, flags: int, stream: int, payload: bytes) -> None:
-        if stream and kind != frames.PRIORITY and (not stream & 1 or stream >= self._next):
+        if stream and (not stream & 1 or stream >= self._next):
             raise ConnectionFault  # nobody has opened that stream
         try:
             _TAKERS[kind](self, flags, stream, payload)
@@ -195,8 +182,8 @@ class Connection(asyncio.Protocol):
         exchange = self._exchanges.get(stream)
         if exchange is None:  # we gave it up
             return
-        exchange.take_data(content, len(payload))
-        if flags & frames.END_STREAM or exchange.used >= MAX_ANSWER:
+        exchange.take_data(content)
+        if flags & frames.END_STREAM or exchange.read >= MAX_ANSWER:
             self._answer(stream, exchange, whole=bool(flags & frames.END_STREAM))
 
     def _take_headers(self, flags: int, stream: int, block: bytes) -> None:
@@ -220,9 +207,9 @@ class Connection(asyncio.Protocol):
     def _take_reset(self, flags: int, stream: int, payload: bytes) -> None:
         if stream not in self._exchanges:
             return
-        exchange, (code,) = self._forget(stream), struct.unpack(">I", payload)
+        exchange, code = self._forget(stream), int.from_bytes(payload, "big")
         if code == Code.REFUSED_STREAM:
-            self._owner.unprocessed([exchange])
+            self._origin.unprocessed([exchange])
         else:
             exchange.end(_MEANING.get(code, Failure.LOST))
 
@@ -241,7 +228,6 @@ class Connection(asyncio.Protocol):
         self._sending.write(frame(frames.SETTINGS, frames.ACK, 0))
         if not self.ready.done():
             self.ready.set_result(None)
-            self._watch.begin()
 
     def _take_ping(self, flags: int, stream: int, payload: bytes) -> None:
         if not flags & frames.ACK:
@@ -256,23 +242,18 @@ class Connection(asyncio.Protocol):
             for exchange in late:
                 exchange.end(Failure.CALM)
         else:
-            self._owner.unprocessed(late)
+            self._origin.unprocessed(late)
 
     def _take_window(self, flags: int, stream: int, payload: bytes) -> None:
-        self._sending.widen(stream, struct.unpack(">I", payload)[0] & 0x7FFFFFFF)
-
-    def _take_nothing(self, flags: int, stream: int, payload: bytes) -> None:
-        """Ignore a PRIORITY, which has no meaning any more."""
+        self._sending.widen(stream, int.from_bytes(payload, "big") & 0x7FFFFFFF)
 
 
-_TAKERS = (
-    Connection._take_data,
-    Connection._take_headers,
-    Connection._take_nothing,
-    Connection._take_reset,
-    Connection._take_settings,
-    Connection._take_nothing,
-    Connection._take_ping,
-    Connection._take_goaway,
-    Connection._take_window,
-)
+_TAKERS = {
+    frames.DATA: Connection._take_data,
+    frames.HEADERS: Connection._take_headers,
+    frames.RST_STREAM: Connection._take_reset,
+    frames.SETTINGS: Connection._take_settings,
+    frames.PING: Connection._take_ping,
+    frames.GOAWAY: Connection._take_goaway,
+    frames.WINDOW_UPDATE: Connection._take_window,
+}

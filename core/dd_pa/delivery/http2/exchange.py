@@ -44,7 +44,7 @@ Answered = Callable[[Answer | Failure], None]
 class Exchange:
     """One request and its answer."""
 
-    __slots__ = ("_answered", "body", "content", "deadline", "head", "read", "refusals", "sent", "used", "window")
+    __slots__ = ("_answered", "body", "content", "deadline", "head", "read", "refusals", "sent", "window")
 
     def __init__(self, body: bytes, answered: Answered, deadline: float) -> None:
         self.body, self.deadline = body, deadline
@@ -54,8 +54,7 @@ class Exchange:
 
     def begin(self, window: int) -> None:
         """Make ready for a new stream, on which the peer takes so many bytes."""
-        self.window, self.sent = window, 0
-        self.read = self.used = 0
+        self.window, self.sent, self.read = window, 0, 0
         self.head: Head | None = None
         self.content = b""
 
@@ -84,18 +83,19 @@ class Exchange:
         elif head.status >= 200:
             self.head = head
 
-    def take_data(self, data: bytes, used: int) -> None:
-        """Take a piece of the answer's body, which used up so much of our window."""
+    def take_data(self, data: bytes) -> None:
+        """Take a piece of the answer's body."""
         if self.head is None:
             raise StreamFault
         self.read += len(data)
-        self.used += used
         if (self.head.status or 0) >= 300:
             self.content = (self.content + data)[:MAX_ANSWER]
 
     def result(self, *, whole: bool) -> Answer | Failure:
         """Return what has come; raise `StreamFault` if it contradicts itself."""
-        if self.head is None or self.head.status is None or (whole and self.head.length not in (None, self.read)):
+        if self.head is None or self.head.status is None:
+            raise StreamFault
+        if whole and int(self.head.fields.get("content-length", self.read)) != self.read:
             raise StreamFault
         if self.unsent and self.head.status < 300:  # it cannot have taken what it has not seen
             return Failure.LOST

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple
 
 from hpack import Decoder, HPACKError
+from hpack.hpack import decode_integer, encode_integer
 
 from dd_pa.delivery.http2.frames import MAX_BLOCK, Code, ConnectionFault, StreamFault
 
@@ -21,7 +22,11 @@ _SHORT = 512
 _NAME = re.compile(rb":?[!#$%&'*+\-.^_`|~0-9a-z]+")
 _VALUE = re.compile(rb"(?![ \t])[^\x00\r\n]*(?<![ \t])")
 _STATUS = re.compile("[1-9][0-9][0-9]")
-_OF_CONNECTIONS = {"connection", "keep-alive", "proxy-connection", "transfer-encoding", "upgrade"}
+_OF_CONNECTIONS = {b"connection", b"keep-alive", b"proxy-connection", b"transfer-encoding", b"upgrade"}
+
+_DECODER = Decoder(MAX_BLOCK)
+"""Its table is always empty, so that all connections share it."""
+_DECODER.header_table_size = _DECODER.max_allowed_table_size = 0
 
 
 class Head(NamedTuple):
@@ -31,8 +36,6 @@ class Head(NamedTuple):
     """None in trailers."""
     fields: Mapping[str, str]
     """By name in lower case; values of one name are joined."""
-    length: int | None
-    """`content-length`."""
 
 
 def literals(fields: Iterable[tuple[str, str]]) -> bytes:
@@ -46,16 +49,8 @@ def length_literal(size: int) -> bytes:
     return b"\x0f\x0d" + _text(b"%d" % size)
 
 
-def _text(text: bytes) -> bytes:  # hpack's encoder would log what it encodes
-    size = len(text)
-    if size < 0x7F:
-        return bytes((size,)) + text
-    size -= 0x7F
-    more = []
-    while size > 0x7F:
-        more.append(size & 0x7F | 0x80)
-        size >>= 7
-    return bytes((0x7F, *more, size)) + text
+def _text(text: bytes) -> bytes:  # not by hpack's encoder, which logs what it encodes
+    return bytes(encode_integer(len(text), 7)) + text
 
 
 def read(block: bytes) -> Head:
@@ -82,27 +77,22 @@ _read_known = functools.lru_cache(256)(_read)
 
 
 def _head(fields: dict[str, str]) -> Head:
-    status, length = fields.pop(":status", None), fields.get("content-length")
+    status, length = fields.pop(":status", None), fields.get("content-length", "0")
+    if not (length.isascii() and length.isdigit() and len(length) < 20):
+        raise StreamFault
     if status is not None and not _STATUS.fullmatch(status):
         raise StreamFault
-    if length is not None and not (length.isascii() and length.isdigit() and len(length) < 20):
-        raise StreamFault
-    return Head(None if status is None else int(status), fields, None if length is None else int(length))
+    return Head(None if status is None else int(status), fields)
 
 
 def _field(field: bytes) -> tuple[str, str]:
-    decoder = Decoder(MAX_BLOCK)
-    decoder.header_table_size = decoder.max_allowed_table_size = 0
     try:
-        ((name, value),) = decoder.decode(field, raw=True)
+        ((name, value),) = _DECODER.decode(field, raw=True)
     except (HPACKError, ValueError):
         raise ConnectionFault(Code.COMPRESSION_ERROR) from None
-    if not _NAME.fullmatch(name) or not _VALUE.fullmatch(value):
+    if not _NAME.fullmatch(name) or not _VALUE.fullmatch(value) or name in _OF_CONNECTIONS:
         raise StreamFault
-    text = name.decode("ascii")
-    if text in _OF_CONNECTIONS:
-        raise StreamFault
-    return text, value.decode("latin-1")
+    return name.decode("ascii"), value.decode("latin-1")
 
 
 _field_known = functools.lru_cache(1024)(_field)
@@ -113,29 +103,24 @@ def _split(block: bytes) -> Iterator[bytes]:
     at, size = 0, len(block)
     try:
         while at < size and block[at] & 0xE0 == 0x20:  # the table's size, which we asked to be 0
-            resized, at = _integer(block, at, 0x1F)
+            resized, at = _integer(block, at, 5)
             if resized:
                 raise ConnectionFault(Code.COMPRESSION_ERROR)
         while at < size:
             start, first = at, block[at]
-            index, at = _integer(block, at, 0x7F if first & 0x80 else 0x3F if first & 0x40 else 0x0F)
+            index, at = _integer(block, at, 7 if first & 0x80 else 6 if first & 0x40 else 4)
             for _ in range(0 if first & 0x80 else 1 if index else 2):
-                length, at = _integer(block, at, 0x7F)
+                length, at = _integer(block, at, 7)
                 at += length
             yield block[start:at]
-    except IndexError:
+    except (IndexError, HPACKError):
         raise ConnectionFault(Code.COMPRESSION_ERROR) from None
 
 
-def _integer(block: bytes, at: int, mask: int) -> tuple[int, int]:
-    """Return an integer of a block and where it ends."""
-    value = block[at] & mask
-    at += 1
-    if value < mask:
-        return value, at
-    for shift in (0, 7, 14):
-        value += (block[at] & 0x7F) << shift
-        at += 1
-        if block[at - 1] < 0x80:
-            return value, at
-    raise IndexError
+def _integer(block: bytes, at: int, bits: int) -> tuple[int, int]:
+    """Return an integer of a block, which begins in so many bits, and where it ends."""
+    most = (1 << bits) - 1
+    if block[at] & most < most:
+        return block[at] & most, at + 1
+    value, used = decode_integer(block[at : at + 6], bits)
+    return value, at + used

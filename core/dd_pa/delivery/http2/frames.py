@@ -19,8 +19,7 @@ DATA, HEADERS, PRIORITY, RST_STREAM, SETTINGS, PUSH_PROMISE, PING, GOAWAY, WINDO
 END_STREAM = ACK = 0x1
 END_HEADERS, PADDED, WITH_PRIORITY = 0x4, 0x8, 0x20
 
-_ANY = (0, MAX_FRAME)
-_SIZES = (_ANY, _ANY, _ANY, (4, 4), _ANY, _ANY, (8, 8), (8, MAX_FRAME), (4, 4), _ANY)
+_SIZES = {RST_STREAM: (4, 4), PING: (8, 8), GOAWAY: (8, MAX_FRAME), WINDOW_UPDATE: (4, 4)}
 _OF_THE_CONNECTION = (SETTINGS, PING, GOAWAY)
 
 Frame = tuple[int, int, int, bytes]
@@ -75,28 +74,28 @@ class Reader:
         """Frames since it was last set to 0."""
         self._rest = b""
         self._first = True
-        self._block: tuple[int, int, bytearray] | None = None
+        self._block, self._flags, self._stream = bytearray(), 0, 0
 
     def feed(self, data: bytes) -> Iterator[Frame]:
         """Yield the frames that are whole now; raise `ConnectionFault` at one that must not come."""
-        data = self._rest + data if self._rest else data
+        data, self._rest = self._rest + data, b""
         at, size = 0, len(data)
-        self._rest = b""
         while size - at >= 9:
-            end = at + 9 + (data[at] << 16 | data[at + 1] << 8 | data[at + 2])
+            high, low, kind, flags, stream = struct.unpack_from(">HBBBI", data, at)
+            end = at + 9 + (high << 8 | low)
+            stream &= 0x7FFFFFFF
             if end - at - 9 > MAX_FRAME:
                 raise ConnectionFault(Code.FRAME_SIZE_ERROR)
             if size < end:
                 break
-            kind, flags, stream = struct.unpack_from(">BBI", data, at + 3)
-            stream &= 0x7FFFFFFF
             payload = data[at + 9 : end]
             at = end
             self._check(kind, flags, stream, len(payload))
             if kind in (HEADERS, CONTINUATION):
-                if (whole := self._gather(kind, flags, stream, payload)) is not None:
-                    yield whole
-            elif kind < CONTINUATION:
+                self._gather(kind, flags, stream, payload)
+                if not self._stream:
+                    yield HEADERS, self._flags, stream, bytes(self._block)
+            elif kind < CONTINUATION and kind != PRIORITY:  # extensions of HTTP/2 are to be ignored
                 yield kind, flags, stream, payload
         self._rest = data[at:]
 
@@ -107,31 +106,24 @@ class Reader:
         if self._first and (kind != SETTINGS or flags & ACK):
             raise ConnectionFault
         self._first = False
-        if (kind == CONTINUATION) is (self._block is None) or kind == PUSH_PROMISE:
+        if (kind == CONTINUATION) is not bool(self._stream) or (self._stream and stream != self._stream):
             raise ConnectionFault
-        if kind > CONTINUATION:  # an extension of HTTP/2, to be ignored
+        if kind > CONTINUATION:
             return
-        least, most = _SIZES[kind]
+        least, most = _SIZES.get(kind, (0, MAX_FRAME))
         if not least <= size <= most:
             raise ConnectionFault(Code.FRAME_SIZE_ERROR)
-        if bool(stream) is (kind in _OF_THE_CONNECTION) and kind != WINDOW_UPDATE:
+        if kind == PUSH_PROMISE or (bool(stream) is (kind in _OF_THE_CONNECTION) and kind != WINDOW_UPDATE):
             raise ConnectionFault
 
-    def _gather(self, kind: int, flags: int, stream: int, payload: bytes) -> Frame | None:
+    def _gather(self, kind: int, flags: int, stream: int, payload: bytes) -> None:
         if kind == HEADERS:
             payload = unpadded(flags, payload)
-            if flags & WITH_PRIORITY:
-                if len(payload) < 5:
-                    raise ConnectionFault(Code.FRAME_SIZE_ERROR)
-                payload = payload[5:]
-            first, block = flags, bytearray()
-        elif self._block is None or self._block[1] != stream:
-            raise ConnectionFault
-        else:
-            first, _, block = self._block
-        block += payload
-        if len(block) > MAX_BLOCK:
+            if flags & WITH_PRIORITY and len(payload) < 5:
+                raise ConnectionFault(Code.FRAME_SIZE_ERROR)
+            payload = payload[5 if flags & WITH_PRIORITY else 0 :]
+            self._block, self._flags = bytearray(), flags
+        self._block += payload
+        if len(self._block) > MAX_BLOCK:
             raise ConnectionFault(Code.ENHANCE_YOUR_CALM)
-        whole = flags & END_HEADERS
-        self._block = None if whole else (first, stream, block)
-        return (HEADERS, first, stream, bytes(block)) if whole else None
+        self._stream = 0 if flags & END_HEADERS else stream

@@ -5,12 +5,15 @@ import ssl
 from collections import deque
 from collections.abc import Iterable
 
-from dd_pa.delivery.http2.connection import FAREWELL, LAST_STREAM, Connection
+from dd_pa.delivery.http2.connection import FAREWELL, QUIET, Connection
 from dd_pa.delivery.http2.exchange import Answered, Exchange, Failure
 from dd_pa.delivery.http2.fields import literals
 
 MOST_CONNECTIONS = 8
 """Connections at a time, where the peer allows few requests on each."""
+
+MOST_REQUESTS = 2**29
+"""Requests on one connection: it is replaced long before its numbers end."""
 
 MOST_WAIT = 60.0
 """Longest wait in seconds before one more connection is tried again, while others work."""
@@ -38,23 +41,22 @@ class Origin:
         self._usable: list[Connection] = []
         self._waiting: deque[Exchange] = deque()
         self._opening: asyncio.Task[None] | None = None
-        self._sweeping: asyncio.TimerHandle | None = None
+        self._clock: asyncio.TimerHandle | None = None
+        self._busy = False
         self._failures, self._not_before = 0, 0.0
-        self._served, self._lifetime = 0, LAST_STREAM
+        self._served, self._lifetime = 0, MOST_REQUESTS
         self._closed = False
 
     def post(self, body: bytes, answered: Answered) -> None:
         """Send a request; `answered` is called once, later, on the loop."""
-        now = self._loop.time()
-        if self._usable and self._usable[0].room and not self._waiting:
-            self._usable[0].send(Exchange(body, answered, now + self._timeout))
-        else:
-            self._waiting.append(Exchange(body, answered, now + 2 * self._timeout))
-            self.has_room()
-        if self._sweeping is None:
-            self._sweep_later()
+        self._waiting.append(Exchange(body, answered, self._loop.time() + 2 * self._timeout))
+        if not self._busy:
+            self._busy = True
+            self._look_after(self._step)
+        self.has_room()
 
     def has_room(self) -> None:
+        """Send what waits: a request may fit."""
         while self._waiting:
             connection = next((usable for usable in self._usable if usable.room), None)
             if connection is None:
@@ -64,8 +66,11 @@ class Origin:
             exchange = self._waiting.popleft()
             exchange.deadline = min(exchange.deadline, self._loop.time() + self._timeout)
             connection.send(exchange)
+            if connection.begun >= self._lifetime:
+                self._open()  # have another one ready
 
     def unprocessed(self, exchanges: list[Exchange]) -> None:
+        """Take back requests that the peer has not processed."""
         for exchange in reversed(exchanges):
             exchange.refusals += 1
             if exchange.refusals > REFUSALS:
@@ -74,10 +79,8 @@ class Origin:
                 self._waiting.appendleft(exchange)
         self.has_room()
 
-    def wears_out(self) -> None:
-        self._open()
-
     def leaves(self, connection: Connection, served: int) -> None:
+        """Give a connection no more requests: we end it, or the peer does, after it served so many."""
         if connection in self._usable:
             self._usable.remove(connection)
         if served >= HABIT:
@@ -102,17 +105,13 @@ class Origin:
         except Exception:  # what sockets, TLS and look-ups of names raise is no short list
             failure = Failure.CONNECT
         self._opening = None
-        usable = connection is not None and failure is None and not connection.leaving  # it may have ended meanwhile
-        if connection is not None and usable and not self._closed:
-            self._opened(connection)
+        if connection is None or failure or connection.leaving or self._closed:  # it may have ended meanwhile
+            if connection is not None:
+                connection.close()
+            self._failed(failure or Failure.CONNECT)
             return
-        if connection is not None:
-            connection.close()
-        self._failed(failure or Failure.CONNECT)
-
-    def _opened(self, connection: Connection) -> None:
         self._failures = 0
-        worn = [usable for usable in self._usable if usable.worn]
+        worn = [usable for usable in self._usable if usable.begun >= self._lifetime]
         self._usable.insert(0, connection)
         for usable in worn:
             usable.leave()
@@ -121,7 +120,7 @@ class Origin:
     async def _dial(self) -> Connection:
         secure = self._tls is not None
         _, connection = await self._loop.create_connection(
-            lambda: Connection(self, self._fields, self._timeout / 4, self._lifetime),
+            lambda: Connection(self, self._fields, self._timeout / 4),
             self._host,
             self._port,
             ssl=self._tls,
@@ -146,28 +145,34 @@ class Origin:
         for exchange in waiting:
             exchange.end(failure)
 
-    def _sweep_later(self) -> None:
-        if self._sweeping is None:
-            self._sweeping = self._loop.call_later(min(1.0, self._timeout / 10), self._sweep)
+    @property
+    def _step(self) -> float:
+        """Seconds between two looks."""
+        return min(1.0, self._timeout / 20) if self._busy else QUIET / 2
 
-    def _sweep(self) -> None:
-        """End what takes too long."""
-        self._sweeping = None
-        now = self._loop.time()
+    def _look_after(self, delay: float) -> None:
+        if self._clock:
+            self._clock.cancel()
+        self._clock = self._loop.call_later(delay, self._look)
+
+    def _look(self) -> None:
+        """End what takes too long, and ask the silent."""
+        self._clock, now = None, self._loop.time()
         for connection in list(self._all):
-            connection.expire(now)
+            connection.look(now)
         late = [exchange for exchange in self._waiting if exchange.deadline <= now]
         self._waiting = deque(exchange for exchange in self._waiting if exchange.deadline > now)
         for exchange in late:
             exchange.end(Failure.TIMEOUT)
-        if self._waiting or any(connection.busy for connection in self._all):
-            self._sweep_later()
+        self._busy = bool(self._waiting) or any(connection.busy for connection in self._all)
+        if self._busy or self._all:
+            self._look_after(self._step)
 
     async def aclose(self) -> None:
         """Close all connections; what is in flight fails."""
         self._closed = True
-        if self._sweeping:
-            self._sweeping.cancel()
+        if self._clock:
+            self._clock.cancel()
         if self._opening and not (await asyncio.wait([self._opening], timeout=FAREWELL))[0]:
             self._opening.cancel()  # not at once: asyncio forgets a socket that is cancelled just as it is connected
             await asyncio.wait([self._opening])

@@ -10,7 +10,7 @@ from dd_pa.delivery.http2.frames import Code, ConnectionFault, StreamFault, fram
 from dd_pa.delivery.http2.settings import FIRST_WINDOW, MAX_WINDOW
 
 TURN = 262_144
-"""Bytes of large bodies that are written in one turn of the loop, so that a slow peer is noticed in time."""
+"""Bytes of bodies that are written in one turn of the loop, so that a slow peer is noticed in time."""
 
 
 class Sending:
@@ -24,25 +24,20 @@ class Sending:
         self.max_frame = frames.MAX_FRAME
         self._loop = loop
         self._window = self._first_window = FIRST_WINDOW
-        self._stalled: dict[int, Exchange] = {}
+        self._unsent: dict[int, Exchange] = {}
         self._out: list[bytes] = []
+        self._left = TURN
 
     def request(self, stream: int, exchange: Exchange, fields: bytes) -> None:
         """Send a request, or as much of it as the windows allow."""
-        size = len(exchange.body)
         exchange.begin(self._first_window)
-        head = frame(frames.HEADERS, frames.END_HEADERS, stream, fields)
-        if size <= self._window and size <= self._first_window and size <= self.max_frame and not self._stalled:
-            self._window -= size
-            self.write(head + frame(frames.DATA, frames.END_STREAM, stream, exchange.piece(size)))
-        else:
-            self.write(head)
-            self._stalled[stream] = exchange
-            self.pump()
+        self.write(frame(frames.HEADERS, frames.END_HEADERS, stream, fields))
+        self._unsent[stream] = exchange
+        self.pump()
 
     def forget(self, stream: int) -> None:
         """Send no more of a body."""
-        self._stalled.pop(stream, None)
+        self._unsent.pop(stream, None)
 
     def write(self, data: bytes) -> None:
         """Write frames in this turn of the loop, with all else that comes up in it: one TLS record, one system call."""
@@ -55,21 +50,23 @@ class Sending:
         if self._out and not self.transport.is_closing():
             self.transport.write(b"".join(self._out))
         self._out.clear()
+        self._left = TURN
         self.pump()
 
     def pump(self) -> None:
-        """Send as much of the stalled bodies as the windows allow now."""
-        left = TURN
-        for stream, exchange in list(self._stalled.items()):
-            while left > 0 and not self.clogged:
+        """Send as much of the bodies as the windows allow now, the oldest first."""
+        if self.clogged or self._window <= 0:
+            return
+        for stream, exchange in list(self._unsent.items()):
+            while self._left > 0:
                 size = min(exchange.unsent, exchange.window, self._window, self.max_frame)
                 if size <= 0 < exchange.unsent:
                     break
-                left -= size
+                self._left -= size
                 self._window -= size
                 self.write(frame(frames.DATA, size == exchange.unsent, stream, exchange.piece(size)))
                 if not exchange.unsent:
-                    del self._stalled[stream]
+                    del self._unsent[stream]
                     break
 
     def widen(self, stream: int, more: int) -> None:
@@ -80,15 +77,15 @@ class Sending:
                 raise ConnectionFault(Code.FLOW_CONTROL_ERROR if more else Code.PROTOCOL_ERROR)
         elif not more:
             raise StreamFault
-        elif stream in self._stalled:
-            self._stalled[stream].window += more
-            if self._stalled[stream].window > MAX_WINDOW:
+        elif exchange := self._unsent.get(stream):
+            exchange.window += more
+            if exchange.window > MAX_WINDOW:
                 raise StreamFault(Code.FLOW_CONTROL_ERROR)
 
     def set_first_window(self, size: int) -> None:
         """Take another size of each stream's window, also of those that are open."""
-        for stalled in self._stalled.values():
-            stalled.window += size - self._first_window  # may be less than nothing
-            if stalled.window > MAX_WINDOW:
+        for exchange in self._unsent.values():
+            exchange.window += size - self._first_window  # may be less than nothing
+            if exchange.window > MAX_WINDOW:
                 raise ConnectionFault(Code.FLOW_CONTROL_ERROR)
         self._first_window = size
