@@ -7,6 +7,7 @@ import random
 from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from email.utils import formatdate
 
 import pytest
 from hypothesis import given, settings
@@ -14,6 +15,7 @@ from hypothesis import strategies as st
 
 from dd_pa import BuiltEvent, RetryPolicy
 from dd_pa.delivery import dispatcher as dispatching
+from dd_pa.delivery.age import Ages
 from dd_pa.delivery.dispatcher import Dispatcher
 from dd_pa.delivery.ledger import Ledger
 from dd_pa.delivery.outcome import DELIVERED, Outcome, Verdict, judge
@@ -48,12 +50,22 @@ class KeepingStore(MemoryStore):
     """Remembers what was set aside, and may have no room for it."""
 
     def __init__(self) -> None:
-        super().__init__(size=1_000_000, max_bytes=1 << 40, drop_newest=False, on_overflow=lambda event: None)
+        super().__init__(
+            size=1_000_000,
+            max_bytes=1 << 40,
+            drop_newest=False,
+            on_overflow=lambda event: None,
+            uptime=lambda: asyncio.get_running_loop().time(),
+        )
         self.set_aside: list[tuple[str, str, str]] = []
         self.full = False
         self.makes_way = False
+        self.knows_ages = True
         self.foreign: dict[str, BuiltEvent] = {}
         """Events of other processes."""
+
+    def age(self, event: BuiltEvent) -> float | None:
+        return super().age(event) if self.knows_ages else None
 
     def hand_back(self, event: BuiltEvent) -> bool:
         if not self.makes_way or event.id not in self.foreign:
@@ -81,19 +93,23 @@ class Bench:
     step: float = 0.0
     """Seconds by which the wall clock was set since the start."""
 
+    date: float | None = None
+    """What the intake's answers say of the time, at the start."""
+
     def __post_init__(self) -> None:
         self.ledger = Ledger(self)
         self.loop = asyncio.get_running_loop()
         self.started = self.loop.time()
+        self.ages = Ages(self.store, max_age=7 * DAY, wall=lambda: EPOCH + self.loop.time() + self.step)
         self.dispatcher = Dispatcher(
             self.store,
             self.ledger,
             self,
             policy=RetryPolicy(draw=random.Random(7).uniform),
             max_age=7 * DAY,
+            ages=self.ages,
             sender=self,
             on_settled=lambda: None,
-            clock=lambda: EPOCH + self.loop.time() + self.step,
         )
 
     def start(self, event: BuiltEvent, body: bytes, done: Done) -> None:
@@ -105,6 +121,8 @@ class Bench:
     def _finish(self, event: BuiltEvent, outcome: Outcome, done: Done) -> None:
         if outcome is DELIVERED:
             self.delivered_at.setdefault(event.id, self.loop.time() - self.started)
+        if self.date is not None:
+            self.ages.heard({"date": formatdate(self.date + self.loop.time() - self.started, usegmt=True)})
         done(outcome)
 
     async def aclose(self) -> None:
@@ -323,6 +341,7 @@ def test_what_cannot_be_looked_at_is_set_aside(changes: dict[str, object]) -> No
 
     async def deliver() -> None:
         bench = Bench(answer=bad_ones_get(DELIVERED))
+        bench.store.knows_ages = False
         bench.put([*make("bad", 1000, **changes), *make("good", 10)])
         await bench.pass_time(10)
 
@@ -401,7 +420,7 @@ def test_good_events_arrive_whatever_the_bad_ones_do(
 ) -> None:
     """Each bad event repeats its own answers for ever; each good one is taken whenever it is sent.
 
-    A good event needs one attempt, all arrive within minutes, and every bad one is delivered, set aside, or waits.
+    A good event needs one attempt, all arrive, and every bad one is delivered, set aside, or waits.
     """
 
     async def deliver() -> None:
@@ -420,7 +439,8 @@ def test_good_events_arrive_whatever_the_bad_ones_do(
             bench.put([event, *some])
         bench.put(last := [next(good) for _ in range(3)])
         total += len(last)
-        await bench.pass_time(600)
+        # Where nothing passes between them, each bad one may cost the wait that it asks for.
+        await bench.pass_time(600 + 900 * len(plan) / width)
 
         assert bench.good_ones == total
         assert max(n for event_id, n in bench.attempts.items() if event_id.startswith("good")) == 1
@@ -469,12 +489,67 @@ def test_what_this_process_could_not_deliver_for_long_expires_by_both_clocks() -
 
     async def deliver() -> None:
         bench = Bench(answer=lambda event, attempt: DELIVERED)
-        await asyncio.sleep(7 * DAY + 2000)
         bench.put(make("late", 1))
+        await asyncio.sleep(7 * DAY + 2000)
         await bench.pass_time(60)
 
         assert [reason for _, reason, _ in bench.store.set_aside] == ["expired"]
         assert bench.ledger.dropped == {"expired": 1}
+
+    run(deliver())
+
+
+@pytest.mark.parametrize("wrong", [12 * 365 * DAY, 8 * DAY, 5 * 3600.0])
+@pytest.mark.parametrize("question", [judge(400, {}), judge(503, {}), judge(403, {})], ids=lambda one: one.reason)
+def test_what_seems_old_waits_until_the_intake_tells_the_time(wrong: float, question: Outcome) -> None:
+    """The clock was ahead when the process started, and nobody else knows how old the events are."""
+    body = b'{"session":{"id":"s"},"usr":{"id":"u"},"dd_pa":{}}'
+
+    async def deliver() -> None:
+        bench = Bench(answer=lambda event, attempt: DELIVERED if event.id else question, step=wrong)
+        bench.store.knows_ages = False
+        bench.date = EPOCH + 1000
+        bench.put(make("good", 500, body=body))
+        await bench.pass_time(60)
+
+        assert (bench.good_ones, bench.store.set_aside, bench.ledger.dropped) == (500, [], {})
+        assert bench.sent == {body, b"{}"}
+        assert bench.attempts[""] == 1
+
+    run(deliver())
+
+
+def test_an_answer_that_is_about_to_come_tells_the_time_too() -> None:
+    """Nothing is asked for where an event is on its way."""
+
+    async def deliver() -> None:
+        bench = Bench(answer=lambda event, attempt: DELIVERED)
+        bench.store.knows_ages = False
+        bench.date = EPOCH + 1000
+        bench.put([*make("good", 1), *make("late", 5, occurred_at=int((EPOCH - 8 * DAY) * 1000))])
+        await bench.pass_time(60)
+
+        assert [reason for _, reason, _ in bench.store.set_aside] == ["expired"] * 5
+        assert "" not in bench.attempts
+
+    run(deliver())
+
+
+def test_an_intake_that_tells_no_time_leaves_it_to_this_machine() -> None:
+    """It is asked once; while nothing answers, nothing is set aside."""
+
+    async def deliver() -> None:
+        bench = Bench(answer=lambda event, attempt: TIMEOUT if bench.loop.time() < 3000 else judge(400, {}))
+        bench.store.knows_ages = False
+        bench.put(make("late", 500, occurred_at=int((EPOCH - 8 * DAY) * 1000)))
+        await bench.pass_time(1500)
+
+        assert bench.store.set_aside == []
+
+        await bench.pass_time(1000)
+
+        assert [reason for _, reason, _ in bench.store.set_aside] == ["expired"] * 500
+        assert bench.sent == {b"{}"}
 
     run(deliver())
 

@@ -15,6 +15,9 @@ class Tracked:
     at: float
     process: Process | None
     size: int
+    off: float = 0.0
+    """Seconds by which the wall clock was wrong."""
+
     excused: str = ""
     """Why it may be missing."""
 

@@ -30,4 +30,6 @@ CAMPAIGNS = (
     Campaign("0:6", "bad_400,storm,tight"),
     Campaign("0:6", "bad_400,letters_fail"),
     Campaign("0:6", "clock"),
+    Campaign("0:6", "clock,kill,outage"),
+    Campaign("0:8", "reboot,outage"),
 )

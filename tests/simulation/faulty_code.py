@@ -59,10 +59,16 @@ _DELIVERY = (
         "            self._blame_destination(attempt, outcome)\n",
     ),
     _in(
-        "delivery/dispatcher.py",
+        "delivery/age.py",
         "the wall clock alone says what is too old",
-        "moment = min(self._clock(), self._epoch + self._loop.time())",
-        "moment = self._clock()",
+        "age = self._store.age(event)\n",
+        "age: float | None = self._wall() - event.occurred_at / 1000\n",
+    ),
+    _in(
+        "delivery/age.py",
+        "what seems old is set aside before the intake has told the time",
+        "or self._by_wall else None",
+        "or True else None",
     ),
     _in(
         "delivery/dispatcher.py",
@@ -123,6 +129,18 @@ _STORE = (
         "a short write counts as a whole one",
         "if written != len(record):",
         "if written == 0:",
+    ),
+    _in(
+        "store/writer.py",
+        "a segment goes on when the wall clock was set",
+        "elif segment.started is not None and abs(started() - segment.started) > STEP:",
+        "elif segment.started is None:",
+    ),
+    _in(
+        "store/reader.py",
+        "a segment of before a reboot is taken for one of after it",
+        "if header.boot == boot() else None",
+        "if header.boot else None",
     ),
     _in(
         "store/writer.py",

@@ -6,6 +6,7 @@ import random
 from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from email.utils import formatdate
 
 import httpx
 
@@ -47,6 +48,12 @@ class Intake:
     lost_answer: float = 0.0
     """Share of events that are taken, but whose answer is lost."""
 
+    date: Callable[[], float] | None = None
+    """What its answers say of the time; None: nothing."""
+
+    stripped: set[str] = field(default_factory=set)
+    """Events that came without the session that they were tracked with."""
+
     revoked_from: float = float("inf")
     """When the old key ends."""
 
@@ -57,18 +64,27 @@ class Intake:
     attempts: dict[str, int] = field(default_factory=lambda: defaultdict(int))
     in_flight: dict[Process, int] = field(default_factory=lambda: defaultdict(int))
     most_in_flight: int = 0
+    questions: int = 0
+    """How often it was asked for the time."""
+
     cuts: int = 0
     """How often all connections were cut."""
 
     async def answer(self, request: httpx.Request, process: Process) -> httpx.Response:
         body = json.loads(request.content)
-        event, name = str(body["dd_pa"]["event_id"]), str(body["event"]["name"])
+        if not body:  # somebody asks for the time
+            self.questions += 1
+        event, name = (str(body["dd_pa"]["event_id"]), str(body["event"]["name"])) if body else ("", "bad.400")
+        if "session_id" in body.get("dd_pa", {}):
+            self.stripped.add(event)
         self.attempts[event] += 1
         self.in_flight[process] += 1
         self.most_in_flight = max(self.most_in_flight, self.in_flight[process])
         try:
             wanted = self._wanted(name, request.headers["dd-api-key"])
             response = await self._act(wanted, event, process, request)
+            if self.date is not None:
+                response.headers["date"] = formatdate(self.date(), usegmt=True)
         finally:
             self.in_flight[process] -= 1
         return response

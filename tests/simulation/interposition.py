@@ -16,6 +16,7 @@ import random
 import secrets
 import selectors
 import socket
+import sys
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -52,6 +53,10 @@ class Machine:
         self.wall = 1_800_000_000.0
         """What the wall clock shows less what the monotonic one does."""
 
+        self.booted_at = 0.0
+        self.true = self.wall
+        """What it should show."""
+
     def process(self) -> Process:
         """Return the process whose thread runs."""
         assert self.scheduler.current is not None
@@ -60,6 +65,14 @@ class Machine:
 
     def wall_time(self) -> float:
         return self.wall + self.scheduler.now
+
+    def true_time(self) -> float:
+        return self.true + self.scheduler.now
+
+    def boot(self, name: str) -> None:
+        """Start the machine, which was off for a moment."""
+        self.booted_at = self.scheduler.now
+        sys.modules["dd_pa.process.uptime"].BOOT = name  # type: ignore[attr-defined]
 
 
 class Running:
@@ -258,8 +271,16 @@ def _install_clocks() -> None:
     def wall_ns() -> int:
         return int(real["time_ns"]()) if Running.machine is None else int(wall() * 1e9)
 
-    names = {"monotonic": monotonic, "monotonic_ns": monotonic_ns, "time": wall, "time_ns": wall_ns, "sleep": sleep}
-    replace(time, names)
+    replace(time, {"monotonic": monotonic, "monotonic_ns": monotonic_ns, "time": wall, "time_ns": wall_ns})
+    replace(time, {"sleep": sleep, "clock_gettime": _uptime_or(time.clock_gettime)})
+
+
+def _uptime_or(real: Callable[[int], float]) -> Callable[[int], float]:
+    def clock_gettime(clock: int) -> float:
+        machine = Running.machine
+        return real(clock) if machine is None else machine.scheduler.now - machine.booted_at
+
+    return clock_gettime
 
 
 def _install_chance() -> None:

@@ -30,7 +30,7 @@ USUALLY = 10.0
 QUIET = 60.0
 """Seconds for which a system without work is watched."""
 
-HARMLESS = {*BAD, "storm", "alien", "other_version", "scripts", "orphans", "nfs", "big"}
+HARMLESS = {*BAD, "storm", "alien", "other_version", "scripts", "orphans", "nfs", "big", "no_date"}
 """Trouble that does not excuse a good event for being late: each is about something else."""
 
 MAX_WORK, WORK_PER_REQUEST, WORK_PER_SAVED = 6 * STEPS, 40, 3
@@ -149,22 +149,40 @@ def _is_counted(shop: Shop, event: Tracked) -> bool:
 
 
 def _check_good(shop: Shop, event: Tracked, reason: str | None, aside: bool) -> None:
-    if problem := _why_not(shop, reason, aside):
+    if problem := _why_not(shop, event, reason, aside):
         shop.violated(f"{_name(event)} {problem}")
 
 
-def _why_not(shop: Shop, reason: str | None, aside: bool) -> str:
+def _why_not(shop: Shop, event: Tracked, reason: str | None, aside: bool) -> str:
     """Return why a good event may not have ended like this."""
     match reason:
         case "expired" if not aside:
             return "was forgotten as expired, and not set aside"
-        case "expired" | None if not shop.plan.has("clock"):
+        case "expired" | None if not _nobody_knows_its_age(shop, event):
             return f"was set aside though nothing is wrong with it ({reason})"
         case "overflow" if not shop.plan.kinds & MAY_OVERFLOW:
             return "was dropped for want of room, of which there is enough"
         case None | "expired" | "overflow" | "shutdown" | "damaged":
             return ""
     return f"was dropped: {reason}"
+
+
+def _nobody_knows_its_age(shop: Shop, event: Tracked) -> bool:
+    """Tell whether all that is known is what a wall clock showed that was, or may have been, wrong."""
+    if not shop.books.steps:
+        return False
+    if event.process is None or (shop.plan.has("reboot") and event.off):  # no boot is known, or it is over
+        return True
+    if shop.plan.has("reboot") and shop.plan.has("no_date"):
+        return True
+    return bool(shop.plan.kinds & {"enospc", "eio", "descriptors"})  # it was in memory while the clock was set
+
+
+def check_sessions(shop: Shop) -> None:
+    """No event is as old as to have lost its session."""
+    for event in (shop.books.tracked[id] for id in shop.intake.stripped):
+        if not _nobody_knows_its_age(shop, event):
+            shop.violated(f"{_name(event)} lost its session")
 
 
 def check_duplicates(shop: Shop) -> None:
@@ -261,4 +279,4 @@ def check_scripts(shop: Shop) -> None:
                 shop.violated(f"a short program ended without having delivered its event {str(event)[:6]}")
 
 
-FINAL = (check_account, check_duplicates, check_bounds, check_neighbours, check_drops, check_scripts)
+FINAL = (check_account, check_sessions, check_duplicates, check_bounds, check_neighbours, check_drops, check_scripts)

@@ -19,9 +19,9 @@ BAD = {
 }
 """Kinds of events that fail whatever happens, and the answers that they get."""
 
-INTAKE = ("flaky", "outage", "lost", "lost_answer", "revoked")
+INTAKE = ("flaky", "outage", "lost", "lost_answer", "revoked", "no_date")
 DISK = ("eio", "enospc", "bad_file", "bad_block", "letters_fail", "list_fail", "descriptors", "nfs", "slow_disk")
-PROCESSES = ("kill", "ends", "stall", "fork", "scripts", "deliverer", "memory", "clock")
+PROCESSES = ("kill", "ends", "stall", "fork", "scripts", "deliverer", "memory", "clock", "reboot")
 NEIGHBOURS = ("alien", "other_version", "orphans")
 SIZES = ("tight", "big", "storm")
 

@@ -29,6 +29,7 @@ URL = "http://127.0.0.1:1"
 TIMEOUT = 10.0
 SHUTDOWN = 2.0
 START = 1000.0
+SESSION = "11111111-2222-4333-8444-555555555555"
 
 
 @dataclass(eq=False, kw_only=True)
@@ -66,18 +67,20 @@ class Shop:
             note=lambda about, process, text: self.note(about, f"{text} of {process.name}"),
             timeout=TIMEOUT,
             outages=plan.outages,
+            date=None if plan.has("no_date") else self.machine.true_time,
         )
         self.places: list[Place] = []
         self.processes: list[Process] = []
         self.books = Books()
         self.violations: list[str] = []
-        self.forked = 0
+        self.forked = self.reboots = 0
         self._pids = itertools.count(100)
         self._restarts = plan.draws("restarts")
         self.healed = False
         self.healed_at = float("inf")
         worker.TICK = plan.tick
         Running.begin(self.machine)
+        self.machine.boot("first")
         self._listen()
 
     def time(self) -> float:
@@ -202,12 +205,17 @@ class Shop:
         assert strand is not None
         strand.work = 0
         attributes = {"note": f"SECRET-{len(self.books.tracked)}", "filling": "x" * errand.size}
-        event = emitter.track(errand.name, attributes, usr="u-1")
+        event = emitter.track(errand.name, attributes, usr="u-1", session=SESSION)
         self.books.most_track_calls = max(self.books.most_track_calls, strand.work)
         self.note("track", f"{process.name} {errand.name} {str(event)[:6]}")
         if event is not None:
             self.books.tracked[event] = Tracked(
-                id=event, name=errand.name, at=self.time(), process=process, size=errand.size
+                id=event,
+                name=errand.name,
+                at=self.time(),
+                process=process,
+                size=errand.size,
+                off=self.machine.wall - self.machine.true,
             )
         return event
 

@@ -69,6 +69,30 @@ def clock(shop: Shop, draws: random.Random) -> None:
         shop.scheduler.at(moment, stepping(step))
 
 
+def reboot(shop: Shop, draws: random.Random) -> None:
+    """The machine is started again, and its clock is wrong for a while."""
+
+    def act() -> None:
+        if shop.healed:
+            return
+        for process in shop.living:
+            shop.killed(process)
+        shop.reboots += 1
+        shop.machine.boot(f"boot {shop.reboots}")
+        step = draws.choice((0.0, 12 * 365 * 24 * HOUR, 30 * 24 * HOUR, 5 * HOUR, -5 * HOUR, -24 * 365 * HOUR))
+        shop.machine.wall = shop.machine.true + step
+        shop.books.steps.append((shop.time(), step))
+        shop.note("clock", f"is {step:+.0f} s off after a reboot")
+        shop.scheduler.at(shop.scheduler.now + draws.choice((1.0, 5.0, 30.0)), corrected)
+
+    def corrected() -> None:
+        shop.note("clock", "is right")
+        shop.machine.wall = shop.machine.true
+
+    for moment in moments(shop, draws, 3):
+        shop.scheduler.at(moment, act)
+
+
 def eio(shop: Shop, draws: random.Random) -> None:
     begins, ends = span(shop, draws)
     calls = draws.choice((ALL, WRITING, READING))
@@ -387,6 +411,7 @@ _ARRANGED: dict[str, Arrange] = {
         lost_answer,
         revoked,
         clock,
+        reboot,
         eio,
         enospc,
         bad_file,

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import time
 from collections.abc import Callable, Iterable
 
 from dd_pa.capture.attributes import MAX_BYTES as MAX_EVENT
 from dd_pa.capture.event import BuiltEvent
+from dd_pa.delivery.age import QUESTION, Ages
 from dd_pa.delivery.gate import Gate, RetryPolicy
 from dd_pa.delivery.ledger import Ledger
 from dd_pa.delivery.outcome import Outcome, Verdict
@@ -61,17 +61,19 @@ class Dispatcher:
         *,
         policy: RetryPolicy,
         max_age: float,
+        ages: Ages,
         sender: object,
         on_settled: Callable[[], None],
-        clock: Callable[[], float] = time.time,
     ) -> None:
         self._store, self._ledger, self._outlet = store, ledger, direct(outlet)
-        self._policy, self._max_age, self._sender = policy, max_age, sender
+        self._policy, self._max_age, self._ages, self._sender = policy, max_age, ages, sender
         self._on_settled = on_settled
-        self._clock = clock
         self._loop = asyncio.get_running_loop()
-        self._epoch = clock() - self._loop.time()
         self._attempts: set[Attempt] = set()
+        self._undated: list[Attempt] = []
+        """Those of the attempts that wait for the intake to tell the time."""
+
+        self._asking = False
         self._again = self._bytes = 0
         self._passed = self._rejections = 0
         self._filling = self._ending = False
@@ -95,6 +97,7 @@ class Dispatcher:
                 break
         else:
             self._fill_soon()
+        self._ask_if_needed()
         if self.gate.refusal is not None and not self._attempts and not self.gate.closed:
             self._note_pause(self.gate.pause)
 
@@ -155,9 +158,8 @@ class Dispatcher:
         return True
 
     def _start(self, event: BuiltEvent, failed: FailedEvent | None, now: float) -> None:
-        # The lesser of two clocks: a wall clock that steps forward does not make everything that waits too old.
-        moment = min(self._clock(), self._epoch + self._loop.time())
-        body = prepared(event, moment, self._max_age)
+        age = self._ages.of(event)
+        body = prepared(event, age, self._max_age) if age is not None else QUESTION.body
         if isinstance(body, Outcome):
             self._set_aside(event, body)
             return
@@ -165,19 +167,57 @@ class Dispatcher:
         self._attempts.add(attempt)
         self._bytes += len(event.body)
         self._again += failed is not None
+        if age is None:
+            self._undated.append(attempt)
+            return
         if failed is None:
             self.gate.started_fresh(now)
+        self._begin(event, body, lambda outcome: self._done(attempt, outcome))
+
+    def _begin(self, event: BuiltEvent, body: bytes, done: Callable[[Outcome], None]) -> None:
         try:
-            self._outlet.start(event, body, lambda outcome: self._done(attempt, outcome))
+            self._outlet.start(event, body, done)
         except BaseException as error:  # of an outlet that is not ours
-            self._done(attempt, Outcome(verdict=Verdict.RETRY, reason=type(error).__name__))
+            done(Outcome(verdict=Verdict.RETRY, reason=type(error).__name__))
+
+    def _ask_if_needed(self) -> None:
+        """Ask for the time, unless another answer is about to tell it."""
+        if self._asking or not self._undated:
+            return
+        if self._ages.of(self._undated[0].event) is not None:
+            self._date_all()
+        elif len(self._undated) == len(self._attempts):
+            self._asking = True
+            self._begin(QUESTION, QUESTION.body, self._told)
+
+    def _told(self, outcome: Outcome) -> None:
+        if not self._asking:  # an outlet that calls twice
+            return
+        self._asking = False
+        if outcome.verdict in (Verdict.RETRY, Verdict.LOST) and self._ages.of(self._undated[0].event) is None:
+            undated, self._undated = self._undated, []
+            for attempt in undated:
+                self._done(attempt, outcome)
+            return
+        self._ages.go_by_the_wall_clock()
+        self._date_all()
+
+    def _date_all(self) -> None:
+        undated, self._undated = self._undated, []
+        for attempt in undated:
+            self._over(attempt)
+            self._start(attempt.event, attempt.failed, self._loop.time())
+        self._fill_soon()
+
+    def _over(self, attempt: Attempt) -> None:
+        self._attempts.discard(attempt)
+        self._bytes -= len(attempt.event.body)
+        self._again -= attempt.failed is not None
 
     def _done(self, attempt: Attempt, outcome: Outcome) -> None:
         if attempt not in self._attempts:  # an outlet that calls twice
             return
-        self._attempts.discard(attempt)
-        self._bytes -= len(attempt.event.body)
-        self._again -= attempt.failed is not None
+        self._over(attempt)
         try:
             self._conclude(attempt, outcome)
         except BaseException as failure:  # a bug of ours, or a receiver of a signal that calls exit()

@@ -86,9 +86,11 @@ class Pipeline:
         self.ledger.count_dropped(reason, event)
 
     def _open_outlet(self) -> Outlet | DirectOutlet:
+        from dd_pa.delivery.age import Ages  # noqa: PLC0415 - see delivery.warmup
         from dd_pa.delivery.outlet_factory import open_outlet  # noqa: PLC0415 - see delivery.warmup
 
-        return open_outlet(self._settings, self._transport)
+        self._ages = Ages(self._store, max_age=self._settings.max_age)
+        return open_outlet(self._settings, self._transport, self._ages.heard)
 
     def _make_dispatcher(self, outlet: Outlet | DirectOutlet, on_settled: Callable[[], None]) -> Dispatcher:
         from dd_pa.delivery.dispatcher import Dispatcher  # noqa: PLC0415 - see delivery.warmup
@@ -99,6 +101,7 @@ class Pipeline:
             outlet,
             policy=self._retry,
             max_age=self._settings.max_age,
+            ages=self._ages,
             sender=self._sender,
             on_settled=on_settled,
         )

@@ -22,17 +22,16 @@ LATE_SESSION = Outcome(
 EXPIRED = Outcome(
     verdict=Verdict.REJECT,
     reason="expired",
-    detail="it was not delivered for MAX_AGE seconds, by this machine's clock",
+    detail="it was not delivered for MAX_AGE seconds",
 )
 
 _decode = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 _decode_object = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 
 
-def prepared(event: BuiltEvent, now: float, max_age: float) -> bytes | Outcome:
-    """Return the body to send at the epoch time `now`, or why the event cannot be sent. Never raises."""
+def prepared(event: BuiltEvent, age: float, max_age: float) -> bytes | Outcome:
+    """Return the body to send so many seconds after the event, or why it cannot be sent. Never raises."""
     try:
-        age = now - event.occurred_at / 1000
         if age <= LATE_AFTER and age <= max_age:
             return event.body
         return EXPIRED if age > max_age else without_session(event.body) or LATE_SESSION

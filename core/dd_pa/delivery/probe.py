@@ -6,14 +6,12 @@ import time
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 
-from dd_pa.capture.event import BuiltEvent
+from dd_pa.delivery.age import QUESTION
 from dd_pa.delivery.http2_outlet import Http2Outlet
 from dd_pa.delivery.outcome import Outcome
 from dd_pa.delivery.outlet_factory import open_outlet
 from dd_pa.delivery.transport import Transport
 from dd_pa.settings.settings import Settings
-
-_NO_EVENT = BuiltEvent(id="", name="", occurred_at=0, body=b"{}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,7 +44,7 @@ async def _ask(settings: Settings, transport: Transport | None) -> Answer:
     outlet = open_outlet(settings, transport, fields.update)
     started = time.monotonic()
     try:
-        outcome = await outlet.send(_NO_EVENT, _NO_EVENT.body)
+        outcome = await outlet.send(QUESTION, QUESTION.body)
     finally:
         await outlet.aclose()
     protocol = outlet.protocol if isinstance(outlet, Http2Outlet) else None

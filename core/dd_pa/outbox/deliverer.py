@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Callable
 
+from dd_pa.delivery.age import Ages
 from dd_pa.delivery.dispatcher import Dispatcher
 from dd_pa.delivery.gate import RetryPolicy
 from dd_pa.delivery.ledger import Ledger
@@ -76,7 +77,7 @@ class OutboxDeliverer:
         self._worker = Worker(
             self._store,
             self._ledger,
-            open_outlet=lambda: open_outlet(settings, transport),
+            open_outlet=self._open_outlet,
             make_dispatcher=self._make_dispatcher,
             on_start=lambda: None,
         )
@@ -89,6 +90,10 @@ class OutboxDeliverer:
         self._became, self._became_at = 0, time.monotonic()
         metrics.observe_where_used(self)
 
+    def _open_outlet(self) -> Outlet | DirectOutlet:
+        self._ages = Ages(self._store, max_age=self.settings.max_age)
+        return open_outlet(self.settings, self._transport, self._ages.heard)
+
     def _make_dispatcher(self, outlet: Outlet | DirectOutlet, on_settled: Callable[[], None]) -> Dispatcher:
         return Dispatcher(
             self._store,
@@ -96,6 +101,7 @@ class OutboxDeliverer:
             outlet,
             policy=self._retry,
             max_age=self.settings.max_age,
+            ages=self._ages,
             sender=self._sender,
             on_settled=on_settled,
         )

@@ -129,6 +129,10 @@ class OutboxStore:
                 events.append(held.event)
         return events
 
+    def age(self, event: BuiltEvent) -> float | None:
+        """It may have been tracked on another machine."""
+        return None
+
     def settle(self, event: BuiltEvent) -> None:
         """Have the rows of a taken event deleted, whoever holds them: it must not be sent again."""
         self.settled.extend(self._finish(event).rows)

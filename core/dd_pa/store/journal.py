@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 
 from dd_pa.capture.event import BuiltEvent
 from dd_pa.process.tally import Tally
+from dd_pa.process.uptime import uptime
 from dd_pa.store.directory import AlienFileError, Descriptor, Directory, Files
 from dd_pa.store.reader import SegmentReader
 from dd_pa.store.record import DamagedRecordError, Header, Line, checked_body, event_of
@@ -79,6 +80,11 @@ class Held:
         if moments:
             return min(moments)
         return None if self.reader.at_end else int(self.name[:13])
+
+    def age(self, event: BuiltEvent) -> float | None:
+        """Return the seconds since an event of this segment was tracked; None if only the wall clock knows."""
+        started = self.reader.started
+        return None if started is None else uptime() - (event.occurred_at / 1000 - started)
 
     def next(self, application_id: str, on_damaged: OnDamaged) -> tuple[int, BuiltEvent] | None:
         """Return an event with its offset, or None if there is none now."""

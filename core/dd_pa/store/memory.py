@@ -6,9 +6,11 @@ from collections import deque
 from collections.abc import Callable
 
 from dd_pa.capture.event import BuiltEvent
+from dd_pa.process.uptime import uptime
 
-_Entry = tuple[int, int, BuiltEvent]
-"""Number, bytes put so far with this event's, and the event. A plain tuple: making it is a good part of `put()`."""
+_Entry = tuple[int, int, BuiltEvent, float]
+"""Number, bytes put so far with this event's, the event, and the uptime. A plain tuple: making it is a good part of
+`put()`."""
 
 
 class MemoryStore:
@@ -33,7 +35,9 @@ class MemoryStore:
         max_bytes: int = 32 * 1024 * 1024,
         drop_newest: bool,
         on_overflow: Callable[[BuiltEvent], None],
+        uptime: Callable[[], float] = uptime,
     ) -> None:
+        self._uptime = uptime
         self._size, self._max_bytes = size, max_bytes
         self._end = 0
         """Bytes put so far."""
@@ -56,7 +60,7 @@ class MemoryStore:
                 return False
             end = self._end + len(event.body)
         self._end = end
-        self._waiting.append((next(self._numbers), end, event))
+        self._waiting.append((next(self._numbers), end, event, self._uptime()))
         return True
 
     def _has_made_room(self, more: int) -> bool:
@@ -71,7 +75,7 @@ class MemoryStore:
         return True
 
     def _leave(self, entry: _Entry) -> BuiltEvent:
-        _, left, event = entry
+        _, left, event, _ = entry
         self._limit = left + self._max_bytes
         return event
 
@@ -87,6 +91,11 @@ class MemoryStore:
             self._taken[event.id] = entry
             events.append(event)
         return events
+
+    def age(self, event: BuiltEvent) -> float | None:
+        """Return the seconds since a taken event was put."""
+        entry = self._taken.get(event.id)
+        return None if entry is None else self._uptime() - entry[3]
 
     def settle(self, event: BuiltEvent) -> None:
         """Forget a taken event: it was delivered, rejected or dropped."""
@@ -117,7 +126,7 @@ class MemoryStore:
 
     def passed(self, mark: int) -> bool:
         """Tell, on the delivery thread, whether every event put before the mark has been settled."""
-        return all(number > mark for number, _, _ in self._unsettled())
+        return all(entry[0] > mark for entry in self._unsettled())
 
     def _unsettled(self) -> list[_Entry]:
         taken = list(self._taken.values())
@@ -138,7 +147,7 @@ class MemoryStore:
 
     def oldest(self) -> int | None:
         """Return when the oldest unsettled event occurred, in epoch milliseconds."""
-        return min((event.occurred_at for _, _, event in self._unsettled()), default=None)
+        return min((entry[2].occurred_at for entry in self._unsettled()), default=None)
 
     def drain(self) -> list[BuiltEvent]:
         """Remove and return every unsettled event, taken or not; for the end of the process."""
@@ -150,13 +159,13 @@ class MemoryStore:
             while True:
                 entries.append(self._waiting.popleft())
         self._limit = self._end + self._max_bytes
-        return [event for _, _, event in sorted(entries)]
+        return [entry[2] for entry in sorted(entries)]
 
     def reclaim(self) -> None:
         """Put taken events back in front; for a delivery that starts again."""
         end = self._limit - self._max_bytes  # next to the others: what was settled between them takes no room
-        for number, _, event in sorted(self._taken.values(), reverse=True):
-            self._waiting.appendleft((number, end, event))
+        for number, _, event, put_at in sorted(self._taken.values(), reverse=True):
+            self._waiting.appendleft((number, end, event, put_at))
             end -= len(event.body)
         self._limit = end + self._max_bytes
         self._taken.clear()

@@ -21,6 +21,7 @@ from dd_pa.store.journal import Held
 from dd_pa.store.orphans import Orphans, Troubles
 from dd_pa.store.record import DamagedRecordError, checked_body, encode
 from dd_pa.store.segment import SegmentFiles, ack_name
+from dd_pa.store.writer import STEP
 
 LEAST, MOST = 16, 64
 """Segments that become one."""
@@ -194,7 +195,10 @@ class Merger:
         if room.files.write(file.fd, line) != len(line):
             raise OSError("what is about to be merged could be written down in part only")
         directory = self._destination.directory()
-        made = SegmentFiles(directory, self._destination.application_id, self._destination.intake, stem=stem)
+        started = _same([held.reader.started for held in sources])
+        made = SegmentFiles(
+            directory, self._destination.application_id, self._destination.intake, stem=stem, started=started
+        )
         made.publish(own_reader=True, sync=True, content=content)
         return made
 
@@ -211,3 +215,9 @@ class Merger:
                 self._say("spool merging", "a file of the spool that is done with cannot be removed (%s)", error)
             else:
                 self._orphans.gone(held.name)
+
+
+def _same(moments: list[float | None]) -> float | None:
+    """Return the one of which all are, as good as."""
+    known = [moment for moment in moments if moment is not None]
+    return known[0] if len(known) == len(moments) and max(known) - min(known) <= STEP else None

@@ -27,6 +27,10 @@ class Source(Protocol):
         """Hand up to `limit` events to the delivery thread."""
         ...
 
+    def age(self, event: BuiltEvent) -> float | None:
+        """Return the seconds since a taken event was tracked, whatever the wall clock shows; None: it is not known."""
+        ...
+
     def settle(self, event: BuiltEvent) -> None:
         """Forget a taken event: it was delivered or dropped."""
         ...

@@ -4,6 +4,7 @@ import errno
 import os
 from collections import deque
 
+from dd_pa.process.uptime import boot
 from dd_pa.store.directory import BLOCK as PAGE
 from dd_pa.store.directory import Descriptor, Files
 from dd_pa.store.record import MAX_LINE, Header, Line, decode_header
@@ -35,11 +36,16 @@ class SegmentReader:
 
         self._ended = False
         self._block = BLOCK
+        self.started: float | None = None
+        """When the machine was started, by the wall clock that the events are dated by; None: nobody knows."""
 
     def header(self) -> Header | None:
         """Return the header, or None if the file is no segment of this format."""
         line, newline, _ = self._files.pread(self.file.fd, MAX_HEADER, 0).partition(b"\n")
-        return decode_header(line) if newline else None
+        header = decode_header(line) if newline else None
+        if header is not None and header.boot:
+            self.started = header.started if header.boot == boot() else None
+        return header
 
     @property
     def position(self) -> int:

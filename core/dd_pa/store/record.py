@@ -35,6 +35,12 @@ class Header(msgspec.Struct, frozen=True, kw_only=True):
     created: int
     """Epoch milliseconds."""
 
+    boot: str = ""
+    """The run of the machine that its events were tracked in; empty if they may be of several."""
+
+    started: float = 0.0
+    """When that run began, in epoch seconds, by the wall clock that its events were dated by."""
+
 
 class Line(NamedTuple):
     """A line of a segment."""

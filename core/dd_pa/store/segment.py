@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable
 
 from dd_pa.process.tally import Tally
+from dd_pa.process.uptime import boot
 from dd_pa.store.directory import Descriptor, Directory
 from dd_pa.store.record import FORMAT, Header, encode_header
 
@@ -20,16 +21,27 @@ class Segment:
     It is locked for as long as this object lives; a writer that holds a reference can write, whoever replaced it.
     """
 
-    __slots__ = ("_file", "check_at", "count", "name", "size", "write")
+    __slots__ = ("_file", "check_at", "count", "name", "since", "size", "started", "until", "write")
 
-    def __init__(self, name: str, file: Descriptor, directory: Directory) -> None:
+    def __init__(self, name: str, file: Descriptor, directory: Directory, started: float | None) -> None:
         self.name = name
+        self.started = started
+        """When the machine was started, by the wall clock that the events are dated by; None: by several."""
+
         self._file = file
         self.write = functools.partial(directory.files.write, file.fd)
         self.size = file.stat().st_size
         self.count = Tally()
         self.check_at = -math.inf
         """When the next event is to look whether the file is still there, on the monotonic clock."""
+
+        self.since = self.until = 0
+        """An event that occurred outside of these, in epoch milliseconds, looks too: the wall clock was set."""
+
+    def expect_moments(self, tolerance: float) -> None:
+        """Take the wall clock for right, within some seconds."""
+        now = time.time()
+        self.since, self.until = int((now - tolerance) * 1000), int((now + tolerance) * 1000)
 
     @property
     def is_linked(self) -> bool:
@@ -67,10 +79,24 @@ def ack_name(name: str) -> str:
 class SegmentFiles:
     """The files of a new segment, of which nobody can take one before it is published."""
 
-    def __init__(self, directory: Directory, application_id: str, intake: str, *, stem: str | None = None) -> None:
+    def __init__(
+        self,
+        directory: Directory,
+        application_id: str,
+        intake: str,
+        *,
+        stem: str | None = None,
+        started: float | None = None,
+    ) -> None:
         self._directory = directory
+        self.started = started
         self._header = Header(
-            format=FORMAT, application_id=application_id, intake=intake, created=time.time_ns() // 1_000_000
+            format=FORMAT,
+            application_id=application_id,
+            intake=intake,
+            created=time.time_ns() // 1_000_000,
+            boot="" if started is None else boot(),
+            started=started or 0.0,
         )
         self._name = stem or new_name()
         self.file: Descriptor | None = None
@@ -96,7 +122,7 @@ class SegmentFiles:
         except OSError:
             self._remove()
             raise
-        return Segment(f"{self._name}.seg", self.file, self._directory)
+        return Segment(f"{self._name}.seg", self.file, self._directory, self.started)
 
     def _locked(self, name: str) -> Descriptor:
         made = self._directory.create(name)

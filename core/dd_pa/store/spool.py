@@ -217,6 +217,11 @@ class Spool:
             taken.places.append((held, offset))  # written twice; it is delivered once and settled in both places
         return None
 
+    def age(self, event: BuiltEvent) -> float | None:
+        """Return the seconds since a taken event was tracked, if the machine runs since."""
+        taken = self._taken.get(event.id)
+        return self._memory.age(event) if taken is None else taken.places[0][0].age(event)
+
     def settle(self, event: BuiltEvent) -> None:
         """Note a taken event as delivered or dropped."""
         taken = self._taken.pop(event.id, None)

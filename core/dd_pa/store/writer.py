@@ -6,6 +6,7 @@ from collections.abc import Callable
 from zlib import crc32
 
 from dd_pa.capture.event import BuiltEvent
+from dd_pa.process.uptime import started
 from dd_pa.store.destination import Destination
 from dd_pa.store.directory import Directory
 from dd_pa.store.journal import Held, Journal
@@ -18,6 +19,9 @@ Say = Callable[..., None]
 
 LOOK_EVERY = 1.0
 """Seconds between two looks whether the segment is still there."""
+
+STEP = 60.0
+"""Seconds by which the wall clock may be off within a segment."""
 
 RETRY_DISK = 1.0
 """Seconds before a failing disk is tried again."""
@@ -59,7 +63,7 @@ class SpoolWriter:
     def put(self, event: BuiltEvent) -> bool:
         """Hand an event to the kernel, which keeps it if the process is killed; return whether that was possible."""
         segment, clock = self._segment, self._clock
-        if segment is None or clock() >= segment.check_at:
+        if segment is None or clock() >= segment.check_at or not segment.since <= event.occurred_at <= segment.until:
             segment = self._look(segment)
             if segment is None:
                 return False
@@ -93,10 +97,13 @@ class SpoolWriter:
         if segment is None:
             return self._first()
         segment.check_at = self._clock() + LOOK_EVERY
+        segment.expect_moments(STEP)
         self._on_look(segment.name)
         if not segment.is_linked:
             self._say("spool gone", "the spool was removed; it is made again")
             self.rotate(segment)
+        elif segment.started is not None and abs(started() - segment.started) > STEP:
+            self.rotate(segment)  # the wall clock was set: each segment is dated by one
         return self._segment
 
     def _first(self) -> Segment | None:
@@ -148,7 +155,9 @@ class SpoolWriter:
         try:
             directory = self._destination.directory()
             _keep_reserve(directory)
-            made = SegmentFiles(directory, self._destination.application_id, self._destination.intake)
+            made = SegmentFiles(
+                directory, self._destination.application_id, self._destination.intake, started=started()
+            )
             segment = made.publish(own_reader=self._own_reader, sync=self._sync)
             self._hand_over(directory, segment, made)
         except UnsafePlaceError as error:
@@ -168,6 +177,7 @@ class SpoolWriter:
             self._on_opened(None)
             return
         reader, journal = SegmentReader(made.reading, directory.files), Journal(made.ack, directory.files)
+        reader.started = segment.started
         self._on_opened(Held(directory, segment.name, reader, journal, segment.count))
 
 
