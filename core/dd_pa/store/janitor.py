@@ -183,7 +183,7 @@ class Janitor:
             if (held := self._idle(name)) is not None:
                 yield from self._backlog.drop(held, self._on_overflow)
                 dropped += size
-            else:
+            elif not self._orphans.fails(name):  # else it stays, and another goes in its place
                 others.append(name)
                 named += size
         return dropped

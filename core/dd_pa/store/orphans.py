@@ -146,6 +146,10 @@ class Orphans:
             self._troubles.note(name, error)
             return True
 
+    def fails(self, name: str) -> bool:
+        """Tell whether a segment cannot be used now."""
+        return self._troubles.has(name)
+
     def is_alien(self, name: str) -> bool:
         """Tell whether a file only looks like a segment of this destination; of one that fails it is not known."""
         if name not in self._ours and name not in self._aliens and not self._troubles.has(name):
