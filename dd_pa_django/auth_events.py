@@ -14,7 +14,7 @@ from django.http import HttpRequest
 
 from dd_pa import Emitter, Identity, bound_identity
 from dd_pa_django.emitter import slot
-from dd_pa_django.identity import RequestIdentity, serving
+from dd_pa_django.identity import identity_of, serving
 from dd_pa_django.impersonation import is_impersonated, is_switching
 from dd_pa_django.tracking import track
 
@@ -55,7 +55,7 @@ def _sign_in_failed(*, request: Any = None, **kwargs: Any) -> None:
         try:
             session = None if bound is None else bound.session
             if session is None and request is not None:
-                session = RequestIdentity(request, emitter.settings).browser_session
+                session = identity_of(request, emitter.settings).browser_session
         except Exception as error:
             emitter.integration.drop_invalid("user.sign_in_failed", error)
             return
@@ -70,7 +70,7 @@ def _track(name: str, request: Any, user: Any) -> None:
     with _serving_user(_http_request(request), user) as seen:
         try:
             has_own_id = seen is not None and emitter.settings.user_id is not None
-            usr = RequestIdentity(seen, emitter.settings).usr if seen is not None and has_own_id else str(user.pk)
+            usr = identity_of(seen, emitter.settings).usr if seen is not None and has_own_id else str(user.pk)
         except Exception as error:
             emitter.integration.drop_invalid(name, error)
             return

@@ -16,7 +16,7 @@ from django.utils.safestring import SafeString
 from dd_pa import Emitter, EventError, Identity
 from dd_pa.gateways.rum_page import ELEMENT_ID, is_personal, page_setup, sdk_url, unknown_visitor
 from dd_pa_django.emitter import slot
-from dd_pa_django.identity import RequestIdentity, served_request
+from dd_pa_django.identity import identity_of, served_request
 
 logger = logging.getLogger("dd_pa")
 _say_once = functools.cache(logger.error)
@@ -40,7 +40,7 @@ def rum_scripts(*, nonce: object = None) -> SafeString | str:
     identity = _identity(emitter, request)
     if request is not None and is_personal(emitter.settings, identity):
         _mark_as_personal(request)
-        if RequestIdentity(request, emitter.settings).is_impersonated:  # the SDK's session is that of the staff
+        if identity_of(request, emitter.settings).is_impersonated:  # the SDK's session is that of the staff
             identity = Identity(consent=identity.consent)
     return _scripts(emitter, page_setup(emitter.settings, identity), _nonce_of(request) if nonce is None else nonce)
 

@@ -13,13 +13,13 @@ from weakref import WeakKeyDictionary, WeakSet
 from flask import Flask, Request, Response, after_this_request, current_app, has_app_context, has_request_context
 
 from dd_pa import Emitter, Identity, Settings
-from dd_pa.gateways.gateway import Handshake, Work, is_request_known
+from dd_pa.gateways.gateway import HANDSHAKE, Handshake, RequestIdentity, Work, is_request_known
 from dd_pa.gateways.rum_page import is_personal, unknown_visitor
 from dd_pa.gateways.view_event import ViewEvent
 from dd_pa_flask.browser import keep_private
 from dd_pa_flask.commit import CommitWatch
 from dd_pa_flask.context import request_context
-from dd_pa_flask.identity import HANDSHAKE, RequestIdentity, uses_flask_login
+from dd_pa_flask.identity import FlaskRequest, uses_flask_login
 from dd_pa_flask.view_events import AtEnd, OnReturn, fire
 
 if TYPE_CHECKING:
@@ -81,13 +81,9 @@ class AppState:
         if any(app.extensions.get("dd_pa") is not self for app in (context.app, current_app)):
             return None
         is_answered = context.request in self._answered
-        return RequestIdentity(
-            context.app,
-            context.request,
-            self.emitter.settings,
-            is_answered=is_answered,
-            is_dispatched=context.request in self._begun,
-        )
+        is_dispatched = context.request in self._begun
+        served = FlaskRequest(context.app, context.request, is_answered=is_answered, is_dispatched=is_dispatched)
+        return RequestIdentity(served, self.emitter.settings)
 
     def ends(self, error: BaseException | None) -> None:
         """Be called when the context of a request is left for good: what was started in it acts for nobody any more."""

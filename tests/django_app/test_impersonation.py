@@ -20,7 +20,7 @@ from django.urls import include, path
 from hijack.signals import hijack_started
 
 from dd_pa_django import atrack, get_emitter, track
-from dd_pa_django.identity import RequestIdentity
+from dd_pa_django.identity import identity_of
 from dd_pa_django.websocket import OpenedRequest
 from tests.django_app.conftest import Configure, Events
 from tests.page_scripts import setup_in
@@ -265,5 +265,5 @@ def test_in_a_websocket(history: list[str], ada: User) -> None:
     scope = {"type": "websocket", "path": "/", "query_string": b"", "headers": headers, "user": ada, "session": session}
 
     with modify_settings(INSTALLED_APPS={"append": "hijack"}):
-        identity = RequestIdentity(OpenedRequest(scope), get_emitter().settings)
+        identity = identity_of(OpenedRequest(scope), get_emitter().settings)
         assert (identity.usr, identity.session) == (str(ada.pk), None if history else SESSION)

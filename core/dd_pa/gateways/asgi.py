@@ -6,8 +6,7 @@ from collections.abc import Awaitable, Callable, MutableMapping
 from contextvars import ContextVar
 from typing import Any
 
-from dd_pa.capture.rum import RumSession, anonymous_id_from_scope, rum_session_from_scope
-from dd_pa.gateways.gateway import GatewayIdentity, Handshake, Resolver, Work
+from dd_pa.gateways.gateway import HANDSHAKE, GatewayIdentity, Handshake, Resolver, ScopeHeaders, Work
 from dd_pa.settings.settings import Settings
 
 Scope = MutableMapping[str, Any]
@@ -16,9 +15,6 @@ Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 ASGIApp = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 _current: ContextVar[Scope | None] = ContextVar("dd_pa_asgi_scope", default=None)
-
-
-_HANDSHAKE = "dd_pa.handshake"
 
 
 class ProductAnalyticsMiddleware:
@@ -40,7 +36,7 @@ class ProductAnalyticsMiddleware:
             return
         # No token: a call that is abandoned is closed in another context, where a token cannot be used.
         before, work = _current.get(), Work()
-        scope[_HANDSHAKE] = Handshake()
+        scope[HANDSHAKE] = Handshake()
         _current.set(scope)
         try:
             await self._app(scope, receive, send)
@@ -60,32 +56,9 @@ def request_identity(
     are called with the scope too.
     """
     return GatewayIdentity(
-        settings=settings,
-        current=_current,
-        user_id=user_id,
-        account_id=account_id,
-        rum_session=_rum_session,
-        gpc=_gpc,
-        anonymous_id=_anonymous_id,
+        settings=settings, current=_current, headers=_headers, user_id=user_id, account_id=account_id
     )
 
 
-def _rum_session(scope: Scope, settings: Settings) -> RumSession | None:
-    handshake: Handshake | None = scope.get(_HANDSHAKE)
-    now = None if handshake is None else handshake.now
-    if handshake is not None and now is None:
-        return None
-    return rum_session_from_scope(
-        scope["headers"],
-        now=now,
-        sample_rate=settings.rum_session_sample_rate,
-        cookie_options=settings.rum_cookie_options,
-    )
-
-
-def _anonymous_id(scope: Scope, settings: Settings) -> str | None:
-    return anonymous_id_from_scope(scope["headers"], cookie_options=settings.rum_cookie_options)
-
-
-def _gpc(scope: Scope) -> str | None:
-    return next((value.decode("latin-1") for name, value in scope["headers"] if name == b"sec-gpc"), None)
+def _headers(scope: Scope) -> ScopeHeaders:
+    return ScopeHeaders(scope["headers"])

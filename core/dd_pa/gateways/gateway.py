@@ -1,36 +1,37 @@
-"""What WSGI and ASGI have in common: the ids of a request that is nothing but the server's own mapping."""
+"""What WSGI and ASGI have in common: the identity of a request that is nothing but the server's own mapping."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any
 
-from dd_pa.capture.consent import request_consent
-from dd_pa.capture.rum import Handshake, RumSession, anonymous_id_from_environ, anonymous_id_from_scope
+from dd_pa.capture.rum import Handshake
 from dd_pa.capture.traits import Whose, fields_of, require_same
 from dd_pa.capture.work import Steps, Work, is_request_known
-from dd_pa.errors import SettingsError
+from dd_pa.errors import EventError, SettingsError
+from dd_pa.gateways.request_identity import EnvironHeaders, Headers, RequestIdentity, Resolver, ScopeHeaders
 from dd_pa.settings.settings import Settings
 
 __all__ = [
+    "EnvironHeaders",
     "GatewayIdentity",
     "Handshake",
+    "Headers",
     "RequestIdentity",
     "Resolver",
+    "ScopeHeaders",
     "Steps",
     "Whose",
     "Work",
-    "anonymous_id_from_environ",
-    "anonymous_id_from_scope",
     "fields_of",
     "is_request_known",
     "require_same",
 ]
 
-Resolver = Callable[[Any], Any]
-"""Returns an id of a request, or None. What else it may return, the emitter checks."""
+HANDSHAKE = "dd_pa.handshake"
+"""Where the server's mapping has when the body was begun, or the websocket opened."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,11 +40,9 @@ class GatewayIdentity:
 
     settings: Settings
     current: ContextVar[Any]
+    headers: Callable[[Any], Headers]
     user_id: Resolver | None
     account_id: Resolver | None
-    rum_session: Callable[[Any, Settings], RumSession | None]
-    gpc: Callable[[Any], str | None]
-    anonymous_id: Callable[[Any, Settings], str | None]
 
     def __post_init__(self) -> None:
         for key in ("user_attributes", "account_attributes"):
@@ -53,45 +52,43 @@ class GatewayIdentity:
     def __call__(self) -> RequestIdentity | None:
         """Return the identity of the current request, with nothing looked up yet; None where none is served."""
         request = self.current.get()
-        return RequestIdentity(request, self) if request is not None and is_request_known() else None
+        if request is None or not is_request_known():
+            return None
+        served = ServedMapping(request, self.headers)
+        return RequestIdentity(served, self.settings, user_id=self.user_id, account_id=self.account_id)
 
 
-class RequestIdentity:
-    """The ids of one request, each looked up when it is read."""
+class ServedMapping:
+    """A request that no framework has looked at: nobody is logged in, and there is no session but the browser's."""
 
-    __slots__ = ("_gateway", "_request")
+    __slots__ = ("_headers", "_request")
 
-    def __init__(self, request: Any, gateway: GatewayIdentity) -> None:
+    login_name = "nobody"
+
+    def __init__(self, request: Any, headers: Callable[[Any], Headers]) -> None:
         self._request = request
-        self._gateway = gateway
+        self._headers = headers
 
     @property
-    def usr(self) -> str | None:
-        return self._resolved(self._gateway.user_id or self._gateway.settings.user_id)
+    def headers(self) -> Headers:
+        return self._headers(self._request)
 
     @property
-    def account(self) -> str | None:
-        return self._resolved(self._gateway.account_id or self._gateway.settings.account_id)
+    def handshake(self) -> Handshake | None:
+        found: Handshake | None = self._request.get(HANDSHAKE)
+        return found
 
-    @property
-    def session(self) -> str | None:
-        settings = self._gateway.settings
-        if settings.session_id is not None:
-            return self._resolved(settings.session_id)
-        found = self._gateway.rum_session(self._request, settings)
-        return found.id if found else None
+    def ask(self, name: str, resolver: Resolver) -> Any:
+        return resolver(self._request)
 
-    @property
-    def consent(self) -> bool | None:
-        return request_consent(self._gateway.settings, self._request, self._gateway.gpc(self._request))
+    def login(self) -> None:
+        return None
 
-    def known(self, whose: Whose) -> object:
-        settings = self._gateway.settings
-        return self._resolved(settings.user_attributes if whose == "usr" else settings.account_attributes)
+    def fields(self, whose: Whose, names: tuple[str, ...], usr: str | None) -> Mapping[str, Any]:
+        raise EventError(whose, "a gateway knows no user to have fields")
 
-    @property
-    def anonymous_id(self) -> str | None:
-        return self._gateway.anonymous_id(self._request, self._gateway.settings)
+    def is_impersonated(self) -> bool:
+        return False
 
-    def _resolved(self, resolver: Any) -> str | None:
-        return cast("str | None", resolver(self._request)) if callable(resolver) else None
+    def fallback_session(self, *, may_write: bool) -> None:
+        return None

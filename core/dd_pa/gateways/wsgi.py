@@ -7,8 +7,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any
 
-from dd_pa.capture.rum import RumSession, anonymous_id_from_environ, rum_session_from_environ
-from dd_pa.gateways.gateway import GatewayIdentity, Handshake, Resolver, Steps, Work
+from dd_pa.gateways.gateway import HANDSHAKE, EnvironHeaders, GatewayIdentity, Handshake, Resolver, Steps, Work
 from dd_pa.settings.settings import Settings
 
 Environ = dict[str, Any]
@@ -16,7 +15,6 @@ WSGIApp = Callable[[Environ, Callable[..., Any]], Iterable[bytes]]
 
 _current: ContextVar[Environ | None] = ContextVar("dd_pa_wsgi_environ", default=None)
 
-_HANDSHAKE = "dd_pa.handshake"
 _FILE_WRAPPER = "wsgi.file_wrapper"
 
 
@@ -42,7 +40,7 @@ class ProductAnalyticsMiddleware:
         if isinstance(body, (list, tuple)) or is_servers_file(body):
             request.end()
             return body
-        environ[_HANDSHAKE] = Handshake()
+        environ[HANDSHAKE] = Handshake()
         return Body(request, body)
 
 
@@ -130,33 +128,5 @@ def request_identity(
     return None for nobody. SESSION_ID, CONSENT, USER_ATTRIBUTES and ACCOUNT_ATTRIBUTES are called with the environ too.
     """
     return GatewayIdentity(
-        settings=settings,
-        current=_current,
-        user_id=user_id,
-        account_id=account_id,
-        rum_session=_rum_session,
-        gpc=_gpc,
-        anonymous_id=_anonymous_id,
+        settings=settings, current=_current, headers=EnvironHeaders, user_id=user_id, account_id=account_id
     )
-
-
-def _rum_session(environ: Environ, settings: Settings) -> RumSession | None:
-    begun: Handshake | None = environ.get(_HANDSHAKE)
-    now = None if begun is None else begun.now
-    if begun is not None and now is None:
-        return None
-    return rum_session_from_environ(
-        environ,
-        now=now,
-        sample_rate=settings.rum_session_sample_rate,
-        cookie_options=settings.rum_cookie_options,
-    )
-
-
-def _anonymous_id(environ: Environ, settings: Settings) -> str | None:
-    return anonymous_id_from_environ(environ, cookie_options=settings.rum_cookie_options)
-
-
-def _gpc(environ: Environ) -> str | None:
-    value: str | None = environ.get("HTTP_SEC_GPC")
-    return value
