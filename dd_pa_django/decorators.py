@@ -14,7 +14,8 @@ from django.shortcuts import resolve_url
 from django.template.response import SimpleTemplateResponse
 from django.urls import NoReverseMatch
 
-from dd_pa.gateways.view_event import AttributesOfView, ViewCondition, ViewEvent
+from dd_pa.gateways.event_rule import EventRule, RuleAnswers
+from dd_pa.gateways.view_event import AttributesOfView, ViewCondition, earned
 from dd_pa_django.emitter import slot
 from dd_pa_django.identity import current_request, serving
 from dd_pa_django.tracking import atrack, track
@@ -38,66 +39,66 @@ def tracked(
     """
     if not isinstance(name, str):
         raise TypeError('tracked needs the name of an event: @tracked("report.viewed")')
-    event = ViewEvent(name=name, attributes=attributes, when=when)
+    rule = EventRule(name=name, attributes=attributes, when=when)
 
     def decorate(view: View) -> View:
         if isinstance(view, type):
             raise TypeError(f'{view.__name__} is a class: use @method_decorator(tracked("{name}"), name="dispatch")')
-        return cast("View", _async_view(view, event) if iscoroutinefunction(view) else _sync_view(view, event))
+        return cast("View", _async_view(view, rule) if iscoroutinefunction(view) else _sync_view(view, rule))
 
     return decorate
 
 
-def _sync_view(view: Callable[..., Any], event: ViewEvent) -> Callable[..., Any]:
+def _sync_view(view: Callable[..., Any], rule: EventRule) -> Callable[..., Any]:
     @wraps(view)
     def tracked_view(*args: Any, **kwargs: Any) -> Any:
         response = view(*args, **kwargs)
         request = _request_among(args, kwargs)
         if isawaitable(response):
-            return _finish(response, event, request)  # the dispatch of an async class
+            return _finish(response, rule, request)  # the dispatch of an async class
         if _is_unrendered(response):
-            response.add_post_render_callback(partial(_fire, event, request))
+            response.add_post_render_callback(partial(_fire, rule, request))
         else:
-            _fire(event, request, response)
+            _fire(rule, request, response)
         return response
 
     return tracked_view
 
 
-def _async_view(view: Callable[..., Any], event: ViewEvent) -> Callable[..., Any]:
+def _async_view(view: Callable[..., Any], rule: EventRule) -> Callable[..., Any]:
     @wraps(view)
     async def tracked_view(*args: Any, **kwargs: Any) -> Any:
-        return await _finish(view(*args, **kwargs), event, _request_among(args, kwargs))
+        return await _finish(view(*args, **kwargs), rule, _request_among(args, kwargs))
 
     return tracked_view
 
 
-async def _finish(pending: Awaitable[Any], event: ViewEvent, request: Any) -> Any:
+async def _finish(pending: Awaitable[Any], rule: EventRule, request: Any) -> Any:
     response = await pending
     if _is_unrendered(response):
-        response.add_post_render_callback(partial(_fire, event, request))  # which Django does in a thread
+        response.add_post_render_callback(partial(_fire, rule, request))  # which Django does in a thread
     else:
         with serving(_http_request(request)):
-            details = _details(event, request, response)
-            if details is not None:
-                await atrack(event.name, details)
+            found = _earned(rule, request, response)
+            if found is not None:
+                await atrack(rule.name, found.attributes)
     return response
 
 
-def _fire(event: ViewEvent, request: Any, response: Any) -> None:
+def _fire(rule: EventRule, request: Any, response: Any) -> None:
     with serving(_http_request(request)):
-        details = _details(event, request, response)
-        if details is not None:
-            track(event.name, details)
+        found = _earned(rule, request, response)
+        if found is not None:
+            track(rule.name, found.attributes)
 
 
-def _details(event: ViewEvent, request: Any, response: Any) -> Mapping[str, Any] | None:
+def _earned(rule: EventRule, request: Any, response: Any) -> RuleAnswers | None:
     emitter = slot.find()
     if emitter is None:
         return None
     http = _http_request(request)
     path = None if http is None else http.path
-    return event.details(emitter, request, response, path=path, login_path=_login_path)
+    return earned(rule, emitter, request, response, path=path, login_path=_login_path)
 
 
 def _login_path() -> str | None:

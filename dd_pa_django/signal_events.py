@@ -6,6 +6,7 @@ from typing import Any
 from django.dispatch import Signal
 
 from dd_pa import Id
+from dd_pa.gateways.event_rule import EventRule
 from dd_pa_django.model_events.firing import active_emitter
 from dd_pa_django.tracking import track
 
@@ -31,19 +32,13 @@ def connect(
     if not isinstance(signal, Signal):
         raise TypeError(f"connect() needs a Django signal, not {type(signal).__name__}")
 
+    rule = EventRule(name=name, attributes=attributes, when=when, usr=usr, account=account)
+
     def receive(sender: Any, signal: Signal, **given: Any) -> None:
         emitter = active_emitter()
-        if emitter is None:
-            return
-        try:
-            if when is not None and not when(sender, **given):
-                return
-            said = {key: _asked(value, sender, given) for key, value in (("usr", usr), ("account", account))}
-            details = _asked(attributes, sender, given)
-        except Exception as error:
-            emitter.integration.drop_invalid(name, error)
-            return
-        track(name, details, **said)
+        found = None if emitter is None else rule.ask(emitter, sender, named=given)
+        if found is not None:
+            track(name, found.attributes, usr=found.usr, account=found.account)
 
     signal.connect(receive, sender=sender, weak=False)
 
@@ -51,7 +46,3 @@ def connect(
         signal.disconnect(receive, sender=sender)
 
     return disconnect
-
-
-def _asked(value: Any, sender: Any, given: Mapping[str, Any]) -> Any:
-    return value(sender, **given) if callable(value) else value

@@ -16,9 +16,10 @@ from flask import (
 )
 
 from dd_pa import Emitter, Id, Identity, Settings, SettingsError
-from dd_pa.gateways.view_event import AttributesOfView, ViewCondition, ViewEvent
+from dd_pa.gateways.event_rule import EventRule
+from dd_pa.gateways.view_event import AttributesOfView, ViewCondition
 from dd_pa_flask import browser, commands
-from dd_pa_flask.signal_events import AttributesOfSignal, Connection, IdOfSignal, SignalEvent
+from dd_pa_flask.signal_events import AttributesOfSignal, Connection, IdOfSignal
 from dd_pa_flask.state import AppState, close_when_collected
 from dd_pa_flask.view_events import OnReturn, observed
 
@@ -138,11 +139,11 @@ class ProductAnalytics:
         """
         if not isinstance(name, str):
             raise TypeError('tracked() needs the name of the event: @analytics.tracked("report.viewed")')
-        event = ViewEvent(name=name, attributes=attributes, when=when)
-        return lambda view: observed(view, lambda: self._expect(event))
+        rule = EventRule(name=name, attributes=attributes, when=when)
+        return lambda view: observed(view, lambda: self._expect(rule))
 
-    def _expect(self, event: ViewEvent) -> OnReturn | None:
-        return self._state().expect(event) if has_request_context() else None
+    def _expect(self, rule: EventRule) -> OnReturn | None:
+        return self._state().expect(rule) if has_request_context() else None
 
     def connect(
         self,
@@ -167,9 +168,9 @@ class ProductAnalytics:
         """
         if not isinstance(signal, Signal):
             raise TypeError(f"connect() needs a blinker signal, not {type(signal).__name__}")
-        event = SignalEvent(name=name, attributes=attributes, when=when, usr=usr, account=account)
+        rule = EventRule(name=name, attributes=attributes, when=when, usr=usr, account=account)
         state = None if app is None else self._state(app)
-        connection = Connection(signal, event, app)
+        connection = Connection(signal, rule, app)
         if state is not None:
             state.connections.append(connection)
         return connection

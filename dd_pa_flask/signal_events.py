@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from blinker import Signal
 from flask import Flask, current_app, has_app_context
 
 from dd_pa import Id
+from dd_pa.gateways.event_rule import EventRule
 from dd_pa_flask.context import SessionUnseen
-from dd_pa_flask.state import AppState, StateFinder
+from dd_pa_flask.state import StateFinder
 
 AttributesOfSignal = Mapping[str, Any] | Callable[..., Mapping[str, Any] | None]
 """The attributes of an event, or a callable of the signal's sender and keywords."""
@@ -21,53 +21,16 @@ IdOfSignal = Id | Callable[..., Id | None]
 """An id, or a callable of the signal's sender and keywords."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SignalEvent:
-    """What `connect()` was told about the event."""
-
-    name: str
-    """`event.name`."""
-
-    attributes: AttributesOfSignal | None
-    """Its attributes, or a callable that returns them."""
-
-    when: Callable[..., bool] | None
-    """Decides whether the event is fired."""
-
-    usr: IdOfSignal | None
-    """Who acted, or a callable that knows; None leaves it to the request."""
-
-    account: IdOfSignal | None
-    """For which account, or a callable that knows; None leaves it to the request."""
-
-    def fire(self, state: AppState, sender: Any, values: Mapping[str, Any]) -> None:
-        """Track the event if it is wanted. In strict mode raises what a callable raises."""
-        emitter = state.emitter
-        if not emitter.settings.enabled:
-            return
-        try:
-            with SessionUnseen():
-                if self.when is not None and not self.when(sender, **values):
-                    return
-                attributes = self.attributes(sender, **values) if callable(self.attributes) else self.attributes
-                usr = self.usr(sender, **values) if callable(self.usr) else self.usr
-                account = self.account(sender, **values) if callable(self.account) else self.account
-        except Exception as error:
-            emitter.integration.drop_invalid(self.name, error)
-            return
-        state.track(self.name, attributes, usr=usr, account=account)
-
-
 class Connection:
     """A signal and the event that it fires, from `ProductAnalytics.connect()` until `disconnect()`.
 
     The signal keeps it alive; with an app of its own, that app does, and takes it along when it is collected.
     """
 
-    def __init__(self, signal: Signal, event: SignalEvent, app: Flask | None = None) -> None:
+    def __init__(self, signal: Signal, rule: EventRule, app: Flask | None = None) -> None:
         self._signal = signal
-        self._event = event
-        self._find_state = StateFinder(f"the signal of {event.name[:200]!r} was sent")
+        self._rule = rule
+        self._find_state = StateFinder(f"the signal of {rule.name[:200]!r} was sent")
         self._app = None if app is None else weakref.ref(app)
         signal.connect(self, weak=app is not None)
 
@@ -76,13 +39,17 @@ class Connection:
         self._signal.disconnect(self)
 
     def __call__(self, sender: Any = None, /, **values: Any) -> None:
-        """Receive the signal. Apps without Product Analytics are left alone."""
+        """Receive the signal, and in strict mode raise what a callable raises. Other apps are left alone."""
         app = _app_of(sender)
         if self._app is not None and self._app() is not app:
             return
         state = self._find_state(app)
-        if state is not None:
-            self._event.fire(state, sender, values)
+        if state is None or not state.emitter.settings.enabled:
+            return
+        with SessionUnseen():
+            found = self._rule.ask(state.emitter, sender, named=values)
+        if found is not None:
+            state.track(self._rule.name, found.attributes, usr=found.usr, account=found.account)
 
 
 def _app_of(sender: Any) -> Flask | None:

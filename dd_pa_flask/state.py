@@ -13,9 +13,9 @@ from weakref import WeakKeyDictionary, WeakSet
 from flask import Flask, Request, Response, after_this_request, current_app, has_app_context, has_request_context
 
 from dd_pa import Emitter, Identity, Settings
+from dd_pa.gateways.event_rule import EventRule
 from dd_pa.gateways.gateway import HANDSHAKE, Handshake, RequestIdentity, Work, is_request_known
 from dd_pa.gateways.rum_page import is_personal, unknown_visitor
-from dd_pa.gateways.view_event import ViewEvent
 from dd_pa_flask.browser import keep_private
 from dd_pa_flask.commit import CommitWatch
 from dd_pa_flask.context import request_context
@@ -91,18 +91,18 @@ class AppState:
         if work is not None:
             work.end()
 
-    def expect(self, event: ViewEvent) -> OnReturn:
-        """Return what is called with a view's answer, so that `event` is fired at the end of the request."""
+    def expect(self, rule: EventRule) -> OnReturn:
+        """Return what is called with a view's answer, so that its event is fired at the end of the request."""
         if uses_flask_login(current_app):
             import dd_pa_flask.login  # noqa: PLC0415, F401 - needs Flask-Login; listens for refusals from now on
-        return partial(self._returned, event)
+        return partial(self._returned, rule)
 
-    def _returned(self, event: ViewEvent, answer: Any) -> None:
+    def _returned(self, rule: EventRule, answer: Any) -> None:
         current = _request()
         if current in self._begun:
-            self.at_end(event.name, partial(fire, event))
+            self.at_end(rule.name, partial(fire, rule))
         elif current not in self._refused:  # nobody will say when it ends
-            fire(event, self.emitter, current, answer)
+            fire(rule, self.emitter, current, answer)
 
     def begin(self, app: Flask, **_: Any) -> None:
         """Receive `request_started`: this request is dispatched by Flask, which will say when it has ended."""

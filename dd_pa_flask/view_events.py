@@ -10,7 +10,8 @@ from typing import Any, ParamSpec, TypeVar, cast
 from flask import Request
 
 from dd_pa import Emitter
-from dd_pa.gateways.view_event import ViewEvent
+from dd_pa.gateways.event_rule import EventRule
+from dd_pa.gateways.view_event import earned
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -22,11 +23,11 @@ OnReturn = Callable[[Any], None]
 """What is called with what a view has returned."""
 
 
-def fire(event: ViewEvent, emitter: Emitter, request: Request, response: Any) -> None:
+def fire(rule: EventRule, emitter: Emitter, request: Request, response: Any) -> None:
     """Track an event if the response deserves it. In strict mode raises what a callable raises."""
-    details = event.details(emitter, request, response, path=request.path)
-    if details is not None:
-        emitter.track(event.name, details)
+    found = earned(rule, emitter, request, response, path=request.path)
+    if found is not None:
+        emitter.track(rule.name, found.attributes)
 
 
 def observed(view: Callable[P, R], on_call: Callable[[], OnReturn | None]) -> Callable[P, R]:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, unquote, urlsplit
+
+from dd_pa.gateways.event_rule import EventRule, RuleAnswers
 
 if TYPE_CHECKING:
     from dd_pa.emitter import Emitter
@@ -25,43 +26,27 @@ RETURNS_BY = "next"
 _CHANGES = ("POST", "PUT", "PATCH", "DELETE")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ViewEvent:
-    """What `tracked()` was told."""
+def earned(
+    rule: EventRule,
+    emitter: Emitter,
+    request: Any,
+    response: Any,
+    *,
+    path: str | None,
+    login_path: LoginPath = lambda: None,
+) -> RuleAnswers | None:
+    """Return what the event says that a view has earned, or None: the view has not done what it says.
 
-    name: str
-    """`event.name`."""
+    `path` is that of the request, `login_path` finds that of the login page, where they are known. What is no response
+    (of a websocket's handler, of an API's operation) is a success, as it was returned.
+    """
+    if not emitter.settings.enabled or is_refusal(response, path, login_path):
+        return None
+    return rule.ask(emitter, request, response, usually=_is_success)
 
-    attributes: AttributesOfView | None
-    """Its attributes, or a callable that returns them."""
 
-    when: ViewCondition | None
-    """Decides whether the event is fired, instead of the status of the response."""
-
-    def details(
-        self, emitter: Emitter, request: Any, response: Any, *, path: str | None, login_path: LoginPath = lambda: None
-    ) -> Mapping[str, Any] | None:
-        """Return the attributes of the event that a view has earned, or None: the view has not done what it says.
-
-        `path` is that of the request, `login_path` finds that of the login page, where they are known. What is no
-        response (of a websocket's handler, of an API's operation) is a success, as it was returned. An error of a
-        callable is raised in strict mode, and counted otherwise.
-        """
-        if not emitter.settings.enabled or is_refusal(response, path, login_path):
-            return None
-        try:
-            if not self._applies(request, response):
-                return None
-            found = self.attributes(request, response) if callable(self.attributes) else self.attributes
-        except Exception as error:
-            emitter.integration.drop_invalid(self.name, error)
-            return None
-        return {} if found is None else found
-
-    def _applies(self, request: Any, response: Any) -> bool:
-        if self.when is not None:
-            return bool(self.when(request, response))
-        return 200 <= status_of(response) < 400
+def _is_success(request: Any, response: Any) -> bool:
+    return 200 <= status_of(response) < 400
 
 
 def form_accepted(request: Any, response: Any) -> bool:
