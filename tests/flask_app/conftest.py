@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import uuid
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -12,8 +13,6 @@ from dd_pa_flask import AppState, ProductAnalytics
 
 MakeApp = Callable[..., Flask]
 Sent = Callable[[], list[dict[str, Any]]]
-
-APPLICATION = "11111111-1111-4111-8111-111111111111"
 
 
 @pytest.fixture(scope="session")
@@ -43,11 +42,11 @@ def analytics() -> ProductAnalytics:
 
 @pytest.fixture
 def config(served: tuple[Emulator, str]) -> dict[str, Any]:
-    """What an app under test is configured with."""
+    """What an app under test is configured with; its application is its own, as one before may still be delivering."""
     return {
         "TESTING": True,
         "SECRET_KEY": "not-a-secret",
-        "DD_PA_APPLICATION_ID": APPLICATION,
+        "DD_PA_APPLICATION_ID": str(uuid.uuid4()),
         "DD_PA_API_KEY": "a-key",
         "DD_PA_INTAKE_URL": served[1],
     }
