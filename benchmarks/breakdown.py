@@ -27,8 +27,8 @@ HTTP transport alone to the whole of dd-pa. What the transport costs is the limi
 def calls(directory: str) -> list[tuple[str, float, float]]:
     """Return part, median and p99 in microseconds; to be run in a fresh process."""
     from dd_pa import Emitter, Settings
+    from dd_pa.capture.fast_path import GoodNames, plain
     from dd_pa.capture.linking import Linker
-    from dd_pa.capture.plain import GoodNames, plain
 
     common: dict[str, Any] = {"application_id": "bench", "api_key": "bench", "intake_url": "http://127.0.0.1:1"}
     who: dict[str, Any] = {"usr": sdks.USER, "account": sdks.ACCOUNT, "session": sdks.SESSION}

@@ -102,7 +102,7 @@ QUERIES: dict[str, tuple[tuple[str, str], dict[str, Any]]] = {
 
 def fill(folder: Path, events: int) -> tuple[float, float]:
     """Put events into a data folder; returns events per second, and per second of processor time."""
-    from dd_pa.emulator.warehouse.flat import Event
+    from dd_pa.emulator.warehouse.table_row import Event
     from dd_pa.emulator.warehouse.warehouse import Warehouse
 
     rng = random.Random(1)

@@ -13,7 +13,7 @@ from dd_pa import BuiltEvent, Emitter
 from dd_pa.observe import event_log
 from dd_pa.observe.signals import event_queued, send
 from dd_pa.process import testbed
-from dd_pa_django.block import Block, blocks_of, when_committed
+from dd_pa_django.transaction_block import Block, blocks_of, when_committed
 
 _of_tests: WeakSet[BaseDatabaseWrapper] = WeakSet()
 """Connections that events have waited for in a test run. An async test cannot find them: they belong to a thread."""

@@ -7,7 +7,7 @@ from django.dispatch import Signal
 
 from dd_pa import Id
 from dd_pa.gateways.event_rule import EventRule
-from dd_pa_django.model_events.firing import active_emitter
+from dd_pa_django.model_events.event_firing import active_emitter
 from dd_pa_django.tracking import track
 
 Given = Callable[..., Any]

@@ -8,9 +8,9 @@ from django.db import connections, transaction
 from django.db.models import Model, QuerySet
 
 from dd_pa_django.model_events import stored_values
-from dd_pa_django.model_events.firing import active_emitter
+from dd_pa_django.model_events.event_firing import active_emitter
 from dd_pa_django.model_events.row_memory import forget
-from dd_pa_django.model_events.updating import RowUpdate
+from dd_pa_django.model_events.row_update import RowUpdate
 from dd_pa_django.model_events.watch import ModelWatch, watches
 
 ModelT = TypeVar("ModelT", bound=Model)

@@ -10,10 +10,10 @@ from django.db.models import Model
 from django.db.models.fields.related import lazy_related_operation
 from django.db.models.signals import m2m_changed
 
-from dd_pa_django.block import block_of
 from dd_pa_django.connection import connection_of
-from dd_pa_django.model_events.firing import Fire, active_emitter
+from dd_pa_django.model_events.event_firing import Fire, active_emitter
 from dd_pa_django.model_events.watch import watches
+from dd_pa_django.transaction_block import block_of
 
 MAX_PKS = 100
 """Most keys that an event lists; `count` says how many there were."""

@@ -14,7 +14,7 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models import Model
 from django.db.models.base import ModelState
 
-from dd_pa_django.block import Savepoints, Scope, scope_of
+from dd_pa_django.transaction_block import Savepoints, Scope, scope_of
 
 MAX_ROWS = 4096
 """Most rows of which a connection remembers that they were written."""

@@ -12,8 +12,8 @@ from django.db.models import Model
 from dd_pa.model_events import Declaration
 from dd_pa_django.connection import connection_of
 from dd_pa_django.model_events import stored_values
-from dd_pa_django.model_events.declared import Changes, Declared
-from dd_pa_django.model_events.firing import Fire, active_emitter, firing_together
+from dd_pa_django.model_events.class_declaration import Changes, Declared
+from dd_pa_django.model_events.event_firing import Fire, active_emitter, firing_together
 from dd_pa_django.model_events.row_memory import (
     is_doubtful,
     known,

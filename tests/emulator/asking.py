@@ -6,7 +6,7 @@ from typing import Any
 import httpx
 
 from dd_pa.emulator import Emulator
-from dd_pa.emulator.warehouse.flat import Event
+from dd_pa.emulator.warehouse.table_row import Event
 
 KEYS = {"dd-api-key": "0123456789abcdef0123456789abcdef", "dd-application-key": "a"}
 QUERIES = "/api/v2/product-analytics"

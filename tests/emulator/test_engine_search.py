@@ -9,11 +9,11 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from dd_pa.emulator.query.statement import Statement
+from dd_pa.emulator.search.grammar import SearchError, parse_search
 from dd_pa.emulator.search.predicates import row_test
-from dd_pa.emulator.search.syntax import SearchError, parse_search
 from dd_pa.emulator.warehouse.catalogue import DOCUMENTED, MAX_COLUMNS
-from dd_pa.emulator.warehouse.flat import Event
-from dd_pa.emulator.warehouse.patience import Patience
+from dd_pa.emulator.warehouse.query_deadline import Patience
+from dd_pa.emulator.warehouse.table_row import Event
 from dd_pa.emulator.warehouse.warehouse import Warehouse
 from tests.emulator.test_search import CASES, EVENT, Row
 

@@ -14,8 +14,8 @@ import pytest
 from dd_pa.emulator import Emulator
 from dd_pa.emulator.query.statement import Statement
 from dd_pa.emulator.warehouse.database import Database, WarehouseError
-from dd_pa.emulator.warehouse.flat import Event
-from dd_pa.emulator.warehouse.patience import Patience, QueryTimeoutError
+from dd_pa.emulator.warehouse.query_deadline import Patience, QueryTimeoutError
+from dd_pa.emulator.warehouse.table_row import Event
 from dd_pa.emulator.warehouse.warehouse import Warehouse
 from tests.emulator.asking import SCALAR, START, analytics, ask, post, stored, table
 

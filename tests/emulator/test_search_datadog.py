@@ -12,10 +12,10 @@ from typing import Any
 import pytest
 
 from dd_pa.emulator.query.statement import Statement
+from dd_pa.emulator.search.grammar import parse_search
 from dd_pa.emulator.search.predicates import row_test
-from dd_pa.emulator.search.syntax import parse_search
-from dd_pa.emulator.warehouse.flat import Event
-from dd_pa.emulator.warehouse.patience import Patience
+from dd_pa.emulator.warehouse.query_deadline import Patience
+from dd_pa.emulator.warehouse.table_row import Event
 from dd_pa.emulator.warehouse.warehouse import Warehouse
 from tests.emulator.test_search import Row
 

@@ -9,7 +9,7 @@ import pytest
 from dd_pa.emulator import Emulator
 from dd_pa.emulator.intake.answers import ACCEPTED
 from dd_pa.emulator.row import Row
-from dd_pa.emulator.rum.lines import BrowserEvent
+from dd_pa.emulator.rum.batch import BrowserEvent
 from dd_pa.emulator.sessions.session import MAX_EVENTS, Session
 from dd_pa.emulator.sessions.store import Sessions
 from tests.emulator.browser import SESSION, VIEW, line, send, view

@@ -16,8 +16,8 @@ from dd_pa.emulator.query.statement import Statement
 from dd_pa.emulator.warehouse import warehouse as module
 from dd_pa.emulator.warehouse import writer
 from dd_pa.emulator.warehouse.database import WarehouseError
-from dd_pa.emulator.warehouse.flat import Event
-from dd_pa.emulator.warehouse.patience import Patience
+from dd_pa.emulator.warehouse.query_deadline import Patience
+from dd_pa.emulator.warehouse.table_row import Event
 from dd_pa.emulator.warehouse.warehouse import State, Warehouse
 from tests.emulator.asking import SCALAR, analytics, ask, table
 from tests.emulator.client import Client, event
@@ -142,7 +142,7 @@ import json, random, resource, sys, time
 from pathlib import Path
 from dd_pa.emulator.warehouse import warehouse as module
 from dd_pa.emulator.warehouse.database import WarehouseError
-from dd_pa.emulator.warehouse.flat import Event
+from dd_pa.emulator.warehouse.table_row import Event
 
 module._REST = 0.0
 warehouse = module.Warehouse(Path(sys.argv[1]), time.time)
@@ -197,7 +197,7 @@ def test_full_disk(tmp_path: Path) -> None:
 KILLED = """
 import os, signal, sys, time
 from pathlib import Path
-from dd_pa.emulator.warehouse.flat import Event
+from dd_pa.emulator.warehouse.table_row import Event
 from dd_pa.emulator.warehouse.warehouse import Warehouse
 
 warehouse = Warehouse(Path(sys.argv[1]), time.time)

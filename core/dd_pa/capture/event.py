@@ -11,8 +11,8 @@ from typing import Any
 import msgspec
 
 from dd_pa.capture.attributes import MAX_BYTES, AttributeCleaner
+from dd_pa.capture.fast_path import GoodNames, plain
 from dd_pa.capture.person import Identity, Traits
-from dd_pa.capture.plain import GoodNames, plain
 from dd_pa.capture.trace import current_trace
 from dd_pa.errors import EventError
 from dd_pa.settings.settings import Settings

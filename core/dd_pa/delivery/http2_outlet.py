@@ -8,7 +8,7 @@ from functools import partial
 from dd_pa.capture.event import BuiltEvent
 from dd_pa.delivery.http2 import Answer, Failure, Origin
 from dd_pa.delivery.httpx_outlet import HttpxOutlet
-from dd_pa.delivery.intake import Heard, Intake
+from dd_pa.delivery.intake_protocol import Heard, Intake
 from dd_pa.delivery.outcome import Outcome, Verdict
 from dd_pa.delivery.outlet import Done, TaskOutlet
 from dd_pa.delivery.transport import http1_transport, is_secure, tls_context

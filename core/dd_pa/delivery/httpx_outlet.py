@@ -6,7 +6,7 @@ from typing import cast
 
 from dd_pa.capture.event import BuiltEvent
 from dd_pa.delivery.httpx_library import httpx, library_of
-from dd_pa.delivery.intake import MAX_ANSWER, Heard, Intake
+from dd_pa.delivery.intake_protocol import MAX_ANSWER, Heard, Intake
 from dd_pa.delivery.outcome import Outcome, Verdict
 from dd_pa.delivery.transport import SeparateConnections
 from dd_pa.settings.settings import Settings

@@ -3,7 +3,7 @@ from __future__ import annotations
 from dd_pa.delivery.http2_outlet import Http2Outlet
 from dd_pa.delivery.httpx_library import httpx
 from dd_pa.delivery.httpx_outlet import HttpxOutlet
-from dd_pa.delivery.intake import Heard
+from dd_pa.delivery.intake_protocol import Heard
 from dd_pa.delivery.transport import Transport, httpx_transport
 from dd_pa.process import testbed
 from dd_pa.settings.settings import Settings

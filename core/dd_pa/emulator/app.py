@@ -29,16 +29,16 @@ from dd_pa.emulator.page.stream import Streams
 from dd_pa.emulator.query.audience_filter import Audience, load_segments
 from dd_pa.emulator.query.routes import QueryRoutes
 from dd_pa.emulator.row import Row
-from dd_pa.emulator.rum.intake import BrowserIntake
-from dd_pa.emulator.rum.lines import BrowserEvent
-from dd_pa.emulator.rum.recent import Recent
+from dd_pa.emulator.rum.batch import BrowserEvent
+from dd_pa.emulator.rum.browser_intake import BrowserIntake
+from dd_pa.emulator.rum.recent_events import Recent
 from dd_pa.emulator.rum.target import is_open
 from dd_pa.emulator.sample.history import history
 from dd_pa.emulator.search.selection import Selections
 from dd_pa.emulator.sessions.restore import MAX_EVENTS, restore
 from dd_pa.emulator.sessions.routes import SessionRoutes
 from dd_pa.emulator.sessions.store import Sessions
-from dd_pa.emulator.warehouse.flat import Event
+from dd_pa.emulator.warehouse.table_row import Event
 from dd_pa.emulator.warehouse.warehouse import MAX_SECONDS, Warehouse
 
 _MAX_SECONDS_OF_SAMPLE = 600.0

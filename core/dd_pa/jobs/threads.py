@@ -5,7 +5,7 @@ from collections.abc import Callable
 from contextvars import Context, copy_context
 from typing import Any, ParamSpec, TypeVar, cast
 
-from dd_pa.capture.stepwise import awaited, stepwise
+from dd_pa.capture.function_wrapper import awaited, stepwise
 from dd_pa.capture.work import carry
 
 P = ParamSpec("P")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dd_pa.outbox.columns import ROWS, STORAGE, chunks, columns
 from dd_pa.outbox.deliverer import OutboxDeliverer
-from dd_pa.outbox.foreground import deliver_in_foreground
+from dd_pa.outbox.foreground_delivery import deliver_in_foreground
 from dd_pa.outbox.low_water import LowWater
 from dd_pa.outbox.missing_table import is_missing_table
 from dd_pa.outbox.table import Counts, OutboxTable, Row

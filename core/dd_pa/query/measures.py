@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Literal, Self
 
-from dd_pa.query import syntax as text
+from dd_pa.query import search_terms as text
 from dd_pa.query.schema.analytics import (
     AnalyticsQuery,
     AudienceFilters,

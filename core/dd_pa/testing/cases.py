@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from dd_pa.testing.capture import capture_events
+from dd_pa.testing.comparison import UNSAID
 from dd_pa.testing.events import CapturedEvents
-from dd_pa.testing.expected import UNSAID
 from dd_pa.testing.tracked import TrackedEvent
 
 if TYPE_CHECKING:

@@ -3,7 +3,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, overload
 
-from dd_pa.testing.expected import UNSAID, Expected
+from dd_pa.testing.comparison import UNSAID, Expected
 from dd_pa.testing.tracked import TrackedEvent
 
 _SHOWN = 20

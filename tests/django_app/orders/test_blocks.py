@@ -13,7 +13,7 @@ from django.test import TestCase
 from dd_pa import identify
 from dd_pa.testing import capture_events
 from dd_pa_django import track
-from dd_pa_django.block import blocks_of
+from dd_pa_django.transaction_block import blocks_of
 from tests.django_app.orders.conftest import Told
 from tests.django_app.orders.models import Article, Customer, Message, Order
 from tests.django_app.orders.test_declaration import declared

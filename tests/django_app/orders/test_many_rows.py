@@ -18,10 +18,10 @@ from django.test import RequestFactory
 from dd_pa import EventDraft, EventError, identify
 from dd_pa.testing import capture_events
 from dd_pa_django import track_model
-from dd_pa_django.block import blocks_of
 from dd_pa_django.identity import serving
 from dd_pa_django.model_events import registry
 from dd_pa_django.model_events.row_memory import MANY_ROWS, MAX_ROWS, KnownState
+from dd_pa_django.transaction_block import blocks_of
 from tests.django_app.conftest import Configure, Events
 from tests.django_app.orders.conftest import Told, queries
 from tests.django_app.orders.databases import KINDS, alias_of

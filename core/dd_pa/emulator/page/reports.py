@@ -14,7 +14,7 @@ from dd_pa.emulator.page.parameters import ParameterError
 from dd_pa.emulator.page.replies import explaining, refusal, reply
 from dd_pa.emulator.page.saved import SavedViews
 from dd_pa.emulator.warehouse.database import WarehouseError
-from dd_pa.emulator.warehouse.patience import QueryTimeoutError
+from dd_pa.emulator.warehouse.query_deadline import QueryTimeoutError
 from dd_pa.emulator.warehouse.warehouse import Warehouse
 
 _MAX_BODY = 16 * 1024

@@ -11,7 +11,7 @@ from dd_pa.emulator.query.fields import BadRequest, Fields
 from dd_pa.emulator.query.people import everybody, matching
 from dd_pa.emulator.query.statement import Statement
 from dd_pa.emulator.search import tree
-from dd_pa.emulator.search.syntax import SearchError, parse_search
+from dd_pa.emulator.search.grammar import SearchError, parse_search
 
 MAX_FILE = 5_000_000
 _WAYS = ("users", "accounts", "user_ids", "account_ids")

@@ -7,7 +7,7 @@ import re
 from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
-from dd_pa.emulator.search.syntax import SearchError, parse_search
+from dd_pa.emulator.search.grammar import SearchError, parse_search
 from dd_pa.emulator.search.tree import Node
 from dd_pa.emulator.search.wildcard import unescaped
 

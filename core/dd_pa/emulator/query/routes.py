@@ -27,7 +27,7 @@ from dd_pa.emulator.query.request import Request
 from dd_pa.emulator.query.sankey import sankey
 from dd_pa.emulator.query.statement import Statement
 from dd_pa.emulator.warehouse.database import WarehouseError
-from dd_pa.emulator.warehouse.patience import Patience, QueryTimeoutError
+from dd_pa.emulator.warehouse.query_deadline import Patience, QueryTimeoutError
 from dd_pa.emulator.warehouse.warehouse import Warehouse
 
 MAX_AT_ONCE = 4

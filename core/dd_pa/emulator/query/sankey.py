@@ -8,7 +8,7 @@ from typing import Any, TypeAlias
 
 from dd_pa.emulator.query.fields import facet_path, window_of
 from dd_pa.emulator.query.request import Request, Scope
-from dd_pa.emulator.warehouse.patience import Patience
+from dd_pa.emulator.warehouse.query_deadline import Patience
 
 DEFAULT = 5
 OTHER = "other"

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 from dd_pa.emulator.search.tree import Node
 from dd_pa.emulator.warehouse.binding import Binding
 from dd_pa.emulator.warehouse.clauses import Conditions
-from dd_pa.emulator.warehouse.patience import Patience
+from dd_pa.emulator.warehouse.query_deadline import Patience
 from dd_pa.emulator.warehouse.warehouse import MAX_SECONDS, Warehouse
 
 Known = TypeVar("Known")

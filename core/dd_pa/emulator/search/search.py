@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import lru_cache
 
+from dd_pa.emulator.search.grammar import SearchError, parse_search
 from dd_pa.emulator.search.predicates import RowTest, row_test
-from dd_pa.emulator.search.syntax import SearchError, parse_search
 from dd_pa.emulator.search.tree import Everything
 
 __all__ = ["Search", "SearchError", "compile_search"]

@@ -7,7 +7,7 @@ from typing import Any, TypeAlias
 from urllib.parse import urlsplit
 
 from dd_pa.emulator.row import Row
-from dd_pa.emulator.rum.lines import BrowserEvent
+from dd_pa.emulator.rum.batch import BrowserEvent
 from dd_pa.emulator.rum.view import View
 
 Json: TypeAlias = dict[str, Any]

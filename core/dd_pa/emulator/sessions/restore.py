@@ -8,7 +8,7 @@ from typing import Any
 
 from dd_pa.emulator.intake.answers import ACCEPTED
 from dd_pa.emulator.row import Row
-from dd_pa.emulator.rum.lines import KINDS, BrowserEvent
+from dd_pa.emulator.rum.batch import KINDS, BrowserEvent
 from dd_pa.emulator.sessions.store import Sessions
 
 MAX_EVENTS = 20_000

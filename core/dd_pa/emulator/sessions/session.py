@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from dd_pa.emulator.row import Row
-from dd_pa.emulator.rum.lines import BrowserEvent
+from dd_pa.emulator.rum.batch import BrowserEvent
 from dd_pa.emulator.sessions.agent import browser_of
 from dd_pa.emulator.sessions.moment import SERVER, Json, Moment, member, path_of, text
 

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from dd_pa.emulator.row import Row
-from dd_pa.emulator.rum.lines import BrowserEvent
+from dd_pa.emulator.rum.batch import BrowserEvent
 from dd_pa.emulator.search.predicates import RowTest
 from dd_pa.emulator.search.selection import SearchTimeoutError
 from dd_pa.emulator.sessions.moment import Json

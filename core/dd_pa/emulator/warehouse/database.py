@@ -11,7 +11,7 @@ from typing import Any
 
 from dd_pa.emulator.search.units import MAX_LENGTH, MEASURE, NANOSECONDS
 from dd_pa.emulator.warehouse.catalogue import DOCUMENTED, Catalogue
-from dd_pa.emulator.warehouse.patience import Patience, QueryTimeoutError
+from dd_pa.emulator.warehouse.query_deadline import Patience, QueryTimeoutError
 
 FORMAT = 1
 MEMORY = "1GB"

@@ -15,8 +15,8 @@ from typing import Any, NamedTuple
 
 from dd_pa.emulator.warehouse.catalogue import Catalogue
 from dd_pa.emulator.warehouse.database import Database, WarehouseError
-from dd_pa.emulator.warehouse.flat import Event
-from dd_pa.emulator.warehouse.patience import Patience, QueryTimeoutError
+from dd_pa.emulator.warehouse.query_deadline import Patience, QueryTimeoutError
+from dd_pa.emulator.warehouse.table_row import Event
 from dd_pa.emulator.warehouse.writer import Writer
 
 MAX_WAITING = 200_000

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from dd_pa.emulator.warehouse.database import Database
-from dd_pa.emulator.warehouse.flat import Event, Flat, flat
+from dd_pa.emulator.warehouse.table_row import Event, Flat, flat
 from dd_pa.emulator.warehouse.views import Views
 
 MAX_EVENTS = 5_000_000

@@ -11,7 +11,7 @@ from dd_pa.query.columns import Matrix, Scalar, Timeseries
 from dd_pa.query.request import Number, Part, Request, Told
 from dd_pa.query.rows import Row, Rows
 from dd_pa.query.schema.analytics import AudienceFilters, BaseQuery, GroupSort, ListSort
-from dd_pa.query.syntax import readable
+from dd_pa.query.search_terms import readable
 
 Journeyed = Literal["product_analytics_audience_filters.users", "product_analytics_audience_filters.accounts"]
 

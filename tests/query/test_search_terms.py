@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from dd_pa.emulator.search.search import compile_search
 from dd_pa.query import events, search
-from dd_pa.query.syntax import equals, grouped, missing, readable
+from dd_pa.query.search_terms import equals, grouped, missing, readable
 
 
 class Row:

@@ -10,8 +10,8 @@ from django.db.models import Model, QuerySet
 from dd_pa.model_events import Change
 from dd_pa_django.connection import connection_of
 from dd_pa_django.model_events import stored_values
-from dd_pa_django.model_events.declared import Declared
-from dd_pa_django.model_events.firing import active_emitter, firing_together
+from dd_pa_django.model_events.class_declaration import Declared
+from dd_pa_django.model_events.event_firing import active_emitter, firing_together
 from dd_pa_django.model_events.row_memory import note_rows_written
 from dd_pa_django.model_events.watch import ModelWatch, changed_values
 

@@ -19,7 +19,7 @@ from dd_pa import EventError, Identity
 from dd_pa.capture import event as event_module
 from dd_pa.capture.attributes import LONG, MAX_ATTRIBUTES, MAX_BYTES, MAX_DEPTH, RESERVED
 from dd_pa.capture.event import EventBuilder
-from dd_pa.capture.plain import MOST_NAMES, GoodNames, NotPlainError, plain
+from dd_pa.capture.fast_path import MOST_NAMES, GoodNames, NotPlainError, plain
 from tests.core.attribute_values import (
     ANYTHING,
     BAD_KEYS,

@@ -19,7 +19,7 @@ from dd_pa.emulator.query.fields import Fields
 from dd_pa.emulator.query.request import Request
 from dd_pa.emulator.query.routes import ENDPOINTS, Endpoint
 from dd_pa.emulator.query.statement import Statement
-from dd_pa.emulator.warehouse.patience import AbandonedError, Patience, QueryTimeoutError
+from dd_pa.emulator.warehouse.query_deadline import AbandonedError, Patience, QueryTimeoutError
 from tests.emulator.asking import END, KEYS, QUERIES, SCALAR, analytics, ask, stored, table
 from tests.emulator.complete import COMPLETE, SEGMENT
 from tests.emulator.test_whole_requests import events

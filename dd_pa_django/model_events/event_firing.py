@@ -12,7 +12,7 @@ from dd_pa import BuiltEvent, Emitter, identify
 from dd_pa.model_events import Change, ask
 from dd_pa_django.emitter import slot
 from dd_pa_django.handover import hand_over, hand_over_all, together
-from dd_pa_django.model_events.declared import Declared
+from dd_pa_django.model_events.class_declaration import Declared
 from dd_pa_django.model_events.stored_values import kept
 
 Columns = Callable[[Sequence[str]], Mapping[str, Any]]

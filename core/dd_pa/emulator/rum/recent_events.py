@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import Sequence
 from typing import Any
 
-from dd_pa.emulator.rum.lines import BrowserEvent
+from dd_pa.emulator.rum.batch import BrowserEvent
 
 MAX_BYTES = 16_000_000
 
