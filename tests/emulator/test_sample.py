@@ -11,7 +11,7 @@ import pytest
 from dd_pa.emulator import Emulator
 from dd_pa.emulator.sample import shop
 from dd_pa.emulator.sample.history import history
-from dd_pa.emulator.warehouse.flat import Event
+from dd_pa.emulator.warehouse.table_row import Event
 from tests.emulator.asking import KEYS
 
 END = 1_795_800_000_000

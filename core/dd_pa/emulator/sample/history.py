@@ -9,7 +9,7 @@ from random import Random
 from dd_pa.emulator.sample import shop
 from dd_pa.emulator.sample.people import Person, accounts, arrival, returns
 from dd_pa.emulator.sample.visit import Visit
-from dd_pa.emulator.warehouse.flat import Event
+from dd_pa.emulator.warehouse.table_row import Event
 
 DAYS = 30
 EVENTS = 30_000

@@ -7,7 +7,7 @@ from typing import Any
 
 from dd_pa.emulator.sample import shop
 from dd_pa.emulator.sample.people import Person, new_id
-from dd_pa.emulator.warehouse.flat import Event
+from dd_pa.emulator.warehouse.table_row import Event
 
 _NANOSECONDS = 1_000_000
 
