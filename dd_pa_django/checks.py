@@ -158,22 +158,22 @@ def check_session_fallback(configured: Settings) -> Iterator[CheckMessage]:
 
 @_of_right_settings
 def check_deployment(configured: Settings) -> Iterator[CheckMessage]:
-    """Report what is right on a laptop only (`check --deploy`)."""
+    """Report what is right on a laptop only (`check --deploy`). With DEBUG on, Django says that this is one."""
     if not configured.enabled:
         return
+    if not settings.DEBUG:
+        yield from _of_a_laptop(configured)
+    yield from _of_places(configured)
+
+
+def _of_a_laptop(configured: Settings) -> Iterator[CheckMessage]:
     if urlsplit(str(configured.intake_url)).hostname in _LOOPBACK:
         hint = f"Leave {name_of('INTAKE_URL')} out, so that SITE decides; or ignore this if a relay listens there."
         yield Warning("Events go to this machine, as to the emulator.", hint=hint, id="dd_pa.W004")
     if configured.strict:
         text = "A bad event raises in production: STRICT is on."
-        yield Warning(text, hint=_how_to_be_lenient(), id="dd_pa.W005")
-    yield from _of_places(configured)
-
-
-def _how_to_be_lenient() -> str:
-    if load_settings(defaults={**_STAND_INS, "STRICT": False}).strict:
-        return f"Leave {name_of('STRICT')} out, so that DEBUG decides, or set it to False."
-    return "Set DEBUG = False, which decides it; or set DD_PA['STRICT'] to False."
+        hint = f"Leave {name_of('STRICT')} out, so that DEBUG decides, or set it to False."
+        yield Warning(text, hint=hint, id="dd_pa.W005")
 
 
 def _of_places(configured: Settings) -> Iterator[CheckMessage]:

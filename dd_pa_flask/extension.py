@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, Unpack, overload
 
@@ -15,12 +14,13 @@ from flask import (
     request_started,
 )
 
-from dd_pa import Emitter, Id, Identity, Settings, SettingsError
+from dd_pa import Emitter, Id, Identity, SettingsError
 from dd_pa.gateways.event_rule import EventRule
 from dd_pa.gateways.view_event import AttributesOfView, ViewCondition
 from dd_pa_flask import browser, commands
+from dd_pa_flask.configuration import load_settings
 from dd_pa_flask.signal_events import AttributesOfSignal, Connection, IdOfSignal
-from dd_pa_flask.state import AppState, close_when_collected
+from dd_pa_flask.state import AppState
 from dd_pa_flask.view_events import OnReturn, observed
 
 if TYPE_CHECKING:
@@ -53,9 +53,11 @@ class ProductAnalytics:
         under the same name (`DD_API_KEY`, `DD_SITE`, `DD_SERVICE`, `DD_ENV` and `DD_VERSION` too). Those that a Flask
         app looks at first:
 
-        - `DD_PA_APPLICATION_ID`, `DD_PA_API_KEY`: required, unless `DD_PA_ENABLED` is false.
+        - `DD_PA_APPLICATION_ID`, `DD_PA_API_KEY`: required, unless `DD_PA_ENABLED` is false. Where only these are
+          missing, commands other than `flask run` get a warning and no events.
         - `DD_PA_INTAKE_URL`: the emulator in development.
-        - `DD_PA_STRICT`: raise on a bad event; the default is `app.debug or app.testing` at this moment.
+        - `DD_PA_STRICT`: raise on a bad event; the default is `app.debug or app.testing` when the first event is
+          tracked, so that `TESTING` may be set on an app that a factory has made.
         - `DD_PA_USER_ID`, `DD_PA_ACCOUNT_ID`, `DD_PA_SESSION_ID`: callables of the request, or their dotted paths.
           Without the first, the user is Flask-Login's, by `get_id()`: set it where `get_id()` is no primary key but an
           e-mail or an alternative token (Flask-Security's `fs_uniquifier`).
@@ -63,7 +65,7 @@ class ProductAnalytics:
         - `DD_PA_RUM_SESSION_SAMPLE_RATE`, `DD_PA_RUM_COOKIE_OPTIONS`: what the browser SDK is configured with.
         - `DD_PA_CLIENT_TOKEN`: what the Jinja global `dd_pa_rum()` sets the browser SDK up with.
 
-        Changes to the configuration after this call are not reflected: set `TESTING` and `DD_PA_STRICT` before it.
+        Other changes to the configuration after this call are not reflected.
         Raises `SettingsError` that names the key, and `RuntimeError` if the app has Product Analytics already.
         """
         if not isinstance(app, Flask):
@@ -76,17 +78,17 @@ class ProductAnalytics:
                 f"Product Analytics is set up on {app.name!r} already: call init_app() once for each app, "
                 "and import the ProductAnalytics instance that was used instead of making another."
             )
-        state = AppState(app, _settings(app))
-        if state.emitter.settings.enabled and state.emitter.settings.auth_events:
+        settings, lacking = load_settings(app)
+        state = AppState(app, settings, lacking)
+        if settings.enabled and settings.auth_events:
             _connect_auth_events(app, state)
         request_started.connect(state.begin, app)
         app.teardown_request(state.ends)
         request_finished.connect(state.finish, app)
         got_request_exception.connect(state.fail, app)
         app.extensions[KEY] = state
-        close_when_collected(app, state.emitter)
         app.cli.add_command(commands.group)
-        browser.init_app(app, state.emitter.settings, state.page_identity)
+        browser.init_app(app, settings, state.page_identity)
 
     @property
     def emitter(self) -> Emitter:
@@ -200,7 +202,7 @@ class ProductAnalytics:
         Flask-SQLAlchemy, or an engine. Connects to nothing.
         """
         state = self._state(app)
-        state.emitter.outbox, state.outbox = table, (database, table)
+        state.keep_in(database, table)
 
     def close(self, app: Flask | None = None, timeout: float | None = None) -> None:
         """Deliver what waits and end the thread of an app (the current one by default); for tests that make many apps.
@@ -232,16 +234,3 @@ def _connect_auth_events(app: Flask, state: AppState) -> None:
             "DD_PA_AUTH_EVENTS", "needs Flask-Login, or Flask-Security; neither is installed"
         ) from error
     state.connections.append(AuthEvents(app, state))
-
-
-def _settings(app: Flask) -> Settings:
-    return Settings.from_mapping(
-        app.config.get_namespace("DD_PA_", lowercase=False),
-        environ=os.environ,
-        defaults={
-            "STRICT": app.debug or app.testing,
-            "JOB_SECRET": app.config.get("SECRET_KEY"),
-            "JOB_SECRET_FALLBACKS": app.config.get("SECRET_KEY_FALLBACKS") or (),
-        },
-        label="DD_PA_{}",
-    )

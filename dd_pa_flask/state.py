@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import _thread
 import contextlib
+import dataclasses
 import logging
 import threading
 import weakref
@@ -12,17 +13,20 @@ from weakref import WeakKeyDictionary, WeakSet
 
 from flask import Flask, Request, Response, after_this_request, current_app, has_app_context, has_request_context
 
-from dd_pa import Emitter, Identity, Settings
+from dd_pa import Emitter, Identity, Settings, SettingsError
 from dd_pa.gateways.event_rule import EventRule
 from dd_pa.gateways.gateway import HANDSHAKE, Handshake, RequestIdentity, Work, is_request_known
 from dd_pa.gateways.rum_page import is_personal, unknown_visitor
 from dd_pa_flask.browser import keep_private
 from dd_pa_flask.commit import CommitWatch
+from dd_pa_flask.configuration import says_strict, strict_by_default
 from dd_pa_flask.context import request_context
 from dd_pa_flask.identity import FlaskRequest, uses_flask_login
 from dd_pa_flask.view_events import AtEnd, OnReturn, fire
 
 if TYPE_CHECKING:
+    from sqlalchemy import Table
+
     from dd_pa.sqlalchemy import AnySession
 
 logger = logging.getLogger("dd_pa")
@@ -31,9 +35,16 @@ logger = logging.getLogger("dd_pa")
 class AppState:
     """What Product Analytics keeps for one app, as `app.extensions["dd_pa"]`. Does not keep the app alive."""
 
-    def __init__(self, app: Flask, settings: Settings) -> None:
-        self.emitter = Emitter(settings, identity=_weakly(self))
-        """The emitter of this app. Its thread must not keep alive what the app's own callables refer to."""
+    def __init__(self, app: Flask, settings: Settings, lacking: SettingsError | None = None) -> None:
+        self._app = weakref.ref(app)
+        # Its thread must not keep alive what the app's own callables refer to.
+        self._made = Emitter(settings, identity=_weakly(self))
+        self._by_strictness = {settings.strict: self._made}
+        self._decided = self._made if says_strict(app) else None
+        close_when_collected(app, self._made)
+
+        self.lacking = lacking
+        """What is missing, so that this command runs without events."""
 
         self.outbox: tuple[Any, Any] | None = None
         """Where `flask dd-pa deliver` delivers from: Flask-SQLAlchemy's extension or an engine, and the table."""
@@ -59,6 +70,28 @@ class AppState:
         """Return the state of an app, or None if Product Analytics is not set up on it."""
         state = app.extensions.get("dd_pa")
         return state if isinstance(state, cls) else None
+
+    @property
+    def emitter(self) -> Emitter:
+        """The emitter of this app, as strict as the app's flags say when it is first used."""
+        return self._decided or self._decide()
+
+    def _decide(self) -> Emitter:
+        app = self._app()
+        strict = self._made.settings.strict if app is None else strict_by_default(app)
+        if app is not None and strict not in self._by_strictness:
+            made = Emitter(dataclasses.replace(self._made.settings, strict=strict), identity=_weakly(self))
+            made.outbox = self._made.outbox
+            if self._by_strictness.setdefault(strict, made) is made:  # else another thread was first
+                close_when_collected(app, made)
+        self._decided = self._by_strictness[strict]
+        return self._decided
+
+    def keep_in(self, database: Any, table: Table) -> None:
+        """Keep the events of sessions in a table of SQLAlchemy."""
+        self.outbox = (database, table)
+        for emitter in self._by_strictness.values():
+            emitter.outbox = table
 
     def track(
         self,

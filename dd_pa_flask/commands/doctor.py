@@ -26,6 +26,9 @@ def command() -> None:
 
 
 def _findings(state: AppState) -> Iterator[Finding]:
+    if state.lacking is not None:
+        yield Finding(state="failure", subject="settings", text=str(state.lacking))
+        return
     yield from examine(state.emitter.settings)
     if state.outbox is None or not state.emitter.settings.enabled:
         return

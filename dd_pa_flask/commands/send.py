@@ -6,6 +6,7 @@ from flask.cli import with_appcontext
 
 from dd_pa import ProductAnalyticsError
 from dd_pa.doctor import TEST_EVENT, send_now
+from dd_pa_flask.state import AppState
 
 
 @click.command("send")
@@ -19,7 +20,10 @@ def command(name: str, attributes: str, usr: str, account: str | None) -> None:
 
     ATTRIBUTES is a JSON object. Ends with 1 if the intake does not take the event within 10 seconds.
     """
-    settings = current_app.extensions["dd_pa"].emitter.settings
+    state: AppState = current_app.extensions["dd_pa"]
+    settings = state.emitter.settings
+    if state.lacking is not None:
+        raise click.ClickException(str(state.lacking))
     try:
         event_id = send_now(settings, name, attributes, usr=usr, account=account)
     except ProductAnalyticsError as error:

@@ -3,6 +3,7 @@ from __future__ import annotations
 from argparse import ArgumentParser
 from typing import Any
 
+from django.core.exceptions import ImproperlyConfigured
 from django.core.management.base import BaseCommand, CommandError
 
 from dd_pa import ProductAnalyticsError
@@ -20,7 +21,10 @@ class Command(BaseCommand):
         parser.add_argument("--account", help="the event's account.id")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        settings = load_settings()
+        try:
+            settings = load_settings()
+        except ImproperlyConfigured as error:
+            raise CommandError(str(error)) from None
         name, attributes = options["name"], options["attributes"]
         try:
             event_id = send_now(settings, name, attributes, usr=options["usr"], account=options["account"])

@@ -4,6 +4,7 @@ import json
 from argparse import ArgumentParser
 from typing import Any
 
+from django.core.exceptions import ImproperlyConfigured
 from django.core.management.base import BaseCommand, CommandError
 from django.db import DatabaseError
 
@@ -22,7 +23,10 @@ class Command(BaseCommand):
         parser.add_argument("--json", action="store_true", help="one JSON object, for monitoring")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        settings = load_settings()
+        try:
+            settings = load_settings()
+        except ImproperlyConfigured as error:
+            raise CommandError(str(error)) from None
         try:
             found, outbox = waiting(settings), _outbox(settings)
         except (ProductAnalyticsError, OSError, DatabaseError) as error:
