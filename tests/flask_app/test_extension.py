@@ -139,9 +139,9 @@ def test_strict_follows_debug_and_testing(make_app: MakeApp, changes: dict[str, 
 
 
 def test_configuration_is_read_once(make_app: MakeApp) -> None:
-    """Changes after `init_app()` are not reflected."""
+    """Changes after `init_app()` are not reflected, but for the flags of the app itself."""
     app = make_app(TESTING=False)
-    app.config.update(TESTING=True, DD_PA_SERVICE="late")
+    app.config.update(DD_PA_SERVICE="late")
 
     settings = state_of(app).emitter.settings
 
