@@ -9,6 +9,7 @@ from dd_pa.capture.draft import Drafts
 from dd_pa.capture.event import BuiltEvent, shown_name
 from dd_pa.capture.linking import ConsentUnknownError, Link, Linker, OnProblem
 from dd_pa.capture.person import Id, Identity, IdentityCallable
+from dd_pa.capture.selection import Sampling, Switch
 from dd_pa.capture.traits import TraitsReader, Whose
 from dd_pa.errors import EventError
 from dd_pa.observe import event_log
@@ -35,7 +36,8 @@ class EventFactory:
         before_send = settings.before_send
         self._drafts = Drafts(before_send, self.linker, strict=settings.strict) if callable(before_send) else None
         self._sender = sender
-        self._enabled = settings.enabled
+        self._enabled = _switch(settings)
+        self._sampling = Sampling(settings.sample_rates) if settings.sample_rates else None
         self._strict = settings.strict
         self._pipelines = pipelines
 
@@ -49,15 +51,15 @@ class EventFactory:
         session: Id | None,
     ) -> BuiltEvent | None:
         """Return the event, or None (counted) if there may be none or nobody to link it to; raise if it is bad."""
-        if not self._enabled:
+        if self._enabled is not True and not self._is_on():
             return None
         pipeline = self._pipelines.latest
         if pipeline.generation != forks.generation:
             pipeline = self._pipelines.current
         on_problem = pipeline.on_problem
         identity = link(usr, account, session, on_problem)
-        if identity.consent is False:
-            pipeline.ledger.count_dropped("consent", None, name)
+        if identity.consent is False or (self._sampling is not None and not self._sampling.keeps(name, identity)):
+            pipeline.ledger.count_dropped("consent" if identity.consent is False else "sampled", None, name)
             return None
         if self._drafts is not None:
             reviewed = self._drafts.reviewed(name, attributes, identity, on_problem)
@@ -73,6 +75,9 @@ class EventFactory:
             on_problem(*repairs)
         return event
 
+    def _is_on(self) -> bool:
+        return isinstance(self._enabled, Switch) and self._enabled.is_on(self._pipelines.current.ledger.say)
+
     def make_observed(
         self,
         link: Link,
@@ -84,7 +89,7 @@ class EventFactory:
     ) -> BuiltEvent | None:
         """Build an event that somebody looks at: a debug panel, or a test."""
         with event_log.step(name) as step:
-            if not self._enabled:
+            if self._enabled is not True and not self._is_on():
                 testbed.disabled(self._sender, name)
                 return None
 
@@ -135,6 +140,11 @@ class EventFactory:
     def say_consent_failed(self, error: ConsentUnknownError) -> None:
         """Log why an event is dropped whose person could not be asked."""
         self._pipelines.current.ledger.say("consent", "CONSENT failed, so events are dropped: %s", error)
+
+
+def _switch(settings: Settings) -> Switch | bool:
+    ask = settings.enabled
+    return Switch(ask, strict=settings.strict) if callable(ask) else bool(ask)
 
 
 def _traits_reader(settings: Settings) -> TraitsReader | None:

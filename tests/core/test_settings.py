@@ -55,6 +55,7 @@ def test_defaults_are_the_documented_ones() -> None:
         "shutdown_timeout": 2.0,
         "max_age": 604_800.0,
         "before_send": None,
+        "sample_rates": None,
         "user_id": None,
         "account_id": None,
         "session_id": None,

@@ -13,6 +13,7 @@ import msgspec
 from dd_pa.capture.attributes import MAX_BYTES, AttributeCleaner
 from dd_pa.capture.fast_path import GoodNames, plain
 from dd_pa.capture.person import Identity, Traits
+from dd_pa.capture.selection import Sampling
 from dd_pa.capture.trace import current_trace
 from dd_pa.errors import EventError
 from dd_pa.settings.settings import Settings
@@ -64,6 +65,7 @@ class EventBuilder:
         self._starts: dict[str, bytes] = {}
         self._links: dict[Identity, bytes] = {}
         self._names = GoodNames()
+        self._sampling = Sampling(settings.sample_rates) if settings.sample_rates else None
 
     def build(
         self, name: str, attributes: Mapping[str, Any] | None, identity: Identity
@@ -107,7 +109,9 @@ class EventBuilder:
         return BuiltEvent(id=event_id, name=name, occurred_at=occurred_at, body=body), repairs
 
     def _start(self, name: str) -> bytes:
-        made = b'%b,"event":{"name":%b},"dd_pa":{"event_id":"' % (self._common, self._encode(name))
+        rate = 100.0 if self._sampling is None else self._sampling.rate(name)
+        rated = b'"sample_rate":%b,' % self._encode(rate) if rate < 100 else b""
+        made = b'%b,"event":{"name":%b},"dd_pa":{%b"event_id":"' % (self._common, self._encode(name), rated)
         return _remember(self._starts, name, made)
 
     def _link(self, identity: Identity) -> bytes:

@@ -18,6 +18,7 @@ LOG_INTERVAL = 60.0
 DropReason = Literal[
     "invalid",
     "consent",
+    "sampled",
     "unlinked",
     "before_send",
     "overflow",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from importlib.metadata import version
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
@@ -33,10 +33,22 @@ def examine_configuration(settings: Settings) -> Iterator[Finding]:
         yield Finding(state="warning", subject="ENABLED", text="is off: nothing is built, stored or sent")
         return
     yield Finding(state="ok", subject="settings", text=_summary(settings))
+    if callable(settings.enabled):
+        yield _switch(settings.enabled)
     yield from _proxy(settings)
     advice: list[str] = []
     hosts.advise(lambda _, text: advice.append(text))
     yield from (Finding(state="warning", subject="server", text=text) for text in advice)
+
+
+def _switch(ask: Callable[[], object]) -> Finding:
+    try:
+        answer = ask()
+    except Exception as error:  # the application's own; at an event it would be a no
+        return Finding(state="failure", subject="ENABLED", text=f"its callable fails: {type(error).__name__}")
+    if answer is True:
+        return Finding(state="ok", subject="ENABLED", text="its callable says yes now")
+    return Finding(state="warning", subject="ENABLED", text=f"its callable says {answer!r} now: no event is built")
 
 
 def _summary(settings: Settings) -> str:

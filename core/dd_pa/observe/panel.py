@@ -37,6 +37,7 @@ _OFF = "not built: Product Analytics is off (ENABLED)"
 
 _MEANING: Mapping[str, str] = DROP_MEANING | {
     "consent": "CONSENT, Sec-GPC or identify(consent=False) denied it, or CONSENT failed",
+    "sampled": "SAMPLE_RATES keeps a part of the people's events of this name, and not this person's",
     "test_run": "this is a test run, and the intake is on another machine",
 }
 

@@ -7,6 +7,7 @@ import ipaddress
 import logging
 import math
 import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import SplitResult, urlsplit
@@ -203,6 +204,27 @@ def resolver(key: str, value: Any) -> Any:
     if not callable(found):
         raise SettingsError(key, f"{value!r} is not callable")
     return found
+
+
+def switch(value: object) -> Any:
+    """Return ENABLED: True, False, or a callable."""
+    return value if isinstance(value, bool) else resolver("ENABLED", value)
+
+
+_RATES_FIX = 'give a mapping of event names, or of starts such as "page.*", to percent from 0 to 100'
+
+
+def sample_rates(rates: object) -> dict[str, float] | None:
+    if rates is None:
+        return None
+    if not isinstance(rates, Mapping):
+        raise SettingsError("SAMPLE_RATES", f"must be a mapping, not {type(rates).__name__}; {_RATES_FIX}")
+    for name, rate in rates.items():
+        if not isinstance(name, str) or not name or "*" in name[:-1]:
+            raise SettingsError("SAMPLE_RATES", f"{name!r} is no name and no start of one; {_RATES_FIX}")
+        if isinstance(rate, bool) or not isinstance(rate, int | float) or not 0 <= rate <= 100:
+            raise SettingsError("SAMPLE_RATES", f"{rate!r} of {name!r} is no percentage; {_RATES_FIX}")
+    return {name: float(rate) for name, rate in rates.items()} or None
 
 
 _NOT_NAMED = {

@@ -18,6 +18,10 @@ Resolver = Callable[..., Any] | str | None
 """A callable, or the dotted path of one (`"shop.analytics.account_of"`), imported when the settings are made."""
 
 
+Switch = Callable[[], bool] | str
+"""A callable, or the dotted path of one, that says whether there may be an event now."""
+
+
 Attributes = Callable[..., Any] | str | Sequence[str] | None
 """A callable or its dotted path, or the names of fields of the user."""
 
@@ -57,8 +61,9 @@ class Settings:
     version: str | None = None
     """Sent with each event as `version`, when set."""
 
-    enabled: bool = True
-    """False: `track()` returns at once, nothing is built, stored or sent, and no key is needed."""
+    enabled: bool | Switch = True
+    """False: `track()` returns at once, nothing is built, stored or sent, and no key is needed. A callable without
+    arguments, or its dotted path, is asked at each event, and its failure is a no."""
 
     strict: bool = False
     """True: a bad event raises `EventError`. False: it is repaired or dropped, and counted.
@@ -100,6 +105,10 @@ class Settings:
 
     before_send: Resolver = field(default=None, repr=False)
     """Callable of an `EventDraft` that returns it, changed or not, or None to drop the event (as a failure does)."""
+
+    sample_rates: Mapping[str, float] | None = field(default=None, hash=False)
+    """Percent of the people whose events of a name are kept: `{"search.typed": 10, "page.*": 50}`. What is kept says
+    its rate as `dd_pa.sample_rate`."""
 
     user_id: Resolver = field(default=None, repr=False)
     """Callable of the request that returns `usr.id` or None, instead of the framework's login."""
@@ -184,6 +193,8 @@ class Settings:
             self._set(key, checks.resolver(key.upper(), getattr(self, key)))
         for key in ("user_attributes", "account_attributes"):
             self._set(key, checks.known_attributes(key.upper(), getattr(self, key)))
+        self._set("enabled", checks.switch(self.enabled))
+        self._set("sample_rates", checks.sample_rates(self.sample_rates))
         checks.numbers(self)
         self._set("spool_dir", checks.spool(self))
         self._set("client_token", rum.client_token(self.client_token))

@@ -32,8 +32,11 @@ SHARED_VARIABLES = {
 _NONE_SAYS_SOMETHING = ("SPOOL_DIR",)
 """Settings that have a default, but can be None; None for another one leaves it to the environment."""
 
-_JSON_TEXTS = ("RUM_OPTIONS",)
+_JSON_TEXTS = ("RUM_OPTIONS", "SAMPLE_RATES")
 """Settings that are mappings, and JSON in the environment."""
+
+_SWITCHES = ("ENABLED",)
+"""Settings that are true, false, or a callable, which as text is a dotted path."""
 
 _OTHER_VARIABLES = ("DD_PA_EMULATOR_", testbed.VARIABLE)
 
@@ -82,6 +85,8 @@ def _convert(key: str, name: str, value: object) -> Any:
     wanted = _TYPES[key]
     if wanted is Resolver or value is None or isinstance(value, Secret):
         return value
+    if key in _SWITCHES and (callable(value) or (isinstance(value, str) and "." in value)):
+        return value
     if isinstance(value, os.PathLike):
         value = os.fspath(value)
     if isinstance(value, PurePath):
@@ -102,6 +107,7 @@ def _types() -> dict[str, Any]:
     hints: dict[str, Any] = get_type_hints(Settings)
     special: dict[str, Any] = dict.fromkeys(("API_KEY", "APP_KEY", "BEARER_TOKEN", "OVERFLOW", "DELIVERY"), str)
     special |= {"JOB_SECRET": Any, "JOB_SECRET_FALLBACKS": Any}  # a text or bytes, which the settings look at
+    special |= {"ENABLED": bool}
     special |= {"USER_ATTRIBUTES": Any, "ACCOUNT_ATTRIBUTES": Any}
     return {item.name.upper(): hints[item.name] for item in fields(Settings)} | special
 
