@@ -7,15 +7,15 @@ from typing import Any
 
 import pytest
 
-from dd_pa import Emitter, Identity, Settings, SettingsError
+from dd_pa import Emitter, Settings, SettingsError
 from dd_pa.doctor import examine
 from tests.core.wire import parsed, settings
 
 
 def kept(emitter: Emitter, name: str, people: int = 1_000, who: str = "usr") -> set[int]:
     """Return whose events of a name are kept."""
-    persons = (Identity(**{who: f"u-{number}"}) for number in range(people))
-    return {number for number, person in enumerate(persons) if emitter.build(name, identity=person) is not None}
+    persons: list[dict[str, Any]] = [{who: f"u-{number}"} for number in range(people)]
+    return {number for number, person in enumerate(persons) if emitter.build(name, **person) is not None}
 
 
 def test_a_switch_is_asked_at_each_event() -> None:
