@@ -291,3 +291,16 @@ def test_view_is_changed_by_keyboard(show: Open, url: str) -> None:
     page.keyboard.type("@event.name:one")
 
     expect(rows(page)).to_have_count(1)
+
+
+def test_what_was_never_sent_is_seen(show: Open, url: str) -> None:
+    """Before anything has arrived it stands open, by reason, with what to do; it comes by itself."""
+    page = show()
+    drops = page.locator(".drops")
+    expect(drops).to_have_count(0)
+    for name, count in (("checkout.completed", 2), ("report.viewed", 1)):
+        httpx.post(f"{url}/api/emulator/drops", json={"drops": [{"reason": "unlinked", "name": name, "count": count}]})
+
+    expect(drops.locator("summary")).to_contain_text("3 events were dropped before being sent")
+    expect(drops).to_contain_text("name somebody")
+    expect(drops.get_by_role("listitem")).to_have_text(["report.viewed 1 ×", "checkout.completed 2 ×"])

@@ -45,7 +45,10 @@ _WHY_LOST: dict[LostIdentityReason, str] = {
 
 DROP_MEANING: dict[str, str] = {
     "invalid": "it cannot be sent as it was given; set STRICT to see where",
-    "unlinked": "no login, no identify() block, and no live session of the browser SDK to link it to",
+    "unlinked": (
+        "no login, no identify() block, and no live session of the browser SDK to link it to; "
+        "sign in, name somebody (usr=) or load the browser SDK"
+    ),
     "before_send": "BEFORE_SEND dropped it or failed",
     "overflow": "there was no room (BUFFER_SIZE, BUFFER_MAX_BYTES, SPOOL_MAX_BYTES)",
     "expired": "it could not be delivered for MAX_AGE seconds; the spool and the outbox keep it as a dead letter",
@@ -60,8 +63,16 @@ DROP_MEANING: dict[str, str] = {
 class Ledger:
     """Thread-safe; shared by the emitter and its delivery thread."""
 
-    def __init__(self, sender: object, *, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        sender: object,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+        report: Callable[[str, object], None] | None = None,
+    ) -> None:
+        """`report` is told the reason and the name of each drop."""
         self._sender = sender
+        self._report = report
         self._clock = clock
         self._saying = threading.RLock()  # a handler of a signal may say something while this thread does
         self._said: dict[str, float] = {}
@@ -114,6 +125,8 @@ class Ledger:
         so_far = self._dropped.setdefault(reason, Tally()).add()
         name = event.name if event else name
         signals.send(signals.event_dropped, self._sender, event=event, name=name, reason=reason)
+        if self._report is not None:
+            self._report(reason, name)
         if reason in DROP_MEANING:
             shown = shown_name(name)
             self.say(reason, "event %s dropped (%s, %d so far): %s", shown, reason, so_far, DROP_MEANING[reason])

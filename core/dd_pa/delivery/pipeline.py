@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from dd_pa.capture.event import BuiltEvent, EventBuilder
+from dd_pa.delivery.drop_report import drop_report
 from dd_pa.delivery.gate import RetryPolicy
 from dd_pa.delivery.ledger import DropReason, Ledger
 from dd_pa.delivery.stats import Stats
@@ -44,7 +45,7 @@ class Pipeline:
         self._closing, self._over = closed, False
         displaced = {"overflow"} if settings.overflow == "drop_oldest" else set()
         self._dropped_later = {"expired", "shutdown", "damaged", "not_set_aside", *displaced}
-        self.ledger = Ledger(sender)
+        self.ledger = Ledger(sender, report=drop_report(settings))
         self.on_problem = self.ledger.count_repaired
         self.builder = EventBuilder(settings)
         self._store = open_store(

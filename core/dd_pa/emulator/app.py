@@ -21,6 +21,7 @@ from dd_pa.emulator.history import History, Rejected
 from dd_pa.emulator.intake.endpoint import PATH, Intake, Rules
 from dd_pa.emulator.intake.faults import Fault, Faults, On, QueryStatus
 from dd_pa.emulator.page import assets
+from dd_pa.emulator.page.drops import Drops
 from dd_pa.emulator.page.replies import explaining, refusal
 from dd_pa.emulator.page.reports import Reports
 from dd_pa.emulator.page.routes import PageAPI
@@ -85,6 +86,7 @@ class Emulator:
         self._history = History(kept, clock)
         self._sessions = Sessions()
         self._recent = Recent()
+        self._drops = Drops(clock)
         self._by_occurrence = by_occurrence
         self._query_seconds = query_seconds
         self._audience = Audience(load_segments(Path(segments)) if segments is not None else {})
@@ -102,7 +104,7 @@ class Emulator:
 
     def _build_page(self, clock: Callable[[], float]) -> Starlette:
         boot = secrets.token_hex(8)
-        stream = explaining(Streams(boot, self._history, self._is_stopping, lambda: self._warehouse.state().trouble))
+        stream = explaining(Streams(boot, self._history, self._is_stopping, self._noted))
         selections = Selections(self._history, self._is_stopping)
         api = PageAPI(boot, self._history, selections, self._faults, clock, self.clear, self._warehouse.state)
         sessions = SessionRoutes(boot, self._sessions, self._is_stopping)
@@ -112,11 +114,22 @@ class Emulator:
         queries = QueryRoutes(*ways)
         stream_route = Route(f"{API}/stream", stream, methods=["GET"])
         reports = Reports(self._warehouse, self._saved)
-        own = (*api.routes(), *sessions.routes(), *queries.routes(), *reports.routes(), *assets.routes())
+        own = (
+            *api.routes(),
+            *self._drops.routes(),
+            *sessions.routes(),
+            *queries.routes(),
+            *reports.routes(),
+            *assets.routes(),
+        )
         routes = [intake, stream_route, *own]
         page = Starlette(routes=routes, exception_handlers={404: _nothing_here, 405: _wrong_method})
         page.router.redirect_slashes = False
         return page
+
+    def _noted(self) -> dict[str, object]:
+        """Return what the page's stream tells besides the numbers of the intake."""
+        return {"trouble": self._warehouse.state().trouble, "drops": self._drops.total}
 
     def _is_stopping(self) -> bool:
         return self.stopping
@@ -203,6 +216,7 @@ class Emulator:
         self._history.clear()
         self._recent.clear()
         self._sessions.clear()
+        self._drops.clear()
         self._warehouse.clear()
 
     def close(self) -> None:

@@ -28,13 +28,13 @@ class Streams:
     """
 
     def __init__(
-        self, boot: str, history: History, stopped: Callable[[], bool], trouble: Callable[[], str | None]
+        self, boot: str, history: History, stopped: Callable[[], bool], noted: Callable[[], dict[str, object]]
     ) -> None:
-        """`trouble` says why events cannot be written for queries."""
+        """`noted` says what else the page has to know: why events cannot be written for queries, reported drops."""
         self._boot = boot
         self._history = history
         self._stopped = stopped
-        self._trouble = trouble
+        self._noted = noted
         self._listeners = 0
 
     async def __call__(self, request: Request) -> Response:
@@ -82,7 +82,7 @@ class Streams:
     def _stats(self) -> dict[str, object]:
         counts = self._history.counts()
         numbers = {name: getattr(counts, name) for name in ("seq", "received", "rejected", "kept", "rate")}
-        return {**numbers, "trouble": self._trouble()}
+        return {**numbers, **self._noted()}
 
 
 def _message(event: str, data: object, seq: int | None = None) -> bytes:

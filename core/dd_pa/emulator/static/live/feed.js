@@ -35,6 +35,8 @@ export class Feed extends Store {
     this.rate = 0;
     /** @type {string | null} why events cannot be written for queries */
     this.trouble = null;
+    /** Events that programs dropped before they sent them. */
+    this.drops = 0;
     /** @type {Numbers} */
     this.numbers = { received: 0, rejected: 0, kept: 0, total: 0 };
     /** @type {Numbers | null} the numbers when the view was paused */
@@ -203,12 +205,13 @@ export class Feed extends Store {
   }
 
   /** @param {import("./stream.js").Stats} stats */
-  stats({ received, rejected, kept, rate, trouble }) {
+  stats({ received, rejected, kept, rate, trouble, drops }) {
     // Somebody told the emulator to forget: what is listed here exists no more.
     const forgotten = received < this.numbers.received;
     this.numbers = { ...this.numbers, received, rejected, kept };
     this.rate = rate;
     this.trouble = trouble;
+    this.drops = drops;
     if (forgotten) void this.load(this.filter);
     else if (++this.ticks % RECOUNT_EVERY === 0) void this.recount().catch(() => undefined);
     this.changed();

@@ -1,6 +1,7 @@
 // The Live view: search, counts, list and the open event.
 import { html, useEffect } from "../vendor/vendor.js";
 import { DetailPanel } from "./detail.js";
+import { Drops } from "./drops.js";
 import { Histogram } from "./histogram.js";
 import { useMedia, useStore, useTaken } from "../shared/hooks.js";
 import { List } from "./list.js";
@@ -41,6 +42,7 @@ export function Live({ page }) {
   return html`<main class=${open ? "live-view with-detail" : "live-view"}>
     <${SearchBar} feed=${feed} place=${place} actions=${actions} />
     <${Banner} feed=${feed} />
+    <${Drops} feed=${feed} />
     <div class="stage">
       <div class="column" inert=${open && covers}>
         <${Histogram} feed=${feed} range=${place} onRange=${actions.range} />

@@ -45,6 +45,8 @@ export const STATUS = 6, REASON = 7, ATTRIBUTES = 8, DELAY = 9, OCCURRED = 10;
  */
 /** @typedef {{change: number, session: SessionHead, events: Moment[]}} SessionDetail */
 
+/** @typedef {{reason: string, name: string, count: number, last_ms: number, meaning: string, fix: string}} Drop */
+
 const root = "/api/emulator";
 
 /** An answer that is not a success. `column` is the offset in the search where it stops making sense. */
@@ -81,6 +83,9 @@ export const events = (wanted, signal) => get(`/events${query(wanted)}`, signal)
 
 /** @param {number} seq @param {AbortSignal} [signal] @returns {Promise<Detail>} */
 export const event = (seq, signal) => get(`/events/${seq}`, signal);
+
+/** What programs dropped before they sent it, the latest first. @param {AbortSignal} [signal] @returns {Promise<{total: number, drops: Drop[]}>} */
+export const drops = (signal) => get("/drops", signal);
 
 /** Counts over the last 15 minutes. @param {Filter} filter @param {AbortSignal} [signal] @returns {Promise<Histogram>} */
 export const histogram = ({ q, status }, signal) => get(`/histogram${query({ q, status })}`, signal);
