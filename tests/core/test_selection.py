@@ -15,7 +15,7 @@ from tests.core.wire import parsed, settings
 def kept(emitter: Emitter, name: str, people: int = 1_000, who: str = "usr") -> set[int]:
     """Return whose events of a name are kept."""
     persons: list[dict[str, Any]] = [{who: f"u-{number}"} for number in range(people)]
-    return {number for number, person in enumerate(persons) if emitter.build(name, **person) is not None}
+    return {number for number, person in enumerate(persons) if emitter.integration.build(name, **person) is not None}
 
 
 def test_a_switch_is_asked_at_each_event() -> None:
@@ -24,7 +24,7 @@ def test_a_switch_is_asked_at_each_event() -> None:
     emitter = Emitter(settings(enabled=lambda: flag[0]))
     built = []
     for flag[0] in (True, False, True):
-        built.append(emitter.build("order.placed", usr="u-1") is not None)
+        built.append(emitter.integration.build("order.placed", usr="u-1") is not None)
 
     assert (built, emitter.stats().dropped) == ([True, False, True], {})
 
@@ -32,9 +32,9 @@ def test_a_switch_is_asked_at_each_event() -> None:
 @pytest.mark.parametrize("answer", [0, None, "true", 1 / 3])
 def test_only_true_lets_an_event_pass(answer: Any) -> None:
     """Text that means no would pass for a yes."""
-    assert Emitter(settings(enabled=lambda: answer)).build("order.placed", usr="u-1") is None
+    assert Emitter(settings(enabled=lambda: answer)).integration.build("order.placed", usr="u-1") is None
     with pytest.raises(TypeError, match="ENABLED must return True or False"):
-        Emitter(settings(enabled=lambda: answer, strict=True)).build("order.placed", usr="u-1")
+        Emitter(settings(enabled=lambda: answer, strict=True)).integration.build("order.placed", usr="u-1")
 
 
 def test_a_switch_that_fails_is_a_no(caplog: pytest.LogCaptureFixture) -> None:
@@ -112,7 +112,7 @@ def test_people_are_kept_as_a_whole(who: str) -> None:
 def test_what_is_kept_says_its_rate(name: str, rate: float | None) -> None:
     """By which counts are to be divided."""
     emitter = Emitter(settings(sample_rates={"page.*": 50, "page.shop.*": 20, "page.shop": 5}))
-    built = [event for n in range(200) if (event := emitter.build(name, {"a": 1}, usr=n)) is not None]
+    built = [event for n in range(200) if (event := emitter.integration.build(name, {"a": 1}, usr=n)) is not None]
 
     assert {parsed(event.body)["dd_pa"].get("sample_rate") for event in built} == {rate}
 
