@@ -278,10 +278,9 @@ def test_doctor_fails_where_the_key_is_missing(configure: Configure) -> None:
 
 
 def test_doctor_says_nothing_of_production_on_a_laptop(
-    configure: Configure, settings: Any, tmp_path: Path, emulator: Emulator
+    configure: Configure, tmp_path: Path, emulator: Emulator
 ) -> None:
     """With DEBUG on, the intake is the emulator and a bad event raises: that is as it should be."""
     configure(SPOOL_DIR=str(tmp_path / "spool"))
-    settings.DEBUG = True
-
-    assert "dd_pa.W" not in run("dd_pa_doctor")
+    with override_settings(DEBUG=True):
+        assert "dd_pa.W" not in run("dd_pa_doctor")

@@ -69,6 +69,7 @@ def test_hello(client: Client, url: str) -> None:
         "kept": 2,
         "rate": 0.4,
         "trouble": None,
+        "drops": 0,
     }
 
 
@@ -165,7 +166,15 @@ def test_stats(client: Client, url: str) -> None:
         client.send(event())
         stats, _ = stream.next("stats")
 
-    assert {**stats, "seq": 0} == {"seq": 0, "received": 1, "rejected": 0, "kept": 1, "rate": 0.2, "trouble": None}
+    assert {**stats, "seq": 0} == {
+        "seq": 0,
+        "received": 1,
+        "rejected": 0,
+        "kept": 1,
+        "rate": 0.2,
+        "trouble": None,
+        "drops": 0,
+    }
 
 
 @pytest.mark.parametrize(
