@@ -21,7 +21,7 @@ from django.utils.timesince import timesince
 from django.utils.timezone import localtime, make_naive
 
 from dd_pa_django.configuration import asks_for_outbox
-from dd_pa_django.escaped_text import visible
+from dd_pa_django.escaped_text import escape_invisible
 from dd_pa_django.models import OutboxEvent
 
 if TYPE_CHECKING:
@@ -113,11 +113,11 @@ class OutboxEventAdmin(EventAdmin):
 
     @admin.display(description="name", ordering="name")
     def shown_name(self, event: OutboxEvent) -> str:
-        return Truncator(visible(str(event.name))).chars(100)
+        return Truncator(escape_invisible(str(event.name))).chars(100)
 
     @admin.display(description="name")
     def full_name(self, event: OutboxEvent) -> str:
-        return visible(str(event.name))
+        return escape_invisible(str(event.name))
 
     @admin.display(description="status", ordering="state")
     def status(self, event: OutboxEvent) -> Any:
@@ -166,7 +166,7 @@ class OutboxEventAdmin(EventAdmin):
             "opts": self.opts,
             "count": count,
             "announcement": f"{_counted(count, 'rejected event')} will wait for delivery again:",
-            "names": [visible(str(event.name)) for event in chosen[:LISTED]],
+            "names": [escape_invisible(str(event.name)) for event in chosen[:LISTED]],
             "more": f"and {more:,} more" if more else "",
             "checkbox": ACTION_CHECKBOX_NAME,
             "chosen": request.POST.getlist(ACTION_CHECKBOX_NAME),
@@ -215,4 +215,4 @@ def _pretty(found: object) -> str:
         text = json.dumps(json.loads(body), indent=2, ensure_ascii=False)
     except (ValueError, RecursionError):  # no event; or one with a number or a depth that Python refuses
         text = body.decode(errors="replace")
-    return visible(text[:SHOWN]) + ("\n…" if len(text) > SHOWN else "")
+    return escape_invisible(text[:SHOWN]) + ("\n…" if len(text) > SHOWN else "")

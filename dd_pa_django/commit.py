@@ -13,7 +13,7 @@ from dd_pa import BuiltEvent, Emitter
 from dd_pa.observe import event_log
 from dd_pa.observe.signals import event_queued, send
 from dd_pa.process import testbed
-from dd_pa_django.transaction_block import Block, blocks_of, when_committed
+from dd_pa_django.transaction_block import TransactionBlock, blocks_of, when_committed
 
 _of_tests: WeakSet[BaseDatabaseWrapper] = WeakSet()
 """Connections that events have waited for in a test run. An async test cannot find them: they belong to a thread."""
@@ -59,7 +59,7 @@ def _is_waiting(connection: BaseDatabaseWrapper, event: BuiltEvent) -> bool:
     return any(_holds(block, event) for block in blocks_of(connection))
 
 
-def _holds(block: Block, event: BuiltEvent) -> bool:
+def _holds(block: TransactionBlock, event: BuiltEvent) -> bool:
     return any(event is item for _, call in block.waiting for item in getattr(call, "events", ()))
 
 

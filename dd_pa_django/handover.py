@@ -20,7 +20,7 @@ from dd_pa.process import testbed
 from dd_pa_django.commit import Announcement, Submission, call_on_commit, submit_on_commit, waits_in
 from dd_pa_django.connection import connection_of
 
-_together: ContextVar[Together | None] = ContextVar("dd_pa_django_together", default=None)
+_event_batch: ContextVar[EventBatch | None] = ContextVar("dd_pa_django_together", default=None)
 
 
 def hand_over(emitter: Emitter, event: BuiltEvent, *, on_commit: bool | None = None, using: str | None = None) -> bool:
@@ -34,7 +34,7 @@ def hand_over(emitter: Emitter, event: BuiltEvent, *, on_commit: bool | None = N
         raise EventError("using", f"there is no database {using!r} in DATABASES")
     transaction = open_transaction(using) if waits else None
     if waits and settings.outbox and not testbed.is_capturing(emitter):
-        collected = _together.get()
+        collected = _event_batch.get()
         if collected is not None and collected.takes(emitter, event, transaction):
             return True
         return _keep(emitter, [event], transaction, using)
@@ -144,7 +144,7 @@ class LateStoring(Submission):
         super().__call__()
 
 
-class Together:
+class EventBatch:
     """Events of one piece of bulk work, inserted by few statements when it is done."""
 
     def __init__(self, transaction: BaseDatabaseWrapper | None, using: str) -> None:
@@ -173,20 +173,20 @@ def _savepoints(transaction: BaseDatabaseWrapper | None) -> list[str | None]:
 
 
 @contextmanager
-def together(using: str) -> Iterator[None]:
+def event_batch(using: str) -> Iterator[None]:
     """Store the events that are tracked in this block for `using` at its end. Without the outbox it changes nothing.
 
     If the block raises inside of a transaction, they are gone: that must be rolled back then.
     """
     transaction = open_transaction(using)
-    collected = Together(transaction, using)
-    token = _together.set(collected)
+    collected = EventBatch(transaction, using)
+    token = _event_batch.set(collected)
     is_good = False
     try:
         yield
         is_good = True
     finally:
-        _together.reset(token)
+        _event_batch.reset(token)
         if is_good or transaction is None:
             collected.keep()
 

@@ -29,7 +29,7 @@ from dd_pa.gateways.gateway import (
 from dd_pa_django.impersonation import is_impersonated, needs_loading
 from dd_pa_django.login import current_user
 from dd_pa_django.session_fallback import fallback_session
-from dd_pa_django.unmarked_session import unnoticed
+from dd_pa_django.unmarked_session import unmarked_session
 
 current_request: ContextVar[HttpRequest | None] = ContextVar("dd_pa_django_request", default=None)
 """The request that this thread or task works for. Set by the middleware, and again around each chunk of a stream."""
@@ -55,7 +55,7 @@ def serving(request: HttpRequest | None) -> Iterator[None]:
             current_request.set(previous)
 
 
-class Streamed:
+class StreamedRequest:
     """A request whose answer is streamed: served chunk by chunk, until its body is closed."""
 
     __slots__ = ("_request", "_steps")
@@ -119,7 +119,7 @@ class DjangoRequest:
 
     def ask(self, name: str, resolver: Resolver) -> Any:
         try:
-            with unnoticed(self._request):
+            with unmarked_session(self._request):
                 return resolver(self._request)
         except SynchronousOnlyOperation as error:
             raise EventError(name, "is not loaded yet, which async code cannot do here: use await atrack(…)") from error

@@ -9,7 +9,7 @@ from django.http import HttpRequest, HttpResponseBase, StreamingHttpResponse
 from dd_pa.gateways.gateway import Work
 from dd_pa_django.browser import close_to_ids, keep_private, shows_ids
 from dd_pa_django.emitter import get_emitter
-from dd_pa_django.identity import Streamed, current_request
+from dd_pa_django.identity import StreamedRequest, current_request
 from dd_pa_django.streaming import keep_request
 
 Answer = HttpResponseBase | Awaitable[HttpResponseBase]
@@ -74,7 +74,7 @@ def _answered(request: HttpRequest, response: HttpResponseBase, work: Work) -> H
         keep_private(response)
     if getattr(response, "streaming", False):
         close_to_ids(request)
-        keep_request(Streamed(request, work), cast("StreamingHttpResponse", response))
+        keep_request(StreamedRequest(request, work), cast("StreamingHttpResponse", response))
     else:
         work.end()
     return response

@@ -5,7 +5,7 @@ from typing import Any
 from django.core.checks import CheckMessage
 from django.db import models
 
-from dd_pa_django.escaped_text import visible
+from dd_pa_django.escaped_text import escape_invisible
 
 
 class OutboxEvent(models.Model):
@@ -44,7 +44,7 @@ class OutboxEvent(models.Model):
         )
 
     def __str__(self) -> str:
-        return f"{visible(str(self.name))} {self.event_id}"
+        return f"{escape_invisible(str(self.name))} {self.event_id}"
 
     @classmethod
     def check(cls, **kwargs: Any) -> list[CheckMessage]:

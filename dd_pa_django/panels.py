@@ -54,7 +54,7 @@ class ProductAnalyticsPanel(_Panel):  # type: ignore[misc]
             if stream.is_async:
                 stream.streaming_content = FollowedAsync(stream.streaming_content, self._event_log, self._record)
             else:
-                stream.streaming_content = Followed(stream.streaming_content, self._event_log, self._record)
+                stream.streaming_content = FollowedBody(stream.streaming_content, self._event_log, self._record)
 
     def _record(self) -> None:
         emitter = slot.find()
@@ -62,7 +62,7 @@ class ProductAnalyticsPanel(_Panel):  # type: ignore[misc]
             self.record_stats(report(self._event_log, emitter.settings))
 
 
-class Followed:
+class FollowedBody:
     """A sync body whose events come into the trail, too; between two chunks nothing is followed."""
 
     def __init__(self, chunks: Any, event_log: EventLog, at_end: Callable[[], None]) -> None:

@@ -9,10 +9,10 @@ from typing import cast
 from asgiref.sync import async_to_sync
 from django.http import StreamingHttpResponse
 
-from dd_pa_django.identity import Streamed
+from dd_pa_django.identity import StreamedRequest
 
 
-def keep_request(request: Streamed, stream: StreamingHttpResponse) -> None:
+def keep_request(request: StreamedRequest, stream: StreamingHttpResponse) -> None:
     """Let the body of a response be produced as work for its request."""
     if getattr(stream, "file_to_stream", None) is not None:
         request.end()  # the server may send the file itself, past any iterator
@@ -30,7 +30,7 @@ def keep_request(request: Streamed, stream: StreamingHttpResponse) -> None:
     closers.append(request.end)
 
 
-def _as_work_for(request: Streamed, close: Callable[[], object]) -> Callable[[], None]:
+def _as_work_for(request: StreamedRequest, close: Callable[[], object]) -> Callable[[], None]:
     def close_as_work() -> None:
         with request.serving():
             close()
@@ -41,7 +41,7 @@ def _as_work_for(request: Streamed, close: Callable[[], object]) -> Callable[[],
 class Chunks:
     """A sync body. Between two chunks nothing of its request is left in the thread."""
 
-    def __init__(self, request: Streamed, chunks: Iterator[bytes]) -> None:
+    def __init__(self, request: StreamedRequest, chunks: Iterator[bytes]) -> None:
         self._request = request
         self._chunks = chunks
 
@@ -56,7 +56,7 @@ class Chunks:
 class AsyncChunks:
     """An async body. Between two chunks nothing of its request is left in the task."""
 
-    def __init__(self, request: Streamed, chunks: AsyncIterator[bytes], source: AsyncIterator[object]) -> None:
+    def __init__(self, request: StreamedRequest, chunks: AsyncIterator[bytes], source: AsyncIterator[object]) -> None:
         self._request = request
         self._chunks = chunks
         self._source = source

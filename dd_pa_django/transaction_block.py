@@ -28,7 +28,7 @@ class Scope(Protocol):
         ...
 
 
-class Block:
+class TransactionBlock:
     """An outermost `atomic()` of the application. Django calls it on commit."""
 
     def __init__(self, connection: BaseDatabaseWrapper, depth: int) -> None:
@@ -110,7 +110,7 @@ class Block:
 class _HookSavepoints(set[Any]):
     """The savepoints of a hook. Django asks whether one that is rolled back is among them, and nobody else asks."""
 
-    def __init__(self, block: Block, savepoints: Savepoints) -> None:
+    def __init__(self, block: TransactionBlock, savepoints: Savepoints) -> None:
         super().__init__(savepoints)
         self._block = block
 
@@ -134,18 +134,18 @@ class _TestBlock:
         return is_open and tuple(self._connection.savepoint_ids[: len(savepoints)]) == savepoints
 
 
-def block_of(connection: BaseDatabaseWrapper) -> Block | None:
+def block_of(connection: BaseDatabaseWrapper) -> TransactionBlock | None:
     """Return the application's block that is open; None outside of any, and where only those of a `TestCase` are."""
     if not connection.in_atomic_block:
         return None
-    found: Block | None = connection.__dict__.get(_KEY)
+    found: TransactionBlock | None = connection.__dict__.get(_KEY)
     if found is not None and found.is_open():
         return found
     blocks: Any = connection.atomic_blocks
     depth = sum(block._from_testcase for block in blocks)
     if depth == len(blocks):
         return None
-    found = connection.__dict__[_KEY] = Block(connection, depth)
+    found = connection.__dict__[_KEY] = TransactionBlock(connection, depth)
     return found
 
 
@@ -165,18 +165,18 @@ def _test_block(connection: BaseDatabaseWrapper) -> _TestBlock:
     return found
 
 
-def when_committed(connection: BaseDatabaseWrapper, call: Callable[[], object]) -> Block:
+def when_committed(connection: BaseDatabaseWrapper, call: Callable[[], object]) -> TransactionBlock:
     """Have something done when the open block commits, and not if it is rolled back.
 
     Directly in a `TestCase` there is none: what is done there would commit by itself.
     """
-    block = block_of(connection) or Block(connection, len(connection.atomic_blocks))
+    block = block_of(connection) or TransactionBlock(connection, len(connection.atomic_blocks))
     block.add(call)
     return block
 
 
-def blocks_of(connection: BaseDatabaseWrapper) -> Iterator[Block]:
+def blocks_of(connection: BaseDatabaseWrapper) -> Iterator[TransactionBlock]:
     """Yield the blocks that wait for the connection's transaction."""
     for hook in list(connection.run_on_commit):
-        if isinstance(hook[1], Block):
+        if isinstance(hook[1], TransactionBlock):
             yield hook[1]

@@ -34,7 +34,7 @@ if hasattr(os, "register_at_fork"):  # not on Windows
 
 
 @contextmanager
-def unnoticed(request: HttpRequest) -> Iterator[None]:
+def unmarked_session(request: HttpRequest) -> Iterator[None]:
     """Undo what a look at the session in this block would do to the answer; what was changed in it stays changed.
 
     Other threads and tasks of the request may read the session meanwhile, and that counts.

@@ -27,7 +27,7 @@ def _session_unseen() -> SessionMixin:
     return SecureCookieSession() if found is None else found
 
 
-class SessionUnseen:
+class UnmarkedSession:
     """A block in which reading Flask's session adds no `Vary: Cookie` to the response.
 
     What the block writes to the session is kept, and sent with a `Vary` as usual.
@@ -45,7 +45,7 @@ class SessionUnseen:
             self._session.accessed = self._accessed
 
 
-class SessionUnchanged(SessionUnseen):
+class UnchangedSession(UnmarkedSession):
     """A block in which the session can be read, and after which it is as it was before."""
 
     def __enter__(self) -> SessionMixin:

@@ -17,7 +17,7 @@ from dd_pa.gateways.gateway import (
     fields_of,
     require_same,
 )
-from dd_pa_flask.context import SessionUnseen
+from dd_pa_flask.context import UnmarkedSession
 from dd_pa_flask.session_fallback import fallback_session
 
 
@@ -57,7 +57,7 @@ class FlaskRequest:
         return found
 
     def ask(self, name: str, resolver: Resolver) -> Any:
-        with SessionUnseen():
+        with UnmarkedSession():
             return resolver(self._request)
 
     def login(self) -> str | None:
@@ -72,7 +72,7 @@ class FlaskRequest:
             raise EventError(whose, "names of fields need Flask-Login's user; give a callable of the request")
         from dd_pa_flask.login import ids_of, logged_in_user  # noqa: PLC0415 - needs Flask-Login
 
-        with SessionUnseen():
+        with UnmarkedSession():
             user = logged_in_user()
             if usr is not None:
                 require_same(whose, usr, user, ids_of(user))

@@ -10,7 +10,7 @@ from weakref import WeakKeyDictionary
 from flask import Flask, Request, g, has_request_context
 from flask_login import current_user, user_needs_refresh, user_unauthorized
 
-from dd_pa_flask.context import SessionUnchanged, request_context
+from dd_pa_flask.context import UnchangedSession, request_context
 
 _LOADED = "_login_user"
 """Where Flask-Login keeps the user in `g`, which all requests that are handled in one app context share."""
@@ -39,7 +39,7 @@ def logged_in_user() -> Any:
 
 
 def _user_of(request: Request) -> Any:
-    with SessionUnchanged() as session:
+    with UnchangedSession() as session:
         claimed = session.get(_SESSION_USER)
         known = _seen.get(request)
         if known is None or known[0] != claimed:

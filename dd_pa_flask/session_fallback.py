@@ -9,7 +9,7 @@ from flask import Flask
 from flask.sessions import SecureCookieSession
 
 from dd_pa import pseudonymous_session
-from dd_pa_flask.context import SessionUnseen
+from dd_pa_flask.context import UnmarkedSession
 
 KEY = "_dd_pa_session"
 """Where a session in a cookie keeps the random id."""
@@ -21,7 +21,7 @@ def fallback_session(app: Flask, *, may_write: bool) -> str | None:
     A session on the server (Flask-Session) has a key: its pseudonym is used, once there is something in the session.
     A session in a cookie has none: a random id is put into it, which sends the cookie, if `may_write`.
     """
-    with SessionUnseen() as session:
+    with UnmarkedSession() as session:
         key = getattr(session, "sid", None)
         if isinstance(key, str):
             return pseudonymous_session(app.secret_key, key) if app.secret_key and session else None

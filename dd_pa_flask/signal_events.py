@@ -11,7 +11,7 @@ from flask import Flask, current_app, has_app_context
 
 from dd_pa import Id
 from dd_pa.gateways.event_rule import EventRule
-from dd_pa_flask.context import SessionUnseen
+from dd_pa_flask.context import UnmarkedSession
 from dd_pa_flask.state import StateFinder
 
 AttributesOfSignal = Mapping[str, Any] | Callable[..., Mapping[str, Any] | None]
@@ -46,7 +46,7 @@ class Connection:
         state = self._find_state(app)
         if state is None or not state.emitter.settings.enabled:
             return
-        with SessionUnseen():
+        with UnmarkedSession():
             found = self._rule.ask(state.emitter, sender, named=values)
         if found is not None:
             state.track(self._rule.name, found.attributes, usr=found.usr, account=found.account)

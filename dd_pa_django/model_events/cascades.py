@@ -21,7 +21,7 @@ from dd_pa_django.model_events.event_firing import active_emitter
 from dd_pa_django.model_events.relations import fire_relation
 from dd_pa_django.model_events.row_memory import MANY_ROWS, is_deleted, known, note_read
 from dd_pa_django.model_events.watch import ModelWatch, watches
-from dd_pa_django.transaction_block import Block, block_of
+from dd_pa_django.transaction_block import TransactionBlock, block_of
 
 _UID = "dd_pa_django.model_events.cascades"
 
@@ -112,7 +112,9 @@ def _after_delete(sender: type[Model], instance: Model, using: str, **kwargs: An
 
 
 @contextmanager
-def _still_known(block: Block, watch: ModelWatch, rows: list[Model], connection: BaseDatabaseWrapper) -> Iterator[None]:
+def _still_known(
+    block: TransactionBlock, watch: ModelWatch, rows: list[Model], connection: BaseDatabaseWrapper
+) -> Iterator[None]:
     """Keep what is known of rows that also point to it, or to another object that goes, by another field.
 
     Django has written all of their fields by one and the same deletion, and what was there before cannot be read again.

@@ -15,7 +15,7 @@ Changes = Mapping[str, tuple[Any, Any]]
 """Old and new value of fields, by `attname`."""
 
 
-class Declared:
+class ClassDeclaration:
     """One declaration of a concrete class, its own or an inherited one. Raises `ValueError` if it is wrong."""
 
     def __init__(self, model: type[Model], declaration: Declaration) -> None:

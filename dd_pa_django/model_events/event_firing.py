@@ -11,8 +11,8 @@ from django.db.models import Model
 from dd_pa import BuiltEvent, Emitter, identify
 from dd_pa.model_events import Change, ask
 from dd_pa_django.emitter import slot
-from dd_pa_django.handover import hand_over, hand_over_all, together
-from dd_pa_django.model_events.class_declaration import Declared
+from dd_pa_django.handover import event_batch, hand_over, hand_over_all
+from dd_pa_django.model_events.class_declaration import ClassDeclaration
 from dd_pa_django.model_events.stored_values import kept
 
 Columns = Callable[[Sequence[str]], Mapping[str, Any]]
@@ -26,26 +26,26 @@ def active_emitter() -> Emitter | None:
     return emitter if emitter is not None and emitter.settings.enabled else None
 
 
-class Fire:
+class EventFiring:
     """Tracks events as declared, to leave when the database `using` commits. Raises in strict mode only."""
 
     def __init__(self, emitter: Emitter, using: str) -> None:
         self._emitter = emitter
         self._using = using
 
-    def __call__(self, declared: Declared, name: str, instance: Model, changed: Change | None = None) -> None:
+    def __call__(self, declared: ClassDeclaration, name: str, instance: Model, changed: Change | None = None) -> None:
         """Fire one event of an instance."""
         event = self._built(declared, name, instance, declared.columns_of(instance, self._using), changed)
         if event is not None:
             hand_over(self._emitter, event, using=self._using)
 
-    def updates(self, declared: Declared, instance: Model, change: Change) -> None:
+    def updates(self, declared: ClassDeclaration, instance: Model, change: Change) -> None:
         """Fire the events that a declaration has for a change."""
         for name, changed in declared.declaration.events_of(change).items():
             self(declared, name, instance, changed)
 
     def _built(
-        self, declared: Declared, name: str, instance: Model | None, columns: Columns, changed: Change | None
+        self, declared: ClassDeclaration, name: str, instance: Model | None, columns: Columns, changed: Change | None
     ) -> BuiltEvent | None:
         emitter = self._emitter
         try:
@@ -70,7 +70,7 @@ class Fire:
         return self._emitter.integration.build(name, attributes, owner=True, **ids)
 
 
-class FireTogether(Fire):
+class BatchFiring(EventFiring):
     """Tracks the events of one operation on many rows: who acts is found out once, and they are handed over at once."""
 
     def __init__(self, emitter: Emitter, using: str) -> None:
@@ -78,11 +78,11 @@ class FireTogether(Fire):
         self._builder = emitter.integration.builder()
         self._events: list[BuiltEvent] = []
 
-    def __call__(self, declared: Declared, name: str, instance: Model, changed: Change | None = None) -> None:
+    def __call__(self, declared: ClassDeclaration, name: str, instance: Model, changed: Change | None = None) -> None:
         """Build one event of an instance."""
         self._keep(self._built(declared, name, instance, declared.columns_of(instance, self._using), changed))
 
-    def of_values(self, declared: Declared, name: str, values: Mapping[str, Any], changed: Change) -> None:
+    def of_values(self, declared: ClassDeclaration, name: str, values: Mapping[str, Any], changed: Change) -> None:
         """Build an event of a row's change, of a declaration that does not ask for the instance.
 
         Rows may have a change in common, which BEFORE_SEND must not change for all of them.
@@ -103,10 +103,10 @@ class FireTogether(Fire):
 
 
 @contextmanager
-def firing_together(emitter: Emitter, using: str) -> Iterator[FireTogether]:
+def firing_together(emitter: Emitter, using: str) -> Iterator[BatchFiring]:
     """Fire the events of one operation, and what its callables track, at the end of this block."""
-    fire, has_failed = FireTogether(emitter, using), True
-    with together(using):
+    fire, has_failed = BatchFiring(emitter, using), True
+    with event_batch(using):
         try:
             yield fire
             has_failed = False

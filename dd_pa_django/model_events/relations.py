@@ -11,7 +11,7 @@ from django.db.models.fields.related import lazy_related_operation
 from django.db.models.signals import m2m_changed
 
 from dd_pa_django.connection import connection_of
-from dd_pa_django.model_events.event_firing import Fire, active_emitter
+from dd_pa_django.model_events.event_firing import EventFiring, active_emitter
 from dd_pa_django.model_events.watch import watches
 from dd_pa_django.transaction_block import block_of
 
@@ -101,7 +101,7 @@ def fire_relation(instance: Model, field: Any, action: str, pks: Collection[Any]
     emitter, watch = active_emitter(), watches.get(type(instance))
     if emitter is None or watch is None:
         return
-    fire, details = Fire(emitter, using), {"action": action, "count": len(pks), "pks": sorted(pks)[:MAX_PKS]}
+    fire, details = EventFiring(emitter, using), {"action": action, "count": len(pks), "pks": sorted(pks)[:MAX_PKS]}
     for item in watch.updates:
         change = {name: details for name, followed in item.relations.items() if followed == field}
         fire.updates(item, instance, change)

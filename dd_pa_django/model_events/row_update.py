@@ -10,7 +10,7 @@ from django.db.models import Model, QuerySet
 from dd_pa.model_events import Change
 from dd_pa_django.connection import connection_of
 from dd_pa_django.model_events import stored_values
-from dd_pa_django.model_events.class_declaration import Declared
+from dd_pa_django.model_events.class_declaration import ClassDeclaration
 from dd_pa_django.model_events.event_firing import active_emitter, firing_together
 from dd_pa_django.model_events.row_memory import note_rows_written
 from dd_pa_django.model_events.watch import ModelWatch, changed_values
@@ -18,7 +18,7 @@ from dd_pa_django.model_events.watch import ModelWatch, changed_values
 MOST_TOLD = 1_000
 """Most different old values of an update for which it is remembered what they come to."""
 
-_Due = tuple[Declared, str, Change]
+_Due = tuple[ClassDeclaration, str, Change]
 
 
 class RowUpdate:

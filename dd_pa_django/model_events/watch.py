@@ -12,8 +12,8 @@ from django.db.models import Model
 from dd_pa.model_events import Declaration
 from dd_pa_django.connection import connection_of
 from dd_pa_django.model_events import stored_values
-from dd_pa_django.model_events.class_declaration import Changes, Declared
-from dd_pa_django.model_events.event_firing import Fire, active_emitter, firing_together
+from dd_pa_django.model_events.class_declaration import Changes, ClassDeclaration
+from dd_pa_django.model_events.event_firing import EventFiring, active_emitter, firing_together
 from dd_pa_django.model_events.row_memory import (
     is_doubtful,
     known,
@@ -36,7 +36,7 @@ class ModelWatch:
         self, model: type[Model], declarations: Sequence[Declaration], deletions: Sequence[Declaration]
     ) -> None:
         self.model = model
-        declared = {id(item): Declared(model, item) for item in (*declarations, *deletions)}
+        declared = {id(item): ClassDeclaration(model, item) for item in (*declarations, *deletions)}
         self.creations = [(declared[id(item)], item.created) for item in declarations if item.created]
         self.deletions = [(declared[id(item)], item.deleted) for item in deletions if item.deleted]
         self.updates = [declared[id(item)] for item in declarations if item.updated]
@@ -118,7 +118,7 @@ class ModelWatch:
         if emitter is None:
             return
         if len(found) == 1:
-            self._fire(Fire(emitter, using), *found[0])
+            self._fire(EventFiring(emitter, using), *found[0])
             return
         with firing_together(emitter, using) as fire:
             for instance, changes in found:
@@ -150,7 +150,7 @@ class ModelWatch:
         found = stored_values.read(self.model, [item.pk for item in unsure], written, using)
         return [found.get(item.pk, new) for item, new in zip(instances, values, strict=True)]
 
-    def _fire(self, fire: Fire, instance: Model, changes: Changes) -> None:
+    def _fire(self, fire: EventFiring, instance: Model, changes: Changes) -> None:
         for declared in self.updates:
             fire.updates(declared, instance, declared.changed(changes))
 
@@ -159,7 +159,7 @@ class ModelWatch:
         self._note_created([instance], [instance], using)
         emitter = active_emitter() if self.creations else None
         if emitter is not None:
-            self._fire_all(Fire(emitter, using), self.creations, [instance])
+            self._fire_all(EventFiring(emitter, using), self.creations, [instance])
 
     def after_bulk_create(self, instances: Sequence[Model], keyed: Sequence[Model], using: str) -> None:
         """Do what `after_create` does of many rows, of which these had a key before: there may have been others."""
@@ -186,9 +186,11 @@ class ModelWatch:
         if note_deleted(instance, self.table, connection_of(using)):
             emitter = active_emitter() if self.deletions else None
             if emitter is not None:
-                self._fire_all(Fire(emitter, using), self.deletions, [instance])
+                self._fire_all(EventFiring(emitter, using), self.deletions, [instance])
 
-    def _fire_all(self, fire: Fire, events: Sequence[tuple[Declared, str]], instances: Sequence[Model]) -> None:
+    def _fire_all(
+        self, fire: EventFiring, events: Sequence[tuple[ClassDeclaration, str]], instances: Sequence[Model]
+    ) -> None:
         for instance in instances:
             for declared, name in events:
                 fire(declared, name, instance)

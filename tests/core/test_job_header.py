@@ -11,7 +11,7 @@ import pytest
 
 from dd_pa import Emitter, Identity, Settings, SettingsError, bound_identity, identify
 from dd_pa.jobs import IdentityCarrier, bind
-from dd_pa.jobs.header import MAX_HEADER, PURPOSE, Carried, Seal
+from dd_pa.jobs.header import MAX_HEADER, PURPOSE, CarriedIdentity, Seal
 from tests.core.wire import settings
 
 Make = Callable[..., Emitter]
@@ -138,7 +138,9 @@ def test_the_key_is_for_this_use_alone() -> None:
     mac = base64.urlsafe_b64encode(hmac.digest(b"s3cret", signed, "sha256")).decode().rstrip("=")
 
     assert Seal(["s3cret"]).read(f"1.{mac}.{payload}", "t", "1") is None
-    assert Seal(["s3cret"]).read(Seal(["s3cret"]).write(Carried(read_at=1), "t", "1"), "t", "1") == Carried(read_at=1)
+    assert Seal(["s3cret"]).read(
+        Seal(["s3cret"]).write(CarriedIdentity(read_at=1), "t", "1"), "t", "1"
+    ) == CarriedIdentity(read_at=1)
 
 
 def test_without_a_secret_nothing_is_sent(make: Make) -> None:

@@ -169,7 +169,7 @@ asyncio.run(main())
 
 
 def test_bomb(tmp_path: Path) -> None:
-    """One gigabyte packed into one megabyte is cut while it is inflated: memory stays flat."""
+    """One gigabyte packed into one megabyte is cut while it is inflated: memory stays table_row_of."""
     script = tmp_path / "bomb.py"
     script.write_text(BOMB)
     done = subprocess.run([sys.executable, str(script)], check=True, capture_output=True, text=True, timeout=100)

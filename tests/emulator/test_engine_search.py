@@ -12,7 +12,7 @@ from dd_pa.emulator.query.statement import Statement
 from dd_pa.emulator.search.grammar import SearchError, parse_search
 from dd_pa.emulator.search.predicates import row_test
 from dd_pa.emulator.warehouse.catalogue import DOCUMENTED, MAX_COLUMNS
-from dd_pa.emulator.warehouse.query_deadline import Patience
+from dd_pa.emulator.warehouse.query_deadline import QueryDeadline
 from dd_pa.emulator.warehouse.table_row import Event
 from dd_pa.emulator.warehouse.warehouse import Warehouse
 from tests.emulator.test_search import CASES, EVENT, Row
@@ -28,7 +28,7 @@ def warehouse() -> Iterator[Warehouse]:
 
 def found(warehouse: Warehouse, *texts: str) -> list[tuple[int, ...]]:
     """For each event, in order, which of the searches find it."""
-    statement = Statement(warehouse, Patience(60))
+    statement = Statement(warehouse, QueryDeadline(60))
     conditions = ", ".join(f"({statement.search(parse_search(text))})::INTEGER" for text in texts)
     return statement.rows(f"SELECT {conditions} FROM events ORDER BY seq")  # noqa: S608 - made by the engine
 

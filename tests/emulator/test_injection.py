@@ -14,7 +14,7 @@ import pytest
 from dd_pa.emulator import Emulator
 from dd_pa.emulator.query.statement import Statement
 from dd_pa.emulator.warehouse.database import Database, WarehouseError
-from dd_pa.emulator.warehouse.query_deadline import Patience, QueryTimeoutError
+from dd_pa.emulator.warehouse.query_deadline import QueryDeadline, QueryTimeoutError
 from dd_pa.emulator.warehouse.table_row import Event
 from dd_pa.emulator.warehouse.warehouse import Warehouse
 from tests.emulator.asking import SCALAR, START, analytics, ask, post, stored, table
@@ -137,8 +137,8 @@ def test_locked_down(database: Database, tmp_path: Path, sql: str) -> None:
 def test_only_one_select(database: Database, sql: str) -> None:
     """Reading means one SELECT, whatever somebody managed to put into it."""
     with pytest.raises(WarehouseError, match="only one SELECT"):
-        database.read(sql, {}, Patience(1))
-    assert database.read("SELECT count(*) FROM events", {}, Patience(10)) == [(0,)]
+        database.read(sql, {}, QueryDeadline(1))
+    assert database.read("SELECT count(*) FROM events", {}, QueryDeadline(10)) == [(0,)]
 
 
 def test_python_objects_are_out_of_reach(database: Database) -> None:
@@ -146,19 +146,19 @@ def test_python_objects_are_out_of_reach(database: Database) -> None:
     secrets = [(1,)]
 
     with pytest.raises(Exception, match="does not exist"):
-        database.read("SELECT * FROM secrets", {}, Patience(10))
+        database.read("SELECT * FROM secrets", {}, QueryDeadline(10))
     assert secrets
 
 
 def test_reading_while_writing() -> None:
     """Queries are answered while batches are appended, from several threads at once."""
     warehouse = Warehouse(None, time.time)
-    Statement(warehouse, Patience(60))
+    Statement(warehouse, QueryDeadline(60))
     with ThreadPoolExecutor(3) as pool:
         counting = [pool.submit(_count_often, warehouse) for _ in range(3)]
         for n in range(6_000):
             warehouse.put([Event(ts=n, body={"type": "server", f"k{n % 150}": n})])
-    counted = Statement(warehouse, Patience(60)).rows("SELECT count(*) FROM events")
+    counted = Statement(warehouse, QueryDeadline(60)).rows("SELECT count(*) FROM events")
     warehouse.close()
 
     assert counted == [(6_000,)]
@@ -166,14 +166,14 @@ def test_reading_while_writing() -> None:
 
 
 def _count_often(warehouse: Warehouse) -> list[int]:
-    return [warehouse.read("SELECT count(*) FROM events", {}, Patience(60))[0][0] for _ in range(40)]
+    return [warehouse.read("SELECT count(*) FROM events", {}, QueryDeadline(60))[0][0] for _ in range(40)]
 
 
 def test_slow_queries_are_stopped(database: Database) -> None:
     """A query that takes too long ends, and the next one is answered."""
     with pytest.raises(QueryTimeoutError):
-        database.read("SELECT count(*) FROM range(100000000) a, range(100000) b", {}, Patience(0.2))
-    assert database.read("SELECT 1", {}, Patience(10)) == [(1,)]
+        database.read("SELECT count(*) FROM range(100000000) a, range(100000) b", {}, QueryDeadline(0.2))
+    assert database.read("SELECT 1", {}, QueryDeadline(10)) == [(1,)]
 
 
 def test_ingest_does_not_wait_for_a_query(tmp_path: Path) -> None:
@@ -192,7 +192,7 @@ def test_ingest_does_not_wait_for_a_query(tmp_path: Path) -> None:
     asking.start()
     for n in range(50):
         warehouse.put([Event(ts=n, body={"type": "server"})])
-    counted = Statement(warehouse, Patience(30)).rows("SELECT count(*) FROM events")
+    counted = Statement(warehouse, QueryDeadline(30)).rows("SELECT count(*) FROM events")
     ends.append("events")
     while asking.is_alive():
         cursor.interrupt()

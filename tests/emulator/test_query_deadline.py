@@ -19,7 +19,7 @@ from dd_pa.emulator.query.fields import Fields
 from dd_pa.emulator.query.request import Request
 from dd_pa.emulator.query.routes import ENDPOINTS, Endpoint
 from dd_pa.emulator.query.statement import Statement
-from dd_pa.emulator.warehouse.query_deadline import AbandonedError, Patience, QueryTimeoutError
+from dd_pa.emulator.warehouse.query_deadline import AbandonedError, QueryDeadline, QueryTimeoutError
 from tests.emulator.asking import END, KEYS, QUERIES, SCALAR, analytics, ask, stored, table
 from tests.emulator.complete import COMPLETE, SEGMENT
 from tests.emulator.test_whole_requests import events
@@ -29,7 +29,7 @@ PATIENT = 600.0
 ENDLESS = "SELECT count(*) FROM range(100000000) a, range(100000) b"
 
 
-class Spent(Patience):
+class Spent(QueryDeadline):
     """What is asked of the database is answered; then there is no time left."""
 
     def check(self) -> None:
@@ -115,9 +115,9 @@ def test_many_who_leave(slow: tuple[str, queue.Queue[str]]) -> None:
 
 def test_patience_that_ends_before() -> None:
     """What has ended is not begun, and says which end it was."""
-    gone, late = Patience(PATIENT), Patience(-1)
+    gone, late = QueryDeadline(PATIENT), QueryDeadline(-1)
     gone.leave()
 
-    for patience, error in ((gone, AbandonedError), (late, QueryTimeoutError)):
-        with pytest.raises(error), patience.interrupting(threading.Event().set):
+    for deadline, error in ((gone, AbandonedError), (late, QueryTimeoutError)):
+        with pytest.raises(error), deadline.interrupting(threading.Event().set):
             pytest.fail("it was begun")

@@ -14,7 +14,7 @@ import pytest
 from dd_pa.emulator.query.statement import Statement
 from dd_pa.emulator.search.grammar import parse_search
 from dd_pa.emulator.search.predicates import row_test
-from dd_pa.emulator.warehouse.query_deadline import Patience
+from dd_pa.emulator.warehouse.query_deadline import QueryDeadline
 from dd_pa.emulator.warehouse.table_row import Event
 from dd_pa.emulator.warehouse.warehouse import Warehouse
 from tests.emulator.test_search import Row
@@ -184,7 +184,7 @@ def test_engine() -> None:
     """Queries read each case so, too."""
     warehouse = Warehouse(None, time.time)
     warehouse.put([Event(ts=number, body=body) for number, (body, _, _) in enumerate(CASES)])
-    statement = Statement(warehouse, Patience(60))
+    statement = Statement(warehouse, QueryDeadline(60))
     conditions = [statement.search(parse_search(text)) for _, text, _ in CASES]
     chosen = " ".join(f"WHEN ts = {number} THEN {condition}" for number, condition in enumerate(conditions))
     rows = statement.rows(f"SELECT CASE {chosen} END FROM events ORDER BY ts")  # noqa: S608 - made by the engine

@@ -16,7 +16,7 @@ from dd_pa.emulator.query.statement import Statement
 from dd_pa.emulator.warehouse import warehouse as module
 from dd_pa.emulator.warehouse import writer
 from dd_pa.emulator.warehouse.database import WarehouseError
-from dd_pa.emulator.warehouse.query_deadline import Patience
+from dd_pa.emulator.warehouse.query_deadline import QueryDeadline
 from dd_pa.emulator.warehouse.table_row import Event
 from dd_pa.emulator.warehouse.warehouse import State, Warehouse
 from tests.emulator.asking import SCALAR, analytics, ask, table
@@ -127,7 +127,7 @@ def test_a_failure_to_write_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
         put(warehouse, 1, 2)
         for _ in range(2):
             with pytest.raises(WarehouseError, match="the disk is full"):
-                Statement(warehouse, Patience(30))
+                Statement(warehouse, QueryDeadline(30))
         put(warehouse, 3)
         assert warehouse.state() == State("the disk is full", 3, 0)
     monkeypatch.setattr(warehouse, "_retry_at", 0.0)

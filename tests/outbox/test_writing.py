@@ -20,7 +20,7 @@ from django.test.utils import CaptureQueriesContext
 
 from dd_pa import identify
 from dd_pa_django import get_emitter, track
-from dd_pa_django.handover import together
+from dd_pa_django.handover import event_batch
 from dd_pa_django.outbox import writer
 from tests.django_app.orders.models import Coupon
 
@@ -185,7 +185,7 @@ def test_bulk_work_inserts_in_bulk(alias: str) -> None:
     with CaptureQueriesContext(connections[alias]) as queries:
         Coupon.objects.using(alias).bulk_create(coupons)
     inserts = [query["sql"] for query in queries if query["sql"].startswith("INSERT INTO dd_pa_outbox")]
-    with transaction.atomic(using=alias), together(alias):
+    with transaction.atomic(using=alias), event_batch(alias):
         track("order.placed", using=alias)
         with suppress(ZeroDivisionError), transaction.atomic(using=alias):
             track("order.refused", using=alias)

@@ -11,7 +11,7 @@ from dd_pa.capture.person import DENIED, NOBODY, Id, Identity, as_id, within
 from dd_pa.capture.work import Steps, Work, current_work
 from dd_pa.errors import EventError
 
-__all__ = ["Block", "Id", "Identity", "bound_identity", "identify"]
+__all__ = ["Id", "Identity", "IdentityBlock", "bound_identity", "identify"]
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -25,7 +25,7 @@ def identify(
     session: Id | None = None,
     consent: bool | None = None,
     inherit: bool = True,
-) -> Block:
+) -> IdentityBlock:
     """Link every event tracked in the block, in this thread or task, to these ids.
 
     Use it as `with identify(…):`, or on a function: plain, async, or a generator. What is left out is inherited from
@@ -44,7 +44,7 @@ def identify(
         session=None if session is None else as_id("session", session),
         consent=consent,
     )
-    return Block(stated, inherits=inherit)
+    return IdentityBlock(stated, inherits=inherit)
 
 
 def bound_identity() -> Identity | None:
@@ -60,7 +60,7 @@ def bound_identity() -> Identity | None:
     return None if work.identity is None and found == NOBODY else found
 
 
-class Block:
+class IdentityBlock:
     """A block of work for somebody: once as `with`, or any number of times on functions."""
 
     __slots__ = ("_inherits", "_stated", "_work")
@@ -99,7 +99,7 @@ class Block:
 class _Call:
     """One call of a function that is a block."""
 
-    def __init__(self, block: Block) -> None:
+    def __init__(self, block: IdentityBlock) -> None:
         self._block = block
         self._steps: Steps | None = None
 

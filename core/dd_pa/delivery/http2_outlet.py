@@ -8,7 +8,7 @@ from functools import partial
 from dd_pa.capture.event import BuiltEvent
 from dd_pa.delivery.http2 import Answer, Failure, Origin
 from dd_pa.delivery.httpx_outlet import HttpxOutlet
-from dd_pa.delivery.intake_protocol import Heard, Intake
+from dd_pa.delivery.intake_protocol import Heard, IntakeProtocol
 from dd_pa.delivery.outcome import Outcome, Verdict
 from dd_pa.delivery.outlet import Done, TaskOutlet
 from dd_pa.delivery.transport import http1_transport, is_secure, tls_context
@@ -36,7 +36,7 @@ class Http2Outlet:
     def __init__(self, settings: Settings, heard: Heard | None = None) -> None:
         self._settings, self._heard = settings, heard
         self._loop = asyncio.get_running_loop()
-        self._intake = Intake(settings)
+        self._intake = IntakeProtocol(settings)
         secure = is_secure(settings)
         url = self._intake.url
         self._port = url.port or (443 if secure else 80)

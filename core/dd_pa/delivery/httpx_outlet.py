@@ -6,7 +6,7 @@ from typing import cast
 
 from dd_pa.capture.event import BuiltEvent
 from dd_pa.delivery.httpx_library import httpx, library_of
-from dd_pa.delivery.intake_protocol import MAX_ANSWER, Heard, Intake
+from dd_pa.delivery.intake_protocol import MAX_ANSWER, Heard, IntakeProtocol
 from dd_pa.delivery.outcome import Outcome, Verdict
 from dd_pa.delivery.transport import SeparateConnections
 from dd_pa.settings.settings import Settings
@@ -23,7 +23,7 @@ class HttpxOutlet:
     """
 
     def __init__(self, settings: Settings, transport: httpx.AsyncBaseTransport, heard: Heard | None = None) -> None:
-        self._intake, self._transport, self._heard = Intake(settings), transport, heard
+        self._intake, self._transport, self._heard = IntakeProtocol(settings), transport, heard
         self._library = library_of(transport)
         shares = not isinstance(self._transport, SeparateConnections)
         self.width = settings.concurrency if shares else min(settings.concurrency, HTTP1_CONNECTIONS)

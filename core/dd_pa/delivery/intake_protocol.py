@@ -22,7 +22,7 @@ Heard = Callable[[Mapping[str, str]], object]
 """Takes the header fields of an answer."""
 
 
-class Intake:
+class IntakeProtocol:
     """What is asked of the intake, and what its answers mean, whoever carries them."""
 
     def __init__(self, settings: Settings) -> None:

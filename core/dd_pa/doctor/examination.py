@@ -17,7 +17,7 @@ from dd_pa.process import hosts
 from dd_pa.settings.settings import Settings
 
 if TYPE_CHECKING:
-    from dd_pa.store.inspection import Waiting
+    from dd_pa.store.inspection import SpoolContents
 import time
 from collections.abc import Mapping, Sequence
 
@@ -157,7 +157,7 @@ def spool_place(settings: Settings) -> str | None:
         return None
 
 
-def waiting(settings: Settings) -> Waiting | None:
+def waiting(settings: Settings) -> SpoolContents | None:
     """Look into the spool of the settings' application, made if it is missing; None where there can be none.
 
     Raises `SpoolError` if the directory cannot be trusted or used, and `OSError`.
@@ -175,7 +175,7 @@ def waiting(settings: Settings) -> Waiting | None:
         raise SpoolError(str(error)) from None
 
 
-def _explained(settings: Settings, found: Waiting) -> Iterator[Finding]:
+def _explained(settings: Settings, found: SpoolContents) -> Iterator[Finding]:
     text = f"{found.bytes:,} of {settings.spool_max_bytes:,} bytes in {found.segments} segments, in {found.path}"
     yield Finding(state="ok", subject="SPOOL_DIR", text=text)
     yield from _backlog(found)
@@ -187,7 +187,7 @@ def _explained(settings: Settings, found: Waiting) -> Iterator[Finding]:
         yield Finding(state="failure", subject="DELIVERY", text="is process, and no dd-pa deliver runs", fix=fix)
 
 
-def _backlog(found: Waiting) -> Iterator[Finding]:
+def _backlog(found: SpoolContents) -> Iterator[Finding]:
     if found.age is not None and found.age > OLD:
         text = f"events may wait since {found.age / 60:,.0f} min"
         yield Finding(

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
-    from dd_pa.store.inspection import Waiting
+    from dd_pa.store.inspection import SpoolContents
 
 
 State = Literal["ok", "note", "warning", "failure"]
@@ -49,7 +49,7 @@ def _plain(text: str) -> str:
     return "".join(letter if letter.isprintable() else "?" for letter in text)
 
 
-def as_numbers(found: Waiting | None) -> dict[str, float | bool | None]:
+def as_numbers(found: SpoolContents | None) -> dict[str, float | bool | None]:
     """Return the numbers by name; ages in seconds. None: there is no spool, and all that waits is in memory."""
     if found is None:
         return {"spool": False}
@@ -63,12 +63,12 @@ def as_numbers(found: Waiting | None) -> dict[str, float | bool | None]:
     }
 
 
-def as_json(found: Waiting | None) -> str:
+def as_json(found: SpoolContents | None) -> str:
     """Return `as_numbers` as one line of JSON."""
     return json.dumps(as_numbers(found))
 
 
-def as_lines(found: Waiting | None) -> list[str]:
+def as_lines(found: SpoolContents | None) -> list[str]:
     """Return the same for a person."""
     if found is None:
         return ["There is no spool: what waits is in the memory of each process."]

@@ -18,7 +18,7 @@ from starlette.types import Receive, Scope, Send
 from dd_pa.emulator.access import Access
 from dd_pa.emulator.guard import API, guarded, reason_to_refuse
 from dd_pa.emulator.history import History, Rejected
-from dd_pa.emulator.intake.endpoint import PATH, Intake, Rules
+from dd_pa.emulator.intake.endpoint import PATH, IntakeEndpoint, Rules
 from dd_pa.emulator.intake.faults import Fault, Faults, On, QueryStatus
 from dd_pa.emulator.page import assets
 from dd_pa.emulator.page.drops import Drops
@@ -32,7 +32,7 @@ from dd_pa.emulator.query.routes import QueryRoutes
 from dd_pa.emulator.row import Row
 from dd_pa.emulator.rum.batch import BrowserEvent
 from dd_pa.emulator.rum.browser_intake import BrowserIntake
-from dd_pa.emulator.rum.recent_events import Recent
+from dd_pa.emulator.rum.recent_events import RecentEvents
 from dd_pa.emulator.rum.target import is_open
 from dd_pa.emulator.sample.history import history
 from dd_pa.emulator.search.selection import Selections
@@ -85,7 +85,7 @@ class Emulator:
         self._faults = Faults()
         self._history = History(kept, clock)
         self._sessions = Sessions()
-        self._recent = Recent()
+        self._recent = RecentEvents()
         self._drops = Drops(clock)
         self._by_occurrence = by_occurrence
         self._query_seconds = query_seconds
@@ -98,7 +98,9 @@ class Emulator:
         self._access = Access(token) if token else None
         self.stopping = False
         """Set by a server that shuts down: streams, searches and delays end within a fraction of a second."""
-        self._intake = Intake(self._rules, self._faults, self._history, body_timeout, self._is_stopping, self._take_row)
+        self._intake = IntakeEndpoint(
+            self._rules, self._faults, self._history, body_timeout, self._is_stopping, self._take_row
+        )
         self._browser_intake = BrowserIntake(self._take_browser, body_timeout, clock)
         self._page = self._build_page(clock)
 

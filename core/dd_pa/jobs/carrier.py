@@ -11,7 +11,7 @@ from dd_pa.capture.person import NOBODY, Identity
 from dd_pa.capture.rum import SESSION_LASTS
 from dd_pa.capture.work import Work
 from dd_pa.emitter import Emitter
-from dd_pa.jobs.header import MAX_HEADER, Carried, Seal
+from dd_pa.jobs.header import MAX_HEADER, CarriedIdentity, Seal
 
 HEADER = "dd_pa_identity"
 """Name of the header, of the message option or of the entry of a job's metadata."""
@@ -19,10 +19,10 @@ HEADER = "dd_pa_identity"
 EmitterOrGetter = Emitter | Callable[[], Emitter | None]
 """An emitter, or what returns it when a job is queued or run (None: there is none, which is no error)."""
 
-_restored: ContextVar[Carried | None] = ContextVar("dd_pa_carried", default=None)
+_restored: ContextVar[CarriedIdentity | None] = ContextVar("dd_pa_carried", default=None)
 """What the job that runs here was sent with."""
 
-Before = tuple[Work, Carried | None]
+Before = tuple[Work, CarriedIdentity | None]
 """A job that has begun, and what the one around it was sent with."""
 
 
@@ -59,7 +59,7 @@ class IdentityCarrier:
     def _written(self, emitter: Emitter, seal: Seal, identity: Identity, task: str, job_id: str) -> str:
         restored = _restored.get()
         # A job that queues another passes on the age of what it was given: nothing gets younger by being forwarded.
-        carried = Carried.of(identity, int(self._clock()) if restored is None else restored.read_at)
+        carried = CarriedIdentity.of(identity, int(self._clock()) if restored is None else restored.read_at)
         header = seal.write(carried, task, job_id)
         while len(header.encode()) > MAX_HEADER:
             emitter.integration.count_lost_identity("too_long")
@@ -82,7 +82,7 @@ class IdentityCarrier:
         _restored.set(carried)
         return before
 
-    def _read(self, emitter: Emitter, header: str, task: str, job_id: str) -> Carried | None:
+    def _read(self, emitter: Emitter, header: str, task: str, job_id: str) -> CarriedIdentity | None:
         carried = _seal(emitter).read(header, task, job_id)
         if carried is None:
             emitter.integration.count_lost_identity("forged")
@@ -121,7 +121,7 @@ def _seal(emitter: Emitter) -> Seal:
     return Seal(emitter.settings.reveal_job_secrets())
 
 
-def _without_longest(carried: Carried) -> Carried:
+def _without_longest(carried: CarriedIdentity) -> CarriedIdentity:
     ids = {"usr": carried.usr, "account": carried.account, "session": carried.session}
     longest = max(ids, key=lambda name: len((ids[name] or "").encode()))
     return msgspec.structs.replace(carried, **{longest: None})

@@ -23,7 +23,7 @@ VERSION = "1"
 PURPOSE = "dd_pa.context.v1"
 
 
-class Carried(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
+class CarriedIdentity(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """What a header says."""
 
     read_at: int = msgspec.field(name="t")
@@ -35,7 +35,7 @@ class Carried(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=
     consent: bool | None = msgspec.field(name="c", default=None)
 
     @classmethod
-    def of(cls, identity: Identity, read_at: int) -> Carried:
+    def of(cls, identity: Identity, read_at: int) -> CarriedIdentity:
         return cls(
             read_at=read_at,
             usr=identity.usr,
@@ -58,12 +58,12 @@ class Seal:
     def __bool__(self) -> bool:
         return bool(self._keys)
 
-    def write(self, carried: Carried, task: str, job_id: str) -> str:
+    def write(self, carried: CarriedIdentity, task: str, job_id: str) -> str:
         """Return the header. Needs a secret."""
         payload = msgspec.json.encode(carried).decode()
         return f"{VERSION}.{_signature(self._keys[0], payload, task, job_id)}.{payload}"
 
-    def read(self, header: object, task: str, job_id: str) -> Carried | None:
+    def read(self, header: object, task: str, job_id: str) -> CarriedIdentity | None:
         """Return what a header says, or None for one that was not written here for this job."""
         if not isinstance(header, str) or len(header) > MAX_HEADER:
             return None
@@ -72,7 +72,7 @@ class Seal:
         if version != VERSION or not any(_is_by(key, given, payload, task, job_id) for key in self._keys):
             return None
         try:
-            return msgspec.json.decode(payload, type=Carried)
+            return msgspec.json.decode(payload, type=CarriedIdentity)
         except msgspec.MsgspecError:  # signed, but by a version that says more or something else
             return None
 

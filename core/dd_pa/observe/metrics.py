@@ -17,11 +17,11 @@ Values = Iterable[tuple[float, Mapping[str, str]]]
 Observed = tuple[float, dict[str, str]]
 """A number and its attributes."""
 
-Together = Callable[[Iterable[float]], float]
+Combine = Callable[[Iterable[float]], float]
 """What the numbers of several emitters of one application come to."""
 
 
-class Counted(Protocol):
+class CountedEmitter(Protocol):
     """An emitter."""
 
     settings: Settings
@@ -42,7 +42,7 @@ COUNTERS: dict[str, tuple[str, Callable[[Stats], Values]]] = {
     ),
     "dd_pa.delivery.retries": ("attempts that failed and are followed by another", lambda stats: [(stats.retried, {})]),
 }
-GAUGES: dict[str, tuple[str, str, Callable[[Stats], Values], Together]] = {
+GAUGES: dict[str, tuple[str, str, Callable[[Stats], Values], Combine]] = {
     "dd_pa.events.pending": (
         "{event}",
         "events that wait or are on their way",
@@ -64,19 +64,19 @@ GAUGES: dict[str, tuple[str, str, Callable[[Stats], Values], Together]] = {
     ),
 }
 
-_observed: weakref.WeakSet[Counted] = weakref.WeakSet()
+_observed: weakref.WeakSet[CountedEmitter] = weakref.WeakSet()
 """Emitters that are counted by the instruments of the global meter provider."""
 
 _has_instruments = False
 
 
-def observe_where_used(emitter: Counted) -> None:
+def observe_where_used(emitter: CountedEmitter) -> None:
     """Offer the emitter's numbers to OpenTelemetry if the application has imported its metrics API."""
     if "opentelemetry.metrics" in sys.modules:
         observe(emitter)
 
 
-def observe(emitter: Counted, meter_provider: Any = None) -> None:
+def observe(emitter: CountedEmitter, meter_provider: Any = None) -> None:
     """Offer the emitter's numbers to OpenTelemetry: to the global meter provider, or another one.
 
     Emitters do this by themselves with the global one if `opentelemetry.metrics` was imported before their first event.
@@ -95,12 +95,12 @@ def observe(emitter: Counted, meter_provider: Any = None) -> None:
 class Snapshot:
     """The numbers of emitters for one export: each is asked once, and not again for each instrument."""
 
-    def __init__(self, emitters: Iterable[Counted]) -> None:
+    def __init__(self, emitters: Iterable[CountedEmitter]) -> None:
         self._emitters = emitters
         self._taken: list[tuple[str, Stats]] = []
         self._served: set[str] = set()
 
-    def read(self, instrument: str, values: Callable[[Stats], Values], together: Together) -> Iterator[Observed]:
+    def read(self, instrument: str, values: Callable[[Stats], Values], together: Combine) -> Iterator[Observed]:
         """Yield what an instrument observes. One that asks a second time begins the next export.
 
         Observations with equal attributes would replace each other, so emitters of one application are put together.
@@ -117,12 +117,12 @@ class Snapshot:
             yield together(numbers), dict(key)
 
 
-def _make_instruments(provider: Any, emitters: weakref.WeakSet[Counted]) -> None:
+def _make_instruments(provider: Any, emitters: weakref.WeakSet[CountedEmitter]) -> None:
     meter = provider.get_meter("dd_pa")
     observation = importlib.import_module("opentelemetry.metrics").Observation
     snapshot = Snapshot(emitters)
 
-    def observer(name: str, values: Callable[[Stats], Values], together: Together) -> Callable[[object], Iterator[Any]]:
+    def observer(name: str, values: Callable[[Stats], Values], together: Combine) -> Callable[[object], Iterator[Any]]:
         return lambda _: (observation(value, found) for value, found in snapshot.read(name, values, together))
 
     for name, (description, values) in COUNTERS.items():

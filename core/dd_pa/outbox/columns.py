@@ -22,13 +22,13 @@ def columns(event: BuiltEvent) -> dict[str, Any]:
     """Return what is inserted for an event."""
     return {
         "event_id": event.id,
-        "name": plain(event.name, MAX_NAME),
+        "name": ascii_text(event.name, MAX_NAME),
         "occurred_at": event.occurred_at,
         "body": event.body,
     }
 
 
-def plain(text: str, limit: int) -> str:
+def ascii_text(text: str, limit: int) -> str:
     """Return what any database can keep: a name or the intake's words may have letters that its character set lacks.
 
     A row that cannot be inserted would roll back the data that it belongs to. The body has the text as it is.

@@ -7,13 +7,13 @@ from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, field
 
 from dd_pa.capture.event import BuiltEvent
-from dd_pa.outbox.columns import plain
+from dd_pa.outbox.columns import ascii_text
 from dd_pa.outbox.table import Row
 from dd_pa.store.record import DamagedRecordError, event_of
 
 
 @dataclass(slots=True)
-class _Held:
+class _LeasedEvent:
     event: BuiltEvent
     rows: list[int] = field(default_factory=list)
     """More than one if the event was stored twice; it is delivered once."""
@@ -52,9 +52,9 @@ class OutboxStore:
         self._on_settled = on_settled
         self._clock = clock
         self._lock = threading.Lock()
-        self._held: dict[str, _Held] = {}
-        self._ready: deque[_Held] = deque()
-        self._taken: dict[str, _Held] = {}
+        self._held: dict[str, _LeasedEvent] = {}
+        self._ready: deque[_LeasedEvent] = deque()
+        self._taken: dict[str, _LeasedEvent] = {}
         self._closed = False
         self.settled: deque[int] = deque()
         """Rows that are to be deleted."""
@@ -68,7 +68,7 @@ class OutboxStore:
             try:
                 event = event_of(row.body, self._application_id)
             except DamagedRecordError as error:
-                self.rejected.append((row.id, "damaged", plain(str(error), 400)))
+                self.rejected.append((row.id, "damaged", ascii_text(str(error), 400)))
                 continue
             with self._lock:
                 self._hold(row.id, event, leased_until)
@@ -76,7 +76,7 @@ class OutboxStore:
     def _hold(self, row: int, event: BuiltEvent, leased_until: float) -> None:
         held = self._held.get(event.id)
         if held is None:
-            held = self._held[event.id] = _Held(event)
+            held = self._held[event.id] = _LeasedEvent(event)
             self._ready.append(held)
         if row not in held.rows:  # else its lease had run out here, and nobody else was there to claim it
             held.rows.append(row)
@@ -140,12 +140,12 @@ class OutboxStore:
 
     def reject(self, event: BuiltEvent, reason: str, detail: str) -> bool:
         """Have the rows of a taken event kept as dead letters."""
-        why = plain(reason, 100), plain(detail, 400)
+        why = ascii_text(reason, 100), ascii_text(detail, 400)
         self.rejected.extend((row, *why) for row in self._finish(event).own)
         self._on_settled()
         return True
 
-    def _finish(self, event: BuiltEvent) -> _Held:
+    def _finish(self, event: BuiltEvent) -> _LeasedEvent:
         with self._lock:
             del self._taken[event.id]
             return self._held.pop(event.id)

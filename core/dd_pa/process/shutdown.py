@@ -24,7 +24,7 @@ On a busy machine it may come to run late, and what it says of the lost would be
 """
 
 
-class Delivering(Protocol):
+class Deliverer(Protocol):
     """Something that has to deliver what waits before the process ends."""
 
     @property
@@ -45,21 +45,21 @@ class Delivering(Protocol):
         ...
 
 
-_open: dict[Delivering, int] = {}
+_open: dict[Deliverer, int] = {}
 """What delivers, and the process it belongs to: a forked child inherits the entries of its parent."""
 
 
-def add(delivering: Delivering) -> None:
+def add(delivering: Deliverer) -> None:
     """Have this finished when the process ends."""
     _open[delivering] = forks.generation
 
 
-def remove(delivering: Delivering) -> None:
+def remove(delivering: Deliverer) -> None:
     """Forget what was closed already."""
     _open.pop(delivering, None)
 
 
-def _ours() -> list[tuple[Delivering, float]]:
+def _ours() -> list[tuple[Deliverer, float]]:
     """Return what delivers in this process, each with its deadline; all of them hurry from now on."""
     now = time.monotonic()
     ours = [one for one, generation in list(_open.items()) if generation == forks.generation]

@@ -42,12 +42,12 @@ class Capture(Protocol):
         ...
 
 
-Waiting = Iterable[tuple[object, Any]]
+PendingEvents = Iterable[tuple[object, Any]]
 
 watching = True
 """Whether each event has to be looked at. False as soon as it is known that this is no test run."""
 
-waiting: list[Callable[[], Waiting]] = []
+waiting: list[Callable[[], PendingEvents]] = []
 """Where to find events that will be submitted when a test's transaction commits, which it never does; each with its
 emitter. A framework's glue adds to it."""
 

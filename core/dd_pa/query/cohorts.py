@@ -29,7 +29,7 @@ from dd_pa.query.schema.retention import (
     RetentionTimeseriesRequest,
     ReturnCriteria,
 )
-from dd_pa.query.window import Windowed
+from dd_pa.query.window import WindowedQuery
 
 R = TypeVar("R", RetentionGridRequest, RetentionScalarRequest, RetentionTimeseriesRequest)
 
@@ -45,7 +45,7 @@ def retention(first: str | Events, returning: str | Events | None = None) -> Ret
 
 
 @dataclass(frozen=True, kw_only=True)
-class RetentionBuilder(Windowed):
+class RetentionBuilder(WindowedQuery):
     """Who came back; run it for the grid, or go on with `scalar()`, `over_time()` or `entities()`."""
 
     first: Events
@@ -173,7 +173,7 @@ class RetentionSeries:
 
 
 @dataclass(frozen=True, kw_only=True)
-class RetentionEntities(Windowed):
+class RetentionEntities(WindowedQuery):
     """Who is in one cell."""
 
     query: RetentionListQuery

@@ -7,14 +7,14 @@ from typing import Any
 
 from msgspec import field
 
-from dd_pa.query.request import Number, Told
+from dd_pa.query.request import AnswerPart, Number
 from dd_pa.query.rows import Row, Rows
 
 VALUE = "value"
 """How the number is called in a row, where there is one."""
 
 
-class Unit(Told, frozen=True):
+class Unit(AnswerPart, frozen=True):
     """What a number is measured in."""
 
     family: str | None = None
@@ -25,13 +25,13 @@ class Unit(Told, frozen=True):
     short_name: str | None = None
 
 
-class ColumnMeta(Told, frozen=True):
+class ColumnMeta(AnswerPart, frozen=True):
     """What is said about a column."""
 
     unit: list[Unit | None] | None = None
 
 
-class Column(Told, frozen=True):
+class Column(AnswerPart, frozen=True):
     """One column of a scalar answer: the values of a facet, or the numbers."""
 
     name: str = ""
@@ -41,7 +41,7 @@ class Column(Told, frozen=True):
     meta: ColumnMeta | None = None
 
 
-class Scalar(Told, frozen=True):
+class Scalar(AnswerPart, frozen=True):
     """One number for each group; one for all when nothing is grouped by."""
 
     columns: list[Column] = field(default_factory=list)
@@ -77,7 +77,7 @@ def _across(named: list[tuple[str, list[Any]]]) -> list[tuple[Any, ...]]:
     return list(zip(*(cells + [None] * (length - len(cells)) for _, cells in named), strict=True))
 
 
-class Serie(Told, frozen=True):
+class Serie(AnswerPart, frozen=True):
     """Whose values a row of the matrix is."""
 
     group_tags: list[Any] | None = None
@@ -85,7 +85,7 @@ class Serie(Told, frozen=True):
     unit: list[Unit | None] | None = None
 
 
-class Interval(Told, frozen=True):
+class Interval(AnswerPart, frozen=True):
     """Which buckets were made."""
 
     milliseconds: int | None = None
@@ -94,7 +94,7 @@ class Interval(Told, frozen=True):
     type: str | None = None
 
 
-class Matrix(Told, frozen=True):
+class Matrix(AnswerPart, frozen=True):
     """The attributes of a timeseries answer."""
 
     series: list[Serie] | None = None
@@ -103,7 +103,7 @@ class Matrix(Told, frozen=True):
     intervals: list[Interval] | None = None
 
 
-class Timeseries(Told, frozen=True):
+class Timeseries(AnswerPart, frozen=True):
     """One number for each group and time. Times without an event may be left out."""
 
     facets: tuple[str, ...]

@@ -58,7 +58,7 @@ class Limits:
     connect: float
 
 
-class Unfinished(Exception):  # noqa: N818 - not an error: the next question may find it done
+class UnfinishedQuery(Exception):  # noqa: N818 - not an error: the next question may find it done
     """Datadog still works on the query."""
 
 
@@ -110,7 +110,7 @@ class Exchange(Generic[A]):
             raise QueryTimeoutError(f"no complete answer within {self._limits.deadline:g} s")
 
     def read(self, response: httpx.Response) -> A:
-        """Return the answer. Raises `QueryError`, or `Unfinished`."""
+        """Return the answer. Raises `QueryError`, or `UnfinishedQuery`."""
         if response.status_code != 200:
             raise self._refusal(response)
         if not self.is_readable(response):
@@ -119,7 +119,7 @@ class Exchange(Generic[A]):
         if answer is not None:
             return answer
         self._request_id = meta.request_id or self._request_id
-        raise Unfinished
+        raise UnfinishedQuery
 
     def _refusal(self, response: httpx.Response) -> QueryError:
         status = response.status_code
@@ -144,7 +144,7 @@ class Exchange(Generic[A]):
 
     def is_worth_another(self, error: BaseException) -> bool:
         """Tell whether another attempt may fare better; counts the failures."""
-        if isinstance(error, Unfinished):
+        if isinstance(error, UnfinishedQuery):
             return True
         self._failures += 1
         return isinstance(error, QueryRateLimitError | QueryTimeoutError | QueryUnavailableError)

@@ -26,7 +26,7 @@ from dd_pa.query.schema.journey import (
     NodeTarget,
     PathTarget,
 )
-from dd_pa.query.window import Windowed, milliseconds
+from dd_pa.query.window import WindowedQuery, milliseconds
 
 RATE = "__dd.conversion_rate"
 """What a number about a funnel is, unless another metric is asked for."""
@@ -45,7 +45,7 @@ def funnel(*steps: str | Events) -> FunnelBuilder:
 
 
 @dataclass(frozen=True, kw_only=True)
-class FunnelBuilder(Windowed):
+class FunnelBuilder(WindowedQuery):
     """A funnel; run it for the counts of its steps, or go on with `scalar()`, `over_time()` or `entities()`."""
 
     steps: tuple[Events, ...]
@@ -185,7 +185,7 @@ class JourneySeries:
 
 
 @dataclass(frozen=True, kw_only=True)
-class JourneyEntities(Windowed):
+class JourneyEntities(WindowedQuery):
     """Who reached a step, or dropped off at it."""
 
     query: JourneyListQuery

@@ -32,7 +32,7 @@ from dd_pa.query.schema.analytics import (
     ScalarRequest,
     TimeseriesRequest,
 )
-from dd_pa.query.window import Windowed, milliseconds
+from dd_pa.query.window import WindowedQuery, milliseconds
 
 Operator = Literal["=", ">=", "<=", ">", "<"]
 
@@ -64,7 +64,7 @@ def audience(
 
 
 @dataclass(frozen=True, kw_only=True)
-class Events(Windowed):
+class Events(WindowedQuery):
     """Which events; next say what of them: `count()`, `sum("@order.total")` and so on, or `list()`."""
 
     parts: tuple[str, ...]
@@ -152,7 +152,7 @@ class Events(Windowed):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Measure(Windowed):
+class Measure(WindowedQuery):
     """A number of some events, or one for each group of them."""
 
     events: Events
@@ -215,7 +215,7 @@ class Series:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Listing(Windowed):
+class Listing(WindowedQuery):
     """Single events."""
 
     query: ListQuery

@@ -6,7 +6,7 @@ from typing import Self
 from dd_pa.query.schema.analytics import AudienceFilters
 from dd_pa.query.schema.journey import JoinKeys
 from dd_pa.query.schema.sankey import SankeyDefinition, SankeyRequest, SankeySearch, SankeyTime
-from dd_pa.query.window import Windowed
+from dd_pa.query.window import WindowedQuery
 
 
 def sankey(source: str, target: str | None = None) -> SankeyBuilder:
@@ -15,7 +15,7 @@ def sankey(source: str, target: str | None = None) -> SankeyBuilder:
 
 
 @dataclass(frozen=True, kw_only=True)
-class SankeyBuilder(Windowed):
+class SankeyBuilder(WindowedQuery):
     """Which way sessions go."""
 
     source: str

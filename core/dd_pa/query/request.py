@@ -18,11 +18,11 @@ class Part(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A part of a request; what is left out is not sent."""
 
 
-class Told(msgspec.Struct, frozen=True, kw_only=True):
+class AnswerPart(msgspec.Struct, frozen=True, kw_only=True):
     """A part of an answer; members that this version does not know are passed over."""
 
 
-class Meta(Told, frozen=True):
+class Meta(AnswerPart, frozen=True):
     """How far an answer is."""
 
     request_id: str | None = None
@@ -31,11 +31,11 @@ class Meta(Told, frozen=True):
     """`done`, `running` or `timeout`; None where the endpoint does not say."""
 
 
-class _Data(Told, frozen=True):
+class _Data(AnswerPart, frozen=True):
     attributes: msgspec.Raw = msgspec.Raw(b"{}")
 
 
-class _Envelope(Told, frozen=True):
+class _Envelope(AnswerPart, frozen=True):
     data: _Data | None = None
     meta: Meta | None = None
 

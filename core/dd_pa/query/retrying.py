@@ -8,7 +8,7 @@ import tenacity
 from tenacity import AsyncRetrying, RetryCallState, Retrying
 
 from dd_pa.errors import QueryRateLimitError
-from dd_pa.query.exchange import Exchange, Unfinished
+from dd_pa.query.exchange import Exchange, UnfinishedQuery
 
 __all__ = ["AsyncRetrying", "Retrying", "policy"]
 
@@ -43,7 +43,7 @@ def _wait(state: RetryCallState) -> float:
     error = _error(state)
     if isinstance(error, QueryRateLimitError) and error.reset is not None:
         return error.reset
-    return (_while_working if isinstance(error, Unfinished) else _after_failure)(state)
+    return (_while_working if isinstance(error, UnfinishedQuery) else _after_failure)(state)
 
 
 def _error(state: RetryCallState) -> BaseException | None:

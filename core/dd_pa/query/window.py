@@ -29,7 +29,7 @@ class Window:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Windowed:
+class WindowedQuery:
     """What looks at a window of time; all builders do."""
 
     window: Window | None = None

@@ -16,7 +16,7 @@ from dd_pa.integration import Build
 from dd_pa.model_events import Answers, Change, Declaration, ModelOptions, ask
 from dd_pa.sqlalchemy.changes import Members, column_changes, expressions, member_changes, members_left, split
 from dd_pa.sqlalchemy.mapping import check_kinds, check_names, other_sides, written_aside
-from dd_pa.sqlalchemy.pending_events import follow_flushes, submit_on_commit, waiting_in
+from dd_pa.sqlalchemy.pending_events import follow_flushes, pending_in, submit_on_commit
 
 
 def answers_of(
@@ -176,7 +176,7 @@ class _Follower:
     def _note_expressions(self, mapper: Mapper[Any], connection: Any, instance: Any) -> None:
         found, session = expressions(instance, self._declaration.followed), object_session(instance)
         if found and session is not None:
-            waiting_in(session).expressions.setdefault(id(instance), {}).update(found)
+            pending_in(session).expressions.setdefault(id(instance), {}).update(found)
 
     def _updated(self, mapper: Mapper[Any], connection: Any, instance: Any) -> None:
         emitter, session = self._emitter(), object_session(instance)
@@ -186,7 +186,7 @@ class _Follower:
         if parts is None:
             parts = self._parts[mapper] = split(mapper, self._declaration.followed)
         columns, relationships = parts
-        noted = waiting_in(session).expressions.get(id(instance), {})
+        noted = pending_in(session).expressions.get(id(instance), {})
         change = column_changes(instance, columns, noted)
         self._expect_changes(session, emitter, instance, change)
         for members in member_changes(mapper, instance, relationships):
@@ -200,7 +200,7 @@ class _Follower:
             columns = self._aside[mapper] = written_aside(mapper, self._declaration.followed)
         emitter = self._emitter() if columns else None
         if emitter is not None:
-            told = waiting_in(session).told.get(id(instance), ())
+            told = pending_in(session).told.get(id(instance), ())
             unheard = [name for name in columns if name not in told]
             self._expect_changes(session, emitter, instance, column_changes(instance, unheard, {}))
 
@@ -221,12 +221,12 @@ class _Follower:
             return
         answers = answers_of(emitter, self._declaration, name, instance, self._label(type(instance)), None)
         if answers is not None:
-            waiting_in(session).after_flush.append(partial(_submit, session, emitter, name, answers))
+            pending_in(session).after_flush.append(partial(_submit, session, emitter, name, answers))
 
     def _expect_changes(self, session: Session, emitter: Emitter, instance: Any, change: Change) -> None:
         if not change:
             return
-        waiting_in(session).told.setdefault(id(instance), set()).update(change)
+        pending_in(session).told.setdefault(id(instance), set()).update(change)
         for event, part in self._declaration.events_of(change).items():
             self._expect(session, emitter, event, instance, partial(dict, part))
 
@@ -244,7 +244,7 @@ class _Follower:
     ) -> None:
         """Have an event built when the flush is over: only then the callables may use the session as they like."""
         if session is not None:
-            waiting_in(session).after_flush.append(partial(self._fire, session, emitter, name, instance, change))
+            pending_in(session).after_flush.append(partial(self._fire, session, emitter, name, instance, change))
 
     def _fire(
         self, session: Session, emitter: Emitter, name: str, instance: Any, change: Callable[[], Change | None]
@@ -261,7 +261,7 @@ def _after_configured() -> None:
 
 
 def _submit(session: Session, emitter: Emitter, name: str, answers: Answers) -> None:
-    together = waiting_in(session).together
+    together = pending_in(session).together
     event = build(
         emitter, emitter.integration.builder() if together is None else together.builder(emitter), name, answers
     )

@@ -48,7 +48,7 @@ class Announcer:
         send(event_queued, self._emitter, event=event)
 
 
-class Together:
+class EventBatch:
     """Events of one flush, of one who acts, inserted into the outbox by few statements."""
 
     def __init__(self, session: Session) -> None:
@@ -80,7 +80,7 @@ class Together:
                 _note_stored(self._session, emitter, event)
 
 
-class Waiting:
+class PendingEvents:
     """What waits in one session. For the one thread or task that uses the session."""
 
     def __init__(self) -> None:
@@ -93,18 +93,18 @@ class Waiting:
         self.told: dict[int, set[str]] = {}
         """The columns whose changes in this flush have their event, by `id()` of the instance."""
 
-        self.together: Together | None = None
+        self.together: EventBatch | None = None
         """What goes into the outbox when all events of the flush that ends now are built."""
 
         self.events: dict[SessionTransaction, list[tuple[Submits, BuiltEvent]]] = {}
         """By the innermost transaction or savepoint that was open when they were built."""
 
 
-def waiting_in(session: Session) -> Waiting:
+def pending_in(session: Session) -> PendingEvents:
     """Return what waits in a session."""
-    found: Waiting | None = session.info.get(_KEY)
+    found: PendingEvents | None = session.info.get(_KEY)
     if found is None:
-        found = session.info[_KEY] = Waiting()
+        found = session.info[_KEY] = PendingEvents()
     return found
 
 
@@ -125,14 +125,14 @@ def submit_on_commit(session: AnySession, emitter: Emitter, event: BuiltEvent) -
         return True
     if transaction is None:
         return emitter.integration.submit(event)
-    waiting_in(plain).events.setdefault(transaction, []).append((emitter.integration, event))
+    pending_in(plain).events.setdefault(transaction, []).append((emitter.integration, event))
     if event_log.watching:
         event_log.waits(event, partial(_is_waiting, plain, event))
     return True
 
 
 def _store(session: Session, emitter: Emitter, event: BuiltEvent) -> None:
-    waiting: Waiting | None = session.info.get(_KEY)
+    waiting: PendingEvents | None = session.info.get(_KEY)
     together = None if waiting is None else waiting.together
     if together is not None and together.takes(emitter, event):
         return
@@ -149,11 +149,11 @@ def _note_stored(session: Session, emitter: Emitter, event: BuiltEvent) -> None:
     if transaction is None:
         send(event_queued, emitter, event=event)
     else:
-        waiting_in(session).events.setdefault(transaction, []).append((Announcer(emitter), event))
+        pending_in(session).events.setdefault(transaction, []).append((Announcer(emitter), event))
 
 
 def _is_waiting(session: Session, event: BuiltEvent) -> bool:
-    waiting: Waiting | None = session.info.get(_KEY)
+    waiting: PendingEvents | None = session.info.get(_KEY)
     return waiting is not None and any(item is event for found in list(waiting.events.values()) for _, item in found)
 
 
@@ -192,11 +192,11 @@ def _at_end_of_flush(session: Session, flush_context: Any) -> None:
 
 @listens_for(Session, "after_flush_postexec")
 def _after_flush(session: Session, flush_context: Any) -> None:
-    waiting: Waiting | None = session.info.get(_KEY)
+    waiting: PendingEvents | None = session.info.get(_KEY)
     if waiting is None:
         return
     due, waiting.after_flush, waiting.told = waiting.after_flush, [], {}
-    enclosing, waiting.together = waiting.together, Together(session)  # a callable of an event may flush, too
+    enclosing, waiting.together = waiting.together, EventBatch(session)  # a callable of an event may flush, too
     try:
         for act in due:
             act()
@@ -207,7 +207,7 @@ def _after_flush(session: Session, flush_context: Any) -> None:
 
 @listens_for(Session, "after_commit", insert=True)  # first: what another raises here ends the list
 def _after_commit(session: Session) -> None:
-    waiting: Waiting | None = session.info.get(_KEY)
+    waiting: PendingEvents | None = session.info.get(_KEY)
     transaction = None if waiting is None else innermost(session)
     if waiting is None or transaction is None:
         return
@@ -223,7 +223,7 @@ def _after_commit(session: Session) -> None:
 @listens_for(Session, "after_transaction_end")
 def _after_end(session: Session, transaction: SessionTransaction) -> None:
     """Forget what a rollback has undone. A flush that failed ends its own transaction, too."""
-    waiting: Waiting | None = session.info.get(_KEY)
+    waiting: PendingEvents | None = session.info.get(_KEY)
     if waiting is not None:
         waiting.events.pop(transaction, None)
         waiting.after_flush.clear()

@@ -95,7 +95,7 @@ def _header(directory: Directory) -> Header | None:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Waiting:
+class SpoolContents:
     """A look at one application's directory."""
 
     bytes: int
@@ -122,11 +122,11 @@ class Waiting:
         return None if self.oldest is None else max(0.0, time.time() - self.oldest / 1000)
 
 
-def look_into(destination: Destination) -> Waiting:
+def look_into(destination: Destination) -> SpoolContents:
     """Look, and make the directory if it is missing. Raises `UnsafePlaceError`, `AlienFileError`, `OSError`."""
     directory = destination.directory()
     names = directory.names()
-    return Waiting(
+    return SpoolContents(
         bytes=sum(directory.sizes().values()),
         segments=len(names),
         oldest=int(names[0][:13]) if names else None,

@@ -67,7 +67,7 @@ class Rules:
             check_meaning(body, self.application_ids)
 
 
-class Intake:
+class IntakeEndpoint:
     """The ASGI endpoint of the intake."""
 
     def __init__(

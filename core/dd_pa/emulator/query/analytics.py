@@ -7,7 +7,7 @@ from typing import Any
 
 from dd_pa.emulator.query.aggregate import Compute
 from dd_pa.emulator.query.fields import Fields, facet_path, window_of
-from dd_pa.emulator.query.grouping import Group, Grouped, read_groups
+from dd_pa.emulator.query.grouping import Group, GroupedQuery, read_groups
 from dd_pa.emulator.query.request import Request, Scope
 from dd_pa.emulator.search.facets import Facet
 
@@ -26,7 +26,7 @@ def scalar(request: Request) -> dict[str, Any]:
     compute = Compute.read(asked)
     groups = read_groups(query, compute)
     _check_unfelt(request, query)
-    grouped = Grouped(request.statement, groups, compute, _condition(request, query))
+    grouped = GroupedQuery(request.statement, groups, compute, _condition(request, query))
     names = ", ".join(grouped.names)
     order = f" GROUP BY {names} ORDER BY {', '.join(f'any_value({rank})' for rank in grouped.ranks)}" if groups else ""
     chosen = [*grouped.names, grouped.value, "count(*)"]
@@ -66,7 +66,7 @@ def timeseries(request: Request) -> dict[str, Any]:
     interval = interval_of(query.member("compute"), window_of(request.attributes))
     groups = read_groups(query, compute)
     _check_unfelt(request, query)
-    grouped = Grouped(request.statement, groups, compute, _condition(request, query))
+    grouped = GroupedQuery(request.statement, groups, compute, _condition(request, query))
     bucket = f"ts - ts % {request.statement.bind(interval)}"
     ranks = [f"any_value({rank})" for rank in grouped.ranks]
     chosen = [f"{bucket} AS b", *grouped.names, grouped.value, *ranks]

@@ -64,7 +64,7 @@ def _read(fields: Fields, compute: Compute) -> Group:
     )
 
 
-class Grouped:
+class GroupedQuery:
     """The tables `base` (events with columns m, g1 …) and `top` (the chosen groups with their ranks)."""
 
     def __init__(self, statement: Statement, groups: list[Group], compute: Compute, condition: str) -> None:

@@ -134,7 +134,7 @@ def passing(statement: Statement, found: list[Person], test: RowTest) -> list[Pe
     """Return those that pass a test, within the time of the request."""
     kept = []
     for person in found:
-        statement.patience.check()
+        statement.deadline.check()
         if test(person):
             kept.append(person)
     return kept

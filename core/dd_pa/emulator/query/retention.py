@@ -128,7 +128,7 @@ class Retention:
         )
         found: dict[str, set[int]] = defaultdict(set)
         for identity, moment in rows:
-            statement.patience.check()
+            statement.deadline.check()
             member = known.get(identity)
             if member is None or moment < member.first:
                 continue

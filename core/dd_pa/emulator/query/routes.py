@@ -27,7 +27,7 @@ from dd_pa.emulator.query.request import Request
 from dd_pa.emulator.query.sankey import sankey
 from dd_pa.emulator.query.statement import Statement
 from dd_pa.emulator.warehouse.database import WarehouseError
-from dd_pa.emulator.warehouse.query_deadline import Patience, QueryTimeoutError
+from dd_pa.emulator.warehouse.query_deadline import QueryDeadline, QueryTimeoutError
 from dd_pa.emulator.warehouse.warehouse import Warehouse
 
 MAX_AT_ONCE = 4
@@ -164,14 +164,14 @@ class QueryRoutes:
         return None
 
     async def _query(self, endpoint: Endpoint, request: HttpRequest, body: bytes, fault: Fault | None) -> Response:
-        state, patience = fault.query_status if fault else None, Patience(self._seconds)
-        answer = partial(self._answer, endpoint, body, state, patience)
+        state, deadline = fault.query_status if fault else None, QueryDeadline(self._seconds)
+        answer = partial(self._answer, endpoint, body, state, deadline)
         working = asyncio.get_running_loop().run_in_executor(self._threads, answer)
         leaving = asyncio.ensure_future(left(request.receive))
         try:
             await asyncio.wait((working, leaving), return_when=asyncio.FIRST_COMPLETED)
             if leaving.done():
-                patience.leave()
+                deadline.leave()
             return await working
         finally:
             leaving.cancel()
@@ -208,18 +208,18 @@ class QueryRoutes:
         key = headers.get("dd-api-key", "")
         return bool(headers.get("dd-application-key")) and self._is_known(key)
 
-    def _answer(self, endpoint: Endpoint, body: bytes, state: str | None, patience: Patience) -> Response:
+    def _answer(self, endpoint: Endpoint, body: bytes, state: str | None, deadline: QueryDeadline) -> Response:
         data = data_of(body, endpoint.kind)
         attributes = data.member("attributes")
         request_id = _id(endpoint, data, attributes)
         if state is not None and endpoint.has_meta:
             return _done(endpoint, {}, request_id, state)
         try:
-            patience.check()
-            statement = Statement(self._warehouse, patience)
+            deadline.check()
+            statement = Statement(self._warehouse, deadline)
             request = Request(attributes, statement, self._audience, int(self._clock() * 1000))
             found = endpoint.compute(request)
-            patience.check()
+            deadline.check()
         except QueryTimeoutError:
             if endpoint.has_meta:
                 return _done(endpoint, {}, request_id, "timeout")

@@ -8,7 +8,7 @@ from typing import Any, TypeAlias
 
 from dd_pa.emulator.query.fields import facet_path, window_of
 from dd_pa.emulator.query.request import Request, Scope
-from dd_pa.emulator.warehouse.query_deadline import Patience
+from dd_pa.emulator.warehouse.query_deadline import QueryDeadline
 
 DEFAULT = 5
 OTHER = "other"
@@ -24,7 +24,7 @@ def sankey(request: Request) -> dict[str, Any]:
     steps = definition.integer("number_of_steps", 0, 10, 0) or DEFAULT
     entries = definition.integer("entries_per_step", 0, 10, 0) or DEFAULT
     paths = _paths(request, steps + 2)
-    return diagram(paths, entries, request.statement.patience)
+    return diagram(paths, entries, request.statement.deadline)
 
 
 def _paths(request: Request, columns: int) -> Counter[Path]:
@@ -53,19 +53,19 @@ def _paths(request: Request, columns: int) -> Counter[Path]:
     return Counter({tuple(value for value in way if value is not None): count for way, count in rows})
 
 
-def diagram(paths: Counter[Path], entries: int, patience: Patience) -> dict[str, Any]:
+def diagram(paths: Counter[Path], entries: int, deadline: QueryDeadline) -> dict[str, Any]:
     """Build the diagram of all ways; what is beyond `entries` in a column becomes one node.
 
-    Raises QueryTimeoutError when patience ends.
+    Raises QueryTimeoutError when the deadline comes.
     """
     width = max((len(path) for path in paths), default=0)
     flow = _Flow([_top(paths, column, entries) for column in range(width)])
     for path, count in paths.items():
-        patience.check()
+        deadline.check()
         flow.add(path, count)
     nodes = []
     for column in range(width):
-        patience.check()
+        deadline.check()
         nodes += flow.nodes(column)
     return {"nodes": nodes, "links": flow.links()}
 

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 from dd_pa.emulator.search.tree import Node
 from dd_pa.emulator.warehouse.binding import Binding
 from dd_pa.emulator.warehouse.clauses import Conditions
-from dd_pa.emulator.warehouse.query_deadline import Patience
+from dd_pa.emulator.warehouse.query_deadline import QueryDeadline
 from dd_pa.emulator.warehouse.warehouse import MAX_SECONDS, Warehouse
 
 Known = TypeVar("Known")
@@ -21,11 +21,11 @@ class Statement:
     Raises WarehouseError where there is no database, and QueryTimeoutError.
     """
 
-    def __init__(self, warehouse: Warehouse, patience: Patience | None = None) -> None:
-        self.patience = patience or Patience(MAX_SECONDS)
+    def __init__(self, warehouse: Warehouse, deadline: QueryDeadline | None = None) -> None:
+        self.deadline = deadline or QueryDeadline(MAX_SECONDS)
         """What each loop over many results asks whether to go on."""
         self._warehouse = warehouse
-        self._catalogue = warehouse.catalogue(self.patience.seconds)
+        self._catalogue = warehouse.catalogue(self.deadline.seconds)
         self.bind = Binding()
         self._conditions = Conditions(self._catalogue, self.bind)
         self._known: dict[str, Any] = {}
@@ -33,7 +33,7 @@ class Statement:
     def rows(self, sql: str) -> list[tuple[Any, ...]]:
         """Run it with the values that its text names, and forget these."""
         named = set(re.findall(r"\$(p[0-9]+)", sql))
-        return self._warehouse.read(sql, {name: self.bind.values[name] for name in named}, self.patience)
+        return self._warehouse.read(sql, {name: self.bind.values[name] for name in named}, self.deadline)
 
     def once(self, name: str, work_out: Callable[[], Known]) -> Known:
         """Return what is worked out the first time it is asked for."""

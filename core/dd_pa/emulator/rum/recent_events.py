@@ -12,7 +12,7 @@ from dd_pa.emulator.rum.batch import BrowserEvent
 MAX_BYTES = 16_000_000
 
 
-class Recent:
+class RecentEvents:
     """The newest lines, bounded by bytes. Safe to use from any thread."""
 
     def __init__(self, max_bytes: int = MAX_BYTES) -> None:

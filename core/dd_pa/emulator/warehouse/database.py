@@ -11,7 +11,7 @@ from typing import Any
 
 from dd_pa.emulator.search.units import MAX_LENGTH, MEASURE, NANOSECONDS
 from dd_pa.emulator.warehouse.catalogue import DOCUMENTED, Catalogue
-from dd_pa.emulator.warehouse.query_deadline import Patience, QueryTimeoutError
+from dd_pa.emulator.warehouse.query_deadline import QueryDeadline, QueryTimeoutError
 
 FORMAT = 1
 MEMORY = "1GB"
@@ -106,8 +106,8 @@ class Database:
         except duckdb.Error as error:
             raise WarehouseError(f"events cannot be written: {str(error).partition(chr(10))[0]}") from None
 
-    def read(self, sql: str, parameters: Mapping[str, object], patience: Patience) -> list[tuple[Any, ...]]:
-        """Run one SELECT. Raises QueryTimeoutError or AbandonedError when patience ends."""
+    def read(self, sql: str, parameters: Mapping[str, object], deadline: QueryDeadline) -> list[tuple[Any, ...]]:
+        """Run one SELECT. Raises QueryTimeoutError or AbandonedError when the deadline comes."""
         duckdb = _import()
         with self._lock:
             cursor = self._reader.cursor()
@@ -115,10 +115,10 @@ class Database:
         if len(statements) != 1 or statements[0].type != duckdb.StatementType.SELECT:
             raise WarehouseError("only one SELECT can be asked")
         try:
-            with patience.interrupting(cursor.interrupt):
+            with deadline.interrupting(cursor.interrupt):
                 rows: list[tuple[Any, ...]] = cursor.execute(statements[0], dict(parameters)).fetchall()
         except duckdb.InterruptException:
-            patience.check()
+            deadline.check()
             raise QueryTimeoutError from None
         except duckdb.OutOfMemoryException:
             raise WarehouseError(f"the query needs more than {MEMORY} of memory: ask for less at once") from None

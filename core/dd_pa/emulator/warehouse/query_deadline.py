@@ -18,7 +18,7 @@ class AbandonedError(QueryTimeoutError):
     """Nobody waits for the answer any more."""
 
 
-class Patience:
+class QueryDeadline:
     """Ends at a deadline, or when the asker leaves. Safe to use from any thread."""
 
     def __init__(self, seconds: float) -> None:

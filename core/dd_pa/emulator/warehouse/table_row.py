@@ -25,7 +25,7 @@ class Event:
     """The view that this is a version of, for a view."""
 
 
-class Flat(NamedTuple):
+class TableRow(NamedTuple):
     """An event, flattened."""
 
     facets: dict[str, str | list[str]]
@@ -41,7 +41,7 @@ def spelled(value: Scalar) -> str:
     return ("b" if isinstance(value, bool) else "n") + text_of(value)
 
 
-def flat(event: Event) -> Flat:
+def table_row_of(event: Event) -> TableRow:
     """Flatten an event by Datadog's rule, with the facets that Datadog derives from a browser's events."""
     facets: dict[str, str | list[str]] = {}
     words: list[str] = []
@@ -52,7 +52,7 @@ def flat(event: Event) -> Flat:
     if event.body.get("type") != "server":
         for path, value in _derived(event):
             facets.setdefault(path, spelled(value))
-    return Flat(facets, SEPARATOR.join(words).lower())
+    return TableRow(facets, SEPARATOR.join(words).lower())
 
 
 def _collect(holder: dict[str, Any], prefix: str, facets: dict[str, str | list[str]], words: list[str]) -> None:

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 from dd_pa.emulator.warehouse.catalogue import Catalogue
 from dd_pa.emulator.warehouse.database import Database, WarehouseError
-from dd_pa.emulator.warehouse.query_deadline import Patience, QueryTimeoutError
+from dd_pa.emulator.warehouse.query_deadline import QueryDeadline, QueryTimeoutError
 from dd_pa.emulator.warehouse.table_row import Event
 from dd_pa.emulator.warehouse.writer import Writer
 
@@ -192,18 +192,18 @@ class Warehouse:
         self._wanted = False
         return arrived
 
-    def read(self, sql: str, parameters: Mapping[str, object], patience: Patience) -> list[tuple[Any, ...]]:
+    def read(self, sql: str, parameters: Mapping[str, object], deadline: QueryDeadline) -> list[tuple[Any, ...]]:
         """Run one generated SELECT; `catalogue` comes first. Raises QueryTimeoutError, WarehouseError."""
         opened = self._open_file
         if opened is None:
             raise WarehouseError(self._failure or "the emulator's data was closed")
-        return opened[0].read(sql, parameters, patience)
+        return opened[0].read(sql, parameters, deadline)
 
     def newest(self, count: int) -> list[tuple[int, int, str]]:
         """Return (row, time, body) of the newest events, oldest first."""
         self.catalogue()
         newest = f"SELECT seq, ts, body FROM events ORDER BY seq DESC LIMIT {count:d}"
-        return [(row[0], row[1], row[2]) for row in reversed(self.read(newest, {}, Patience(MAX_SECONDS)))]
+        return [(row[0], row[1], row[2]) for row in reversed(self.read(newest, {}, QueryDeadline(MAX_SECONDS)))]
 
     def clear(self) -> None:
         """Forget all events, also those that wait."""

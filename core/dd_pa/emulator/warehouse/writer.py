@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from dd_pa.emulator.warehouse.database import Database
-from dd_pa.emulator.warehouse.table_row import Event, Flat, flat
+from dd_pa.emulator.warehouse.table_row import Event, TableRow, table_row_of
 from dd_pa.emulator.warehouse.views import Views
 
 MAX_EVENTS = 5_000_000
@@ -45,10 +45,10 @@ class Writer:
         if self._unswept >= _ROWS_BETWEEN_SWEEPS:
             self.sweep(now_ms)
 
-    def _rows_of(self, events: Sequence[Event]) -> tuple[list[tuple[int, int, str, Flat]], list[int]]:
-        """Return (seq, ts, body, flat) of the rows to add, and the seqs of the rows to take away."""
+    def _rows_of(self, events: Sequence[Event]) -> tuple[list[tuple[int, int, str, TableRow]], list[int]]:
+        """Return (seq, ts, body, table_row_of) of the rows to add, and the seqs of the rows to take away."""
         views: dict[str, Event] = {}
-        rows: list[tuple[int, int, str, Flat]] = []
+        rows: list[tuple[int, int, str, TableRow]] = []
         for event in events:
             if event.view_id is None:
                 rows.append(self._row(event))
@@ -64,12 +64,12 @@ class Writer:
                 gone.append(before)
         return rows, gone
 
-    def _row(self, event: Event) -> tuple[int, int, str, Flat]:
+    def _row(self, event: Event) -> tuple[int, int, str, TableRow]:
         self._seq += 1
         body = json.dumps(event.body, ensure_ascii=False, separators=(",", ":"), check_circular=False)
-        return self._seq, event.ts, body, flat(event)
+        return self._seq, event.ts, body, table_row_of(event)
 
-    def _add_columns(self, flats: Sequence[Flat]) -> None:
+    def _add_columns(self, flats: Sequence[TableRow]) -> None:
         seen: dict[str, bool] = {}
         for found in flats:
             for path, value in found.facets.items():
@@ -85,7 +85,7 @@ class Writer:
             connection.execute("UPDATE facets SET listed = true WHERE path = ?", [path])
         catalogue.add(singles, lists)
 
-    def _append(self, rows: Sequence[tuple[int, int, str, Flat]]) -> None:
+    def _append(self, rows: Sequence[tuple[int, int, str, TableRow]]) -> None:
         columns: dict[str, list[Any]] = {}
         rest: list[dict[str, list[str]]] = [{} for _ in rows]
         for index, row in enumerate(rows):
@@ -102,7 +102,7 @@ class Writer:
         self._insert(rows, columns, rest if any(rest) else None)
 
     def _insert(
-        self, rows: Sequence[tuple[int, int, str, Flat]], columns: dict[str, list[Any]], rest: list[Any] | None
+        self, rows: Sequence[tuple[int, int, str, TableRow]], columns: dict[str, list[Any]], rest: list[Any] | None
     ) -> None:
         values: list[object] = [[row[0] for row in rows], [row[1] for row in rows], [row[2] for row in rows]]
         values.append([row[3].words for row in rows])

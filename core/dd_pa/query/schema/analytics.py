@@ -7,7 +7,7 @@ from typing import Any, ClassVar, Literal
 from msgspec import field
 
 from dd_pa.query.columns import Matrix, Scalar, Timeseries
-from dd_pa.query.request import Part, Request, Told
+from dd_pa.query.request import AnswerPart, Part, Request
 from dd_pa.query.rows import Row, Rows
 
 Order = Literal["asc", "desc"]
@@ -166,7 +166,7 @@ class ListQuery(Part, frozen=True):
     audience_filters: AudienceFilters | None = None
 
 
-class Records(Told, frozen=True):
+class Records(AnswerPart, frozen=True):
     """Rows of facets."""
 
     records: list[Row] = field(default_factory=list)

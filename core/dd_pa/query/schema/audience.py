@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 
 from msgspec import field
 
-from dd_pa.query.request import Number, Part, Request, Told
+from dd_pa.query.request import AnswerPart, Number, Part, Request
 from dd_pa.query.rows import Row, Rows
 
 
@@ -18,7 +18,7 @@ class AudienceSort(Part, frozen=True):
     """`ASC` or `DESC`."""
 
 
-class Hits(Told, frozen=True):
+class Hits(AnswerPart, frozen=True):
     """Users or accounts."""
 
     hits: list[Row] = field(default_factory=list)
@@ -102,28 +102,28 @@ class TermSearch(Part, frozen=True):
     value: str | None = None
 
 
-class FacetValue(Told, frozen=True):
+class FacetValue(AnswerPart, frozen=True):
     """A value, and how many have it."""
 
     value: Any = None
     count: Number | None = None
 
 
-class FacetRange(Told, frozen=True):
+class FacetRange(AnswerPart, frozen=True):
     """The least and the greatest value of a number."""
 
     min: Any = None
     max: Any = None
 
 
-class FacetResult(Told, frozen=True):
+class FacetResult(AnswerPart, frozen=True):
     """Values, or a range."""
 
     values: list[FacetValue] | None = None
     range: FacetRange | None = None
 
 
-class FacetInfo(Told, frozen=True):
+class FacetInfo(AnswerPart, frozen=True):
     """The values of an attribute."""
 
     result: FacetResult | None = None

@@ -8,7 +8,7 @@ from msgspec import field
 from msgspec.structs import replace
 
 from dd_pa.query.columns import Matrix, Scalar, Timeseries
-from dd_pa.query.request import Number, Part, Request, Told
+from dd_pa.query.request import AnswerPart, Number, Part, Request
 from dd_pa.query.rows import Row, Rows
 from dd_pa.query.schema.analytics import AudienceFilters, BaseQuery, GroupSort, ListSort
 from dd_pa.query.search_terms import readable
@@ -96,7 +96,7 @@ class FunnelQuery(Part, frozen=True):
     group_by: list[JourneyGroupBy] | None = None
 
 
-class ElapsedTime(Told, frozen=True):
+class ElapsedTime(AnswerPart, frozen=True):
     """Milliseconds."""
 
     min: Number
@@ -104,7 +104,7 @@ class ElapsedTime(Told, frozen=True):
     avg: Number
 
 
-class FunnelGroup(Told, frozen=True):
+class FunnelGroup(AnswerPart, frozen=True):
     """What one group did at one step."""
 
     group_tags: list[Any]
@@ -113,7 +113,7 @@ class FunnelGroup(Told, frozen=True):
     elapsed_time_to_next_step: ElapsedTime | None = None
 
 
-class FunnelStep(Told, frozen=True):
+class FunnelStep(AnswerPart, frozen=True):
     """How many reached one step."""
 
     label: str
@@ -126,7 +126,7 @@ class FunnelStep(Told, frozen=True):
     """The step as it was asked for: the event's name, or the search. Not part of Datadog's answer."""
 
 
-class Funnel(Told, frozen=True):
+class Funnel(AnswerPart, frozen=True):
     """How many reached each step."""
 
     initial_count: Number
@@ -262,7 +262,7 @@ class JourneyListQuery(Part, frozen=True):
     limit: int | None = None
 
 
-class JourneyRecords(Told, frozen=True):
+class JourneyRecords(AnswerPart, frozen=True):
     """One row an entity."""
 
     entity: str

@@ -7,7 +7,7 @@ from typing import Any, ClassVar, Literal
 from msgspec import field
 
 from dd_pa.query.columns import Matrix, Scalar, Timeseries, Unit
-from dd_pa.query.request import Number, Part, Request, Told
+from dd_pa.query.request import AnswerPart, Number, Part, Request
 from dd_pa.query.rows import Rows
 from dd_pa.query.schema.analytics import AudienceFilters, BaseQuery, GroupSort, Records
 
@@ -134,7 +134,7 @@ class RetentionQuery(Part, frozen=True):
     computation_scope: Scope | None = None
 
 
-class RetentionCell(Told, frozen=True):
+class RetentionCell(AnswerPart, frozen=True):
     """How much of a cohort came back in one period."""
 
     cell_count: Number | None = None
@@ -150,7 +150,7 @@ class RetentionCell(Told, frozen=True):
     type: str | None = None
 
 
-class RetentionCohort(Told, frozen=True):
+class RetentionCohort(AnswerPart, frozen=True):
     """A row of the grid."""
 
     name: str | None = None
@@ -165,14 +165,14 @@ class RetentionCohort(Told, frozen=True):
     unit: list[Unit | None] | None = None
 
 
-class RetentionPeriod(Told, frozen=True):
+class RetentionPeriod(AnswerPart, frozen=True):
     """A column of the grid."""
 
     unit: str | None = None
     value: Number | None = None
 
 
-class RetentionGrid(Told, frozen=True):
+class RetentionGrid(AnswerPart, frozen=True):
     """How much of each cohort came back in each period."""
 
     retention_entity: str | None = None

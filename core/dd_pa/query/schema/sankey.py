@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 
 from msgspec import field
 
-from dd_pa.query.request import Number, Part, Request, Told
+from dd_pa.query.request import AnswerPart, Number, Part, Request
 from dd_pa.query.rows import Rows
 from dd_pa.query.schema.analytics import AudienceFilters
 from dd_pa.query.schema.journey import JoinKeys
@@ -38,7 +38,7 @@ class SankeyDefinition(Part, frozen=True):
     """Most nodes in a column: 1 to 10; 5 when left out. The others become one."""
 
 
-class AggregatedNode(Told, frozen=True):
+class AggregatedNode(AnswerPart, frozen=True):
     """A value that became part of another node."""
 
     id: str | None = None
@@ -49,7 +49,7 @@ class AggregatedNode(Told, frozen=True):
     outgoing_value: Number | None = None
 
 
-class SankeyNode(Told, frozen=True):
+class SankeyNode(AnswerPart, frozen=True):
     """A value in a column."""
 
     id: str | None = None
@@ -64,7 +64,7 @@ class SankeyNode(Told, frozen=True):
     aggregated_nodes: list[AggregatedNode] | None = None
 
 
-class SankeyLink(Told, frozen=True):
+class SankeyLink(AnswerPart, frozen=True):
     """How many went from one node to another."""
 
     id: str | None = None
@@ -75,7 +75,7 @@ class SankeyLink(Told, frozen=True):
     value: Number | None = None
 
 
-class Sankey(Told, frozen=True):
+class Sankey(AnswerPart, frozen=True):
     """Nodes in columns, and links between them."""
 
     nodes: list[SankeyNode] = field(default_factory=list)
