@@ -7,6 +7,7 @@ import logging
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
 
@@ -31,11 +32,7 @@ def main(case: str, directory: str, few: int, many: int, rounds: int) -> None:
     if case == "spool":  # nothing is delivered here: only the caller's part is counted
         store = {"spool_dir": f"{directory}/spool", "delivery": "process"}
     emitter = Emitter(Settings(application_id="bench", api_key="bench", intake_url="http://127.0.0.1:9", **store))
-    attributes = ATTRIBUTES[case]
-
-    def call(times: int) -> None:
-        for _ in range(times):
-            emitter.track("checkout.completed", attributes, **WHO)
+    call = _written_out(emitter, case) if case in ("literal", "typed") else _given(emitter, ATTRIBUTES[case])
 
     gc.disable()
     call(50)
@@ -48,6 +45,51 @@ def main(case: str, directory: str, few: int, many: int, rounds: int) -> None:
         call(many)
         control("-d", "many")
     os._exit(0)
+
+
+def _given(emitter: Emitter, attributes: dict[str, Any]) -> Callable[[int], None]:
+    def call(times: int) -> None:
+        for _ in range(times):
+            emitter.track("checkout.completed", attributes, **WHO)
+
+    return call
+
+
+def _written_out(emitter: Emitter, case: str) -> Callable[[int], None]:
+    """Return calls that make what they track: a dict, or an event of a class."""
+
+    def literal(times: int) -> None:
+        for _ in range(times):
+            order = {"id": "o-123456", "express": True}
+            total = Decimal("89.50")
+            attributes = {"order_id": "o-123456", "total": total, "items": 3, "tags": ["a", "b"], "order": order}
+            emitter.track("checkout.completed", attributes, **WHO)
+
+    if case == "literal":
+        return literal
+    from msgspec import Struct
+
+    from dd_pa import Event
+
+    class Order(Struct):
+        id: str
+        express: bool
+
+    class CheckoutCompleted(Event, name="checkout.completed"):
+        order_id: str
+        total: Decimal
+        items: int
+        tags: list[str]
+        order: Order
+
+    def typed(times: int) -> None:
+        for _ in range(times):
+            order = Order("o-123456", True)
+            total = Decimal("89.50")
+            event = CheckoutCompleted(order_id="o-123456", total=total, items=3, tags=["a", "b"], order=order)
+            emitter.track(event, **WHO)
+
+    return typed
 
 
 def control(*what: str) -> None:

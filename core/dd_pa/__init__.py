@@ -13,18 +13,28 @@ from dd_pa.capture.rum import RumSession, rum_session_from_environ, rum_session_
 from dd_pa.delivery.gate import RetryPolicy
 from dd_pa.delivery.stats import Stats
 from dd_pa.emitter import Emitter
-from dd_pa.errors import EventError, ProductAnalyticsError, SettingsError
+from dd_pa.errors import EventError, OffPlanError, PlanError, ProductAnalyticsError, SettingsError
+from dd_pa.plan.event import Event
+from dd_pa.plan.model import Deprecated
+from dd_pa.plan.money import Money
+from dd_pa.plan.personal import Personal
 from dd_pa.settings.settings import Settings
 
 __all__ = [
     "RESERVED_ATTRIBUTES",
     "BuiltEvent",
+    "Deprecated",
     "Emitter",
+    "Event",
     "EventDraft",
     "EventError",
     "Id",
     "Identity",
     "IdentitySource",
+    "Money",
+    "OffPlanError",
+    "Personal",
+    "PlanError",
     "ProductAnalyticsError",
     "RetryPolicy",
     "RumSession",

@@ -11,6 +11,7 @@ from dd_pa.delivery.stats import Stats
 from dd_pa.event_factory import EventFactory
 from dd_pa.integration import Integration
 from dd_pa.observe import metrics, observers
+from dd_pa.plan.event import Event
 from dd_pa.settings.settings import Settings
 
 if TYPE_CHECKING:
@@ -56,7 +57,7 @@ class Emitter:
 
     def track(
         self,
-        name: str,
+        name: str | Event,
         attributes: Mapping[str, Any] | None = None,
         *,
         usr: Id | None = None,

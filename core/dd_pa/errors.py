@@ -2,7 +2,9 @@
 
 ProductAnalyticsError
 ├── SettingsError      a setting is missing, unknown or wrong: fix it and start again
+├── PlanError          an event class, or the lock file of the plan, is wrong: fix it and start again
 ├── EventError         an event cannot be sent as it was given: fix the call (raised in strict mode only)
+│   └── OffPlanError       a value of a typed event is of another type than its class says (raised in tests too)
 ├── SpoolError         the spool's directory cannot be looked into: it is not safe, or not ours
 └── QueryError         a query was not answered
     ├── BadQueryError          not understood (400): fix the query
@@ -28,6 +30,15 @@ class SettingsError(ProductAnalyticsError, ValueError):
         self.problem = problem
 
 
+class PlanError(ProductAnalyticsError, TypeError):
+    """An event class, or the lock file of the plan, is wrong; `path` says where, the message why and what to do."""
+
+    def __init__(self, path: str, problem: str) -> None:
+        super().__init__(f"{path}: {problem}" if path else problem)
+        self.path = path
+        self.problem = problem
+
+
 class SpoolError(ProductAnalyticsError):
     """The spool's directory cannot be looked into; the message says why and what to do."""
 
@@ -39,6 +50,10 @@ class EventError(ProductAnalyticsError, ValueError):
         super().__init__(f"{path}: {problem}" if path else problem)
         self.path = path
         self.problem = problem
+
+
+class OffPlanError(EventError):
+    """A typed event has a value of another type than its class says."""
 
 
 class QueryError(ProductAnalyticsError):

@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from dd_pa.capture.draft import Drafts
+from dd_pa.capture.draft import Drafts, decoded
 from dd_pa.capture.event import BuiltEvent, shown_name
 from dd_pa.capture.linking import ConsentUnknownError, Link, Linker, OnProblem
 from dd_pa.capture.person import Id, Identity, IdentityCallable
 from dd_pa.capture.selection import Sampling, Switch
 from dd_pa.capture.traits import TraitsReader, Whose
-from dd_pa.errors import EventError
+from dd_pa.errors import EventError, OffPlanError
 from dd_pa.observe import event_log
+from dd_pa.plan.event import Event, event_name
+from dd_pa.plan.writer import EventWriter
 from dd_pa.process import forks, testbed
 from dd_pa.settings.settings import Settings
 
 if TYPE_CHECKING:
-    from dd_pa.delivery.pipeline import ProcessPipelines
+    from dd_pa.delivery.ledger import DropReason
+    from dd_pa.delivery.pipeline import Pipeline, ProcessPipelines
 
 
 class EventFactory:
@@ -35,6 +38,7 @@ class EventFactory:
 
         before_send = settings.before_send
         self._drafts = Drafts(before_send, self.linker, strict=settings.strict) if callable(before_send) else None
+        self._writer = EventWriter(settings)
         self._sender = sender
         self._enabled = _switch(settings)
         self._sampling = Sampling(settings.sample_rates) if settings.sample_rates else None
@@ -44,7 +48,7 @@ class EventFactory:
     def make(
         self,
         link: Link,
-        name: str,
+        name: str | Event,
         attributes: Mapping[str, Any] | None,
         usr: Id | None,
         account: Id | None,
@@ -58,22 +62,40 @@ class EventFactory:
             pipeline = self._pipelines.current
         on_problem = pipeline.on_problem
         identity = link(usr, account, session, on_problem)
-        if identity.consent is False or (self._sampling is not None and not self._sampling.keeps(name, identity)):
-            pipeline.ledger.count_dropped("consent" if identity.consent is False else "sampled", None, name)
+        if identity.consent is False or (
+            self._sampling is not None and not self._sampling.keeps(event_name(name), identity)
+        ):
+            reason: DropReason = "consent" if identity.consent is False else "sampled"
+            pipeline.ledger.count_dropped(reason, None, event_name(name))
             return None
+        written = None
+        if isinstance(name, Event):
+            name, written = self._written(name, attributes, pipeline)
         if self._drafts is not None:
-            reviewed = self._drafts.reviewed(name, attributes, identity, on_problem)
+            given = attributes if written is None else decoded(written)
+            reviewed = self._drafts.reviewed(name, given, identity, on_problem)
             if reviewed is None:
                 pipeline.ledger.count_dropped("before_send", None, name)
                 return None
-            name, attributes, identity = reviewed
+            (name, attributes, identity), written = reviewed, None
         if not (identity.usr or identity.account or identity.session):
             pipeline.ledger.count_dropped("unlinked", None, name)
             return None
-        event, repairs = pipeline.builder.build(name, attributes, identity)
-        if repairs:
-            on_problem(*repairs)
-        return event
+        event, repairs = pipeline.builder.build(name, attributes, identity, written)
+        return event if not repairs else _repaired(event, on_problem, repairs)
+
+    def _written(self, event: Event, attributes: object, pipeline: Pipeline) -> tuple[str, bytes]:
+        """Return a typed event's name and its attributes, encoded."""
+        if attributes is not None:
+            raise EventError("attributes", f"of a typed event are its fields: declare them in {type(event).__name__}")
+        written = self._writer.write(event)
+        if written.repairs:
+            pipeline.on_problem(*written.repairs)
+        if written.off_plan is not None:
+            if self._strict or testbed.is_capturing(self._sender):
+                raise OffPlanError(*written.off_plan)
+            pipeline.ledger.count_off_plan(written.name, ": ".join(written.off_plan))
+        return written.name, written.attributes
 
     def _is_on(self) -> bool:
         return isinstance(self._enabled, Switch) and self._enabled.is_on(self._pipelines.current.ledger.say)
@@ -81,16 +103,17 @@ class EventFactory:
     def make_observed(
         self,
         link: Link,
-        name: str,
+        name: str | Event,
         attributes: Mapping[str, Any] | None,
         usr: Id | None,
         account: Id | None,
         session: Id | None,
     ) -> BuiltEvent | None:
         """Build an event that somebody looks at: a debug panel, or a test."""
-        with event_log.step(name) as step:
+        shown = event_name(name)
+        with event_log.step(shown) as step:
             if self._enabled is not True and not self._is_on():
-                testbed.disabled(self._sender, name)
+                testbed.disabled(self._sender, shown)
                 return None
 
             def noted(usr: Id | None, account: Id | None, session: Id | None, on_problem: OnProblem) -> Identity:
@@ -103,7 +126,7 @@ class EventFactory:
                 event = self.make(noted, name, attributes, usr, account, session)
             except Exception as error:
                 if self._strict:
-                    event_log.invalid(name, _shown(error), raises=True)
+                    event_log.invalid(shown, _shown(error), raises=True)
                 self.drop(name, None, error)  # here, where the step is open
                 return None
             if step is not None:
@@ -112,10 +135,11 @@ class EventFactory:
                 testbed.built(self._sender, event)
             return event
 
-    def drop(self, name: str, event: BuiltEvent | None, error: Exception) -> None:
+    def drop(self, name: str | Event, event: BuiltEvent | None, error: Exception) -> None:
         """Count an event that could not be built, or not be stored if it was; raise the reason in strict mode."""
-        if self._strict:
+        if self._strict or isinstance(error, OffPlanError):
             raise error
+        name = event_name(name)
         ledger = self._pipelines.current.ledger
         if event is not None:  # a mistake of ours, or the system's
             ledger.say("failed", "an event could not be stored: %s", type(error).__name__)
@@ -126,9 +150,9 @@ class EventFactory:
         else:
             self.drop_invalid(name, error)
 
-    def drop_invalid(self, name: str, error: Exception) -> None:
+    def drop_invalid(self, name: str | Event, error: Exception) -> None:
         """Count an event that could not be made because of `error`; raise that in strict mode."""
-        problem = _shown(error)
+        name, problem = event_name(name), _shown(error)
         if event_log.watching:
             event_log.invalid(name, problem, raises=self._strict)
         if self._strict:
@@ -145,6 +169,11 @@ class EventFactory:
 def _switch(settings: Settings) -> Switch | bool:
     ask = settings.enabled
     return Switch(ask, strict=settings.strict) if callable(ask) else bool(ask)
+
+
+def _repaired(event: BuiltEvent, on_problem: Callable[..., None], repairs: Sequence[str]) -> BuiltEvent:
+    on_problem(*repairs)
+    return event
 
 
 def _traits_reader(settings: Settings) -> TraitsReader | None:

@@ -13,6 +13,7 @@ from dd_pa.capture.person import DENIED, Id, Identity
 from dd_pa.delivery.ledger import LostIdentityReason
 from dd_pa.event_factory import EventFactory
 from dd_pa.observe import observers
+from dd_pa.plan.event import Event
 
 if TYPE_CHECKING:
     from dd_pa.delivery.pipeline import ProcessPipelines
@@ -33,7 +34,7 @@ class Integration:
 
     def build(
         self,
-        name: str,
+        name: str | Event,
         attributes: Mapping[str, Any] | None = None,
         *,
         usr: Id | None = None,
@@ -67,7 +68,7 @@ class Integration:
         link = factory.linker.link_owners()
 
         def build(
-            name: str,
+            name: str | Event,
             attributes: Mapping[str, Any] | None = None,
             usr: Id | None = None,
             account: Id | None = None,
@@ -130,7 +131,7 @@ class Integration:
         """Count that a job runs for nobody, or for somebody without a session; said in the log once a minute."""
         self._pipelines.current.ledger.count_lost_identity(reason)
 
-    def drop_invalid(self, name: str, error: Exception) -> None:
+    def drop_invalid(self, name: str | Event, error: Exception) -> None:
         """Count an event that could not be made because of `error`; raise that in strict mode.
 
         For code that works out what an event says before it calls `track()`, such as a decorator's callables.

@@ -67,6 +67,7 @@ def test_the_numbers_of_an_emitter_are_metrics(reader: InMemoryMetricReader) -> 
         ("dd_pa.delivery.retries", "{event}", shop, 0),
         ("dd_pa.events.delivered", "{event}", shop, 1),
         ("dd_pa.events.dropped", "{event}", (*shop, ("reason", "unlinked")), 1),
+        ("dd_pa.events.off_plan", "{event}", shop, 0),
         ("dd_pa.events.oldest_pending_age", "s", shop, 0.0),
         ("dd_pa.events.pending", "{event}", shop, 0),
         ("dd_pa.events.queued", "{event}", shop, 1),

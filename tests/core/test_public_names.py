@@ -12,9 +12,9 @@ from dd_pa.integration import Integration
 
 PUBLIC = {
     "dd_pa": """
-        RESERVED_ATTRIBUTES BuiltEvent Emitter EventDraft EventError Id Identity IdentitySource
-        ProductAnalyticsError RetryPolicy RumSession Settings SettingsError Stats bound_identity identify
-        pseudonymous_session request_consent rum_session_from_environ rum_session_from_scope
+        RESERVED_ATTRIBUTES BuiltEvent Deprecated Emitter Event EventDraft EventError Id Identity IdentitySource
+        Money OffPlanError Personal PlanError ProductAnalyticsError RetryPolicy RumSession Settings SettingsError Stats
+        bound_identity identify pseudonymous_session request_consent rum_session_from_environ rum_session_from_scope
     """,
     "dd_pa.jobs": """
         HEADER EmitterOrGetter IdentityCarrier bind

@@ -17,6 +17,8 @@ from decimal import Decimal
 from itertools import islice
 from typing import Any
 
+import msgspec
+
 from dd_pa.errors import EventError
 
 RESERVED = frozenset(
@@ -117,15 +119,15 @@ class AttributeCleaner:
             return self._scalar(value, path)
         if isinstance(value, enum.Enum):
             return self.value(value.value, path, depth)
-        if isinstance(value, (dict, Mapping, list, tuple, set, frozenset)) or _is_dataclass(value):
+        if isinstance(value, (dict, Mapping, list, tuple, set, frozenset)) or _is_record(value):
             return self._container(value, path, depth + 1)
         return self._scalar(value, path)
 
     def _container(self, value: Any, path: str, depth: int) -> Any:
         if depth > MAX_DEPTH:
             return self._problem(path, f"lies deeper than {MAX_DEPTH} levels")
-        if _is_dataclass(value):
-            value = {item.name: getattr(value, item.name) for item in dataclasses.fields(value)}
+        if _is_record(value):
+            value = record(value)
         if isinstance(value, Mapping):
             return self._mapping(value, path, depth)
         return self._sequence(value, path, depth)
@@ -269,8 +271,29 @@ def _encodable(text: str) -> bool:
     return True
 
 
-def _is_dataclass(value: object) -> bool:
-    return dataclasses.is_dataclass(value) and not isinstance(value, type)
+def _is_record(value: object) -> bool:
+    kind = type(value)
+    return dataclasses.is_dataclass(kind) or isinstance(value, msgspec.Struct) or _is_model(kind)
+
+
+def _is_model(kind: type) -> bool:
+    """Tell a model of pydantic's, without an import of it."""
+    return hasattr(kind, "model_fields") and hasattr(kind, "model_dump")
+
+
+def record(value: Any) -> dict[str, Any]:
+    """Return the members of an object of a dataclass, a Struct or a pydantic model, by their names on the wire."""
+    if isinstance(value, msgspec.Struct):
+        config, tag = value.__struct_config__, {}
+        if config.tag_field is not None:
+            tag = {config.tag_field: config.tag}
+        pairs = zip(value.__struct_fields__, value.__struct_encode_fields__, strict=True)
+        found = {shown: getattr(value, name) for name, shown in pairs}
+        return {**tag, **{name: item for name, item in found.items() if item is not msgspec.UNSET}}
+    if _is_model(type(value)):
+        dumped: dict[str, Any] = value.model_dump()
+        return dumped
+    return {item.name: getattr(value, item.name) for item in dataclasses.fields(value)}
 
 
 def _is_lazy_text(value: object) -> bool:

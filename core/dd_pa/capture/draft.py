@@ -125,7 +125,12 @@ class Drafts:
 
 
 def _decoded(members: bytes) -> dict[str, Any]:
-    return _DECODER.decode(b"{%b}" % members) if members else {}
+    return decoded(b"{%b}" % members) if members else {}
+
+
+def decoded(attributes: bytes) -> dict[str, Any]:
+    """Return the members of an encoded object, with all digits of its numbers."""
+    return _DECODER.decode(attributes)
 
 
 def _number(text: str) -> float | Decimal:

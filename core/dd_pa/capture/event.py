@@ -68,11 +68,12 @@ class EventBuilder:
         self._sampling = Sampling(settings.sample_rates) if settings.sample_rates else None
 
     def build(
-        self, name: str, attributes: Mapping[str, Any] | None, identity: Identity
+        self, name: str, attributes: Mapping[str, Any] | None, identity: Identity, details: bytes | None = None
     ) -> tuple[BuiltEvent, Sequence[str]]:
         """Return the event and what had to be repaired; raise `EventError` for one that cannot be sent.
 
-        In strict mode nothing is repaired. `identity` must hold at least one id.
+        In strict mode nothing is repaired. `identity` must hold at least one id. `details` are attributes that are
+        encoded already.
         """
         encode, clock, random_bits = self._encode, self._clock, self._random_bits  # quicker to call than as attributes
         start = self._starts.get(name) if type(name) is str else None
@@ -80,8 +81,10 @@ class EventBuilder:
             name = checked_name(name)
             start = self._start(name)
         link = self._links.get(identity) or self._link(identity)
-        details, repairs = None if attributes is not None else b"{}", _NO_REPAIRS
-        if type(attributes) is dict:
+        repairs = _NO_REPAIRS
+        if attributes is None:
+            details = details or b"{}"
+        elif type(attributes) is dict:
             try:
                 details = encode(plain(attributes, self._names))
             except Exception:  # whatever is wrong with them, the cleaner finds it again and says it
@@ -147,7 +150,8 @@ def checked_name(name: str) -> str:
     if type(name) is str and 0 < len(name) <= MAX_NAME and name.isprintable() and not name.isspace():
         return name
     if not isinstance(name, str):
-        raise EventError("name", f"must be a text, not {type(name).__name__}")
+        fix = f"is a class of events: track({name.__name__}(…))" if hasattr(name, "__schema__") else ""
+        raise EventError("name", fix or f"must be a text, not {type(name).__name__}")
     if type(name) is not str:
         return checked_name(str.__str__(name))
     raise EventError("name", f"must have 1 to {MAX_NAME} printable characters")

@@ -80,6 +80,7 @@ class Ledger:
         self.retried = 0
         self.rejected = 0
         self._repaired = Tally()
+        self._off_plan = Tally()
         self._dropped: dict[str, Tally] = {}
         self._lost_identities: dict[str, Tally] = {}
         self.last_error: str | None = None
@@ -88,6 +89,11 @@ class Ledger:
     def repaired(self) -> int:
         """Events that went without something."""
         return self._repaired.value
+
+    @property
+    def off_plan(self) -> int:
+        """Typed events that went although they are not as their classes say."""
+        return self._off_plan.value
 
     @property
     def dropped(self) -> Counter[str]:
@@ -120,6 +126,13 @@ class Ledger:
             event_log.repaired([problem, *more])
         self._repaired.add()
         self.say("repaired", "an event was sent without what is wrong in it: %r; set STRICT to raise", problem[:200])
+
+    def count_off_plan(self, name: str, problem: str) -> None:
+        """Count a typed event that is sent although it is not as its class says; the first difference is said."""
+        if event_log.watching:
+            event_log.repaired([problem])
+        self._off_plan.add()
+        self.say("off plan", "event %s is off the plan: %r; set STRICT to raise", shown_name(name), problem[:200])
 
     def count_dropped(self, reason: DropReason, event: BuiltEvent | None, name: object = None) -> None:
         so_far = self._dropped.setdefault(reason, Tally()).add()

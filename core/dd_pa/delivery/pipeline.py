@@ -208,6 +208,7 @@ class Pipeline:
             rejected=ledger.rejected,
             quarantined=self._worker.quarantined,
             repaired=ledger.repaired,
+            off_plan=ledger.off_plan,
             dropped=dropped,
             lost_identities=dict(ledger.lost_identities),
             pending=pending,

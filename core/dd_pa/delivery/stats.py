@@ -25,6 +25,9 @@ class Stats:
     repaired: int
     """Events that were sent without something that was wrong in them, or linked without an id that failed."""
 
+    off_plan: int = 0
+    """Typed events that were sent although a value is of another type than their class says."""
+
     dropped: Mapping[str, int]
     """Events given up, by reason."""
 

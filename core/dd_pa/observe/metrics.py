@@ -36,6 +36,10 @@ COUNTERS: dict[str, tuple[str, Callable[[Stats], Values]]] = {
     "dd_pa.events.delivered": ("events that the intake took", lambda stats: [(stats.delivered, {})]),
     "dd_pa.events.rejected": ("events that the intake refused for good", lambda stats: [(stats.rejected, {})]),
     "dd_pa.events.repaired": ("events sent without what was wrong in them", lambda stats: [(stats.repaired, {})]),
+    "dd_pa.events.off_plan": (
+        "typed events sent although they are not as their classes say",
+        lambda stats: [(stats.off_plan, {})],
+    ),
     "dd_pa.events.dropped": (
         "events given up, by reason",
         lambda stats: [(count, {"reason": reason}) for reason, count in stats.dropped.items()],

@@ -62,6 +62,15 @@ def job_secret_fallbacks(values: object) -> tuple[Secret, ...]:
     return tuple(secret for secret in secrets if secret)
 
 
+def personal_data_key(treatment: str, key: object) -> Secret | None:
+    if treatment not in ("omit", "hash", "send"):
+        raise SettingsError("PERSONAL_DATA", "must be omit, hash or send")
+    secret = job_secret("PERSONAL_DATA_KEY", key)
+    if treatment == "hash" and secret is None:
+        raise SettingsError("PERSONAL_DATA_KEY", "is missing: PERSONAL_DATA = 'hash' needs a secret of its own")
+    return secret
+
+
 def api_key(key: Secret | None) -> Secret:
     if key is None or not key.reveal():
         raise SettingsError("API_KEY", "is missing; set a Datadog API key (any text will do for the emulator)")

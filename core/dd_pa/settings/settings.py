@@ -173,6 +173,14 @@ class Settings:
     job_secret_fallbacks: str | Sequence[str | bytes | Secret] = field(default=(), repr=False)
     """Former secrets, accepted from jobs that were queued before a change; in one text separated by commas.
     Django and Flask default them to their `SECRET_KEY_FALLBACKS`."""
+
+    personal_data: Literal["omit", "hash", "send"] = "omit"
+    """What becomes of the fields of typed events that are marked `Personal`: left out, replaced by a hash with
+    `PERSONAL_DATA_KEY`, or sent."""
+
+    personal_data_key: str | Secret | None = field(default=None, repr=False)
+    """Secret for the hashes of personal data. Kept as a `Secret`. Another one makes other hashes of the same values."""
+
     api_url: str | None = None
     """Origin that answers queries; unset, `INTAKE_URL` where that is on this machine (the emulator), else the site."""
 
@@ -206,6 +214,7 @@ class Settings:
         self._set("job_secret_fallbacks", checks.job_secret_fallbacks(self.job_secret_fallbacks))
         self._set("app_key", checks.masked(self.app_key))
         self._set("bearer_token", checks.masked(self.bearer_token))
+        self._set("personal_data_key", checks.personal_data_key(self.personal_data, self.personal_data_key))
         if not self.enabled:
             return
         self._set("application_id", checks.application_id(self.application_id))
@@ -231,6 +240,10 @@ class Settings:
     def reveal_api_key(self) -> str:
         """Return the API key in clear; for the one place that puts it into a header."""
         return self.api_key.reveal() if isinstance(self.api_key, Secret) else ""
+
+    def reveal_personal_data_key(self) -> str:
+        """Return the key of the hashes in clear; empty without one."""
+        return self.personal_data_key.reveal() if isinstance(self.personal_data_key, Secret) else ""
 
     def reveal_job_secrets(self) -> list[str]:
         """Return the secrets of jobs in clear, the one that signs first; empty without one."""

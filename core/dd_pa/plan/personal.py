@@ -1,0 +1,76 @@
+"""Personal data in events: left out, replaced by a keyed hash, or sent, as one setting says for all events."""
+
+from __future__ import annotations
+
+import hmac
+from collections.abc import Callable, Sequence
+from typing import Annotated, Any, Final, TypeAlias, TypeVar
+
+import msgspec
+
+from dd_pa.capture.draft import decoded
+
+T = TypeVar("T")
+
+
+class PersonalData:
+    """Marks a type as personal data, in `Annotated`."""
+
+
+Personal: TypeAlias = Annotated[T, PersonalData()]
+"""`email: Personal[str]`: personal data, which PERSONAL_DATA leaves out, hashes or sends, and the catalogue lists."""
+
+_PURPOSE = b"dd_pa.personal_data.v1"
+_GONE: Final = object()
+
+Path = tuple[str, ...]
+Treat = Callable[[Any], Any]
+
+
+def pseudonym(key: str, value: object) -> str:
+    """Return the same text for the same value, from which nobody gets to the value without the key."""
+    text = value if isinstance(value, str) else msgspec.json.encode(value, order="deterministic").decode()
+    derived = hmac.digest(key.encode(), _PURPOSE, "sha256")
+    return hmac.digest(derived, text.encode(), "sha256")[:16].hex()
+
+
+def without(value: Any) -> Any:
+    """Leave a value out."""
+    return _GONE
+
+
+def hashed(key: str) -> Treat:
+    """Return what replaces a value by its pseudonym, and those in a list one by one; None stays None."""
+
+    def treat(value: Any) -> Any:
+        if isinstance(value, list):
+            return [treat(item) for item in value]
+        return None if value is None else pseudonym(key, value)
+
+    return treat
+
+
+def treated(attributes: bytes, paths: Sequence[Path], treat: Treat) -> bytes:
+    """Return encoded attributes in which the values at these paths are treated."""
+    found = decoded(attributes)
+    for path in paths:
+        _treat(found, path, treat)
+    return _ENCODER.encode(found)
+
+
+def _treat(value: Any, path: Path, treat: Treat) -> None:
+    first, rest = path[0], path[1:]
+    if isinstance(value, list) and first == "[]":
+        for item in value:
+            _treat(item, rest, treat)
+    elif isinstance(value, dict):
+        for key in list(value) if first == "*" else [first] if first in value else []:
+            if rest:
+                _treat(value[key], rest, treat)
+            elif (replaced := treat(value[key])) is _GONE:
+                del value[key]
+            else:
+                value[key] = replaced
+
+
+_ENCODER = msgspec.json.Encoder(decimal_format="number")

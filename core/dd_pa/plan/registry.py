@@ -1,0 +1,50 @@
+"""The event classes of this process, by the name of their events."""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Iterator
+from weakref import WeakValueDictionary
+
+from dd_pa.errors import PlanError
+from dd_pa.plan.model import Plan
+from dd_pa.plan.schema import EventSchema
+
+_by_name: WeakValueDictionary[str, EventSchema] = WeakValueDictionary()
+
+
+def add(schema: EventSchema) -> None:
+    """Keep a class that has a name. Raises `PlanError` if another class has it.
+
+    A class that is made anew takes the place of what it was before: by a reload, or in a notebook.
+    """
+    if schema.name is None:
+        return
+    other = _by_name.get(schema.name)
+    if other is not None and not _is_same(schema, other):
+        other = None
+        gc.collect()  # one of a function that has returned is nobody's, but refers to itself
+        other = _by_name.get(schema.name)
+        if other is not None:
+            there = f"{other.kind.__module__}.{other.label}"
+            raise PlanError(schema.label, f"{schema.name!r} is the name of {there}: give each event a name of its own")
+    _by_name[schema.name] = schema
+
+
+def _is_same(schema: EventSchema, other: EventSchema) -> bool:
+    return (schema.kind.__module__, schema.label) == (other.kind.__module__, other.label)
+
+
+def declared() -> Iterator[EventSchema]:
+    """Yield the classes that have a name, sorted by it."""
+    yield from sorted(_by_name.values(), key=lambda schema: str(schema.name))
+
+
+def find(name: str) -> EventSchema | None:
+    """Return the class of the events of a name."""
+    return _by_name.get(name)
+
+
+def declared_plan() -> Plan:
+    """Return the plan of the classes that are imported. Raises `PlanError` for one that cannot be read."""
+    return Plan({str(schema.name): schema.planned for schema in declared()})

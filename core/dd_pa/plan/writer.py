@@ -1,0 +1,86 @@
+"""Typed events as bytes: encoded straight where their types allow it, checked, and rid of personal data."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import msgspec
+
+from dd_pa.capture.attributes import AttributeCleaner, record
+from dd_pa.capture.fast_path import GoodNames, plain
+from dd_pa.errors import EventError
+from dd_pa.plan import personal
+from dd_pa.plan.event import Event
+from dd_pa.plan.schema import SMALL
+from dd_pa.settings.settings import Settings
+
+
+class Written(NamedTuple):
+    """The attributes of a typed event."""
+
+    name: str
+    """`event.name`."""
+
+    attributes: bytes
+    """The JSON object."""
+
+    repairs: Sequence[str] = ()
+    """What was left out or replaced, as it cannot be sent."""
+
+    off_plan: tuple[str, str] | None = None
+    """Where the event differs from its class, and how: `order.total`, "Expected `float`, got `str`"."""
+
+
+class EventWriter:
+    """Writes the typed events of one application. Safe to share between threads."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._strict = settings.strict
+        self._treat = _treatment(settings)
+        self._encode = msgspec.json.Encoder(decimal_format="number").encode
+        self._names = GoodNames()
+
+    def write(self, event: Event) -> Written:
+        """Return the attributes. Raises `EventError` for what cannot be sent: in strict mode, or if nothing can be."""
+        schema = type(event).__schema__
+        if schema.name is None:
+            raise EventError("", f"{schema.label} has no name of an event: class {schema.label}(Event, name='…')")
+        written = None
+        try:
+            if schema.is_plain:
+                attributes = self._encode(event)
+                if len(attributes) <= SMALL:
+                    schema.check(attributes)
+                    written = Written(schema.name, attributes)
+        except (TypeError, ValueError, RecursionError):  # whatever is wrong, the walk finds it again and says it
+            written = None
+        written = written or self._walked(event, schema.name)
+        if self._treat is not None and schema.personal:
+            written = written._replace(attributes=personal.treated(written.attributes, schema.personal, self._treat))
+        return written
+
+    def _walked(self, event: Event, name: str) -> Written:
+        fields = record(event)
+        repairs: Sequence[str] = ()
+        try:
+            attributes = self._encode(plain(fields, self._names))
+        except Exception:  # as in `EventBuilder`
+            cleaner = AttributeCleaner(strict=self._strict)
+            attributes, repairs = self._encode(cleaner.clean(fields)), cleaner.repairs
+        return Written(name, attributes, repairs, self._difference(event, attributes))
+
+    def _difference(self, event: Event, attributes: bytes) -> tuple[str, str] | None:
+        try:
+            type(event).__schema__.check(attributes)
+        except msgspec.ValidationError as error:
+            problem, _, path = str(error).partition(" - at `$")
+            return path.strip(".`") or "attributes", problem
+        return None
+
+
+def _treatment(settings: Settings) -> personal.Treat | None:
+    if settings.personal_data == "send":
+        return None
+    key = settings.reveal_personal_data_key()
+    return personal.without if settings.personal_data == "omit" else personal.hashed(key)
