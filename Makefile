@@ -9,7 +9,7 @@ SOURCES = core/dd_pa dd_pa_django dd_pa_flask dd_pa_pytest
 
 .DEFAULT_GOAL := help
 FUZZ ?= 500
-.PHONY: help demo test check pytest fuzz matrix lint types vendor vendor-check bench simulate mutations chaos clean
+.PHONY: help demo test check pytest fuzz matrix lint types vendor vendor-check bench simulate mutations chaos soak clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' Makefile
@@ -66,6 +66,9 @@ mutations: $(VENV)/installed ## Which seed of the simulation finds each of 41 fa
 
 chaos: $(VENV)/installed ## A shop whose processes are killed at random for a minute; nothing may be lost (SEED=1 SECONDS=60)
 	$(RUN) -m tests.processes.chaos $(if $(SEED),--seed $(SEED)) --seconds $(or $(SECONDS),60)
+
+soak: $(VENV)/installed ## HTTP/2 over real servers that are killed, reloaded and cut off all the time (MINUTES=60 SEED=1)
+	$(RUN) -m tests.http2.soak $(if $(SEED),--seed $(SEED)) --minutes $(or $(MINUTES),60)
 
 clean: ## Remove what the above made
 	rm -rf .venv .nox .demo build dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis .coverage

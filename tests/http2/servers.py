@@ -213,10 +213,10 @@ class Server:
 
 
 @contextlib.contextmanager
-def running(kind: Kind, folder: Path, intake: str) -> Iterator[Server]:
+def running(kind: Kind, folder: Path, intake: str, authority: trustme.CA | None = None) -> Iterator[Server]:
     """Run a server for the time of the block. Raises NotHereError."""
     program = _found(kind.program)
-    authority = trustme.CA()
+    authority = authority or trustme.CA()
     tls = ssl.create_default_context()
     authority.configure_trust(tls)
     tls.set_alpn_protocols(["h2"])
