@@ -54,9 +54,9 @@ vendor: ## Build the page's third-party code from its lock file (needs Node)
 vendor-check: ## Fail if that file is not what its lock file gives, or the page's types are wrong
 	frontend/vendor.sh --check
 
-bench: $(VENV)/installed ## All benchmarks, beside other libraries, into benchmarks/README.md (10 minutes; SMALL=1: only shown; COMPARE=revision: instructions)
+bench: $(VENV)/installed ## All benchmarks, beside other libraries, into benchmarks/README.md (12 minutes; ONLY=name; SMALL=1: only shown; COMPARE=revision: instructions)
 	$(VENV)/bin/pip install --quiet --group bench
-	$(if $(COMPARE),$(RUN) -m benchmarks.instructions --against $(COMPARE),$(RUN) -m benchmarks $(if $(filter-out 0,$(SMALL)),--small))
+	$(if $(COMPARE),$(RUN) -m benchmarks.instructions --against $(COMPARE),$(RUN) -m benchmarks $(if $(ONLY),--only $(ONLY)) $(if $(filter-out 0,$(SMALL)),--small))
 
 simulate: $(VENV)/installed ## Delivery under trouble of all kinds (SEEDS=0:1000; SEED=7 KINDS=kill,eio: one again)
 	$(RUN) -m tests.simulation $(if $(SEED),--seed $(SEED),--seeds $(or $(SEEDS),0:1000)) $(if $(KINDS),--kinds $(KINDS))

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks import child, spools
+from benchmarks.growth import Growth
 from benchmarks.report import Aim, Section, Table, aims, run
 from dd_pa.capture.event import EventBuilder
 from dd_pa.capture.identity import Identity
@@ -21,7 +22,7 @@ from dd_pa.store.spool_options import SpoolOptions
 
 WORKERS = (1, 4, 16, 64, 256)
 ORPHANS = (10, 1000, 20_000)
-LOOKS = 40
+LOOKS = 20
 WAIT = 10.0
 """Seconds of the spool's clock after which it is seen whether anything is still being merged."""
 
@@ -120,6 +121,18 @@ def benchmark(small: bool) -> Section:
                 Aim(f"the janitor of {most}", "< 0.1 % of a core", f"{janitor:.3%}", janitor < 0.001),
                 Aim(f"the janitor of {many:,} orphans", "< 0.1 % of a core", f"{then:.3%}", then < 0.001),
             ),
+        ],
+        charts=[
+            Growth(
+                name="idle_spool",
+                title="Processor time of idle workers that share a spool",
+                across="workers",
+                up="percent of a core",
+                lines={
+                    "the janitor": [(count, one[0] * 100) for count, one in found.items()],
+                    "each other": [(count, one[1] * 100) for count, one in found.items() if one[1]],
+                },
+            )
         ],
     )
 

@@ -21,7 +21,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 RECORDED = Path(__file__).with_name("base")
-CASES = ("memory", "spool", "decimal", "nested")
+CASES = ("memory", "spool", "decimal", "nested", "identity", "many")
 FEW, MANY, ROUNDS = 50, 150, 6
 
 

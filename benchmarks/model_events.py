@@ -77,7 +77,7 @@ class Orders:
 
 def _operations(small: bool) -> Iterator[tuple[str, int, Callable[[Orders], float], frozenset[str]]]:
     """Yield each with the rounds that it is worth, and who writes nothing down of it."""
-    some, few = (1, 1) if small else (25, 5)
+    some, few = (1, 1) if small else (12, 3)
     deaf = frozenset({"django-auditlog", "django-simple-history"})
     yield "load 1,000, each", some, Orders.load, frozenset()
     yield "save, changed", some, Orders.save_changed, frozenset()
@@ -126,7 +126,7 @@ def measure_sqlalchemy(small: bool) -> dict[str, dict[str, float]]:
     """Return the best times of a session's operations on a database in memory, in a fresh process."""
     from benchmarks.rows.mapped import Sessions
 
-    rounds = 1 if small else 25
+    rounds = 1 if small else 12
     with tempfile.TemporaryDirectory() as directory, identify(usr="u-1"):
         tables = {name: Sessions(model, directory) for name, model in Sessions.models(directory).items()}
         operations: dict[str, Callable[[Sessions], float]] = {

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import os
-import platform
 import re
 import sys
 import time
-import timeit
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -17,10 +14,13 @@ from typing import NamedTuple
 from rich.console import Console
 from rich.table import Table as RichTable
 
+from benchmarks import machine
 from benchmarks.chart import Chart
+from benchmarks.growth import Growth
 from benchmarks.sdks import SDKS
 
 HERE = Path(__file__).parent
+ROOT = HERE.parent
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,22 +58,34 @@ class Section:
     """How it was measured, in Markdown."""
 
     tables: Sequence[Table]
-    charts: Sequence[Chart] = ()
+    charts: Sequence[Chart | Growth] = ()
+
+    page: str = "benchmarks/README.md"
+    """Where it is shown."""
 
     distributions: Sequence[str] = ()
     """What took part, if that was not the SDKs."""
 
 
-def run(benchmark: Callable[[bool], Section]) -> None:
-    """Run one benchmark and write its section; with `--small`, run a small one that is only shown."""
+Benchmark = Callable[[bool], Section | Sequence[Section]]
+"""Told whether to be a small one."""
+
+
+def run(benchmark: Benchmark, *, servers: Sequence[str] = ()) -> None:
+    """Run one benchmark and write what it says; with `--small`, run a small one that is only shown.
+
+    `servers` are programs that work for it and are not started by it.
+    """
     small = "--small" in sys.argv
-    started = time.monotonic()
-    section = benchmark(small)
-    seconds = time.monotonic() - started
-    show(section)
-    print(f"{section.name}: {seconds:.0f} s")
-    if not small:
-        write(section, seconds)
+    watch, started = machine.Watch(servers), time.monotonic()
+    found = benchmark(small)
+    seconds, verdict = time.monotonic() - started, watch.verdict()
+    sections = [found] if isinstance(found, Section) else found
+    for section in sections:
+        show(section)
+        if not small:
+            write(section, f"{seconds:.0f} s, {machine.described()}; {verdict}")
+    print(f"{sections[0].name}: {seconds:.0f} s; {verdict}", flush=True)
 
 
 def show(section: Section) -> None:
@@ -86,24 +98,25 @@ def show(section: Section) -> None:
         Console(width=max(110, Console().width)).print(shown)
 
 
-def write(section: Section, seconds: float) -> None:
+def write(section: Section, circumstances: str) -> None:
     """Put the section between its markers; raise `LookupError` if the file has none."""
     for chart in section.charts:
         (HERE / "charts" / f"{chart.name}.svg").write_text(chart.svg())
     begin, end = (f"<!-- {word}: {section.name} (made by `make bench`) -->" for word in ("begin", "end"))
-    page = (HERE / "README.md").read_text()
-    parts = re.split(f"(?<={re.escape(begin)}\n).*?(?={re.escape(end)})", page, flags=re.DOTALL)
+    path = ROOT / section.page
+    parts = re.split(f"(?<={re.escape(begin)}\n).*?(?={re.escape(end)})", path.read_text(), flags=re.DOTALL)
     if len(parts) != 2:
-        raise LookupError(f"benchmarks/README.md must have one {begin} and one {end}")
-    (HERE / "README.md").write_text(parts[0] + _markdown(section, seconds) + parts[1])
+        raise LookupError(f"{section.page} must have one {begin} and one {end}")
+    path.write_text(parts[0] + _markdown(section, circumstances) + parts[1])
 
 
-def _markdown(section: Section, seconds: float) -> str:
+def _markdown(section: Section, circumstances: str) -> str:
     tables = [_table(table) for table in section.tables]
-    charts = [f"![{chart.title}](charts/{chart.name}.svg)" for chart in section.charts]
-    return (
-        "\n\n".join([section.text.strip(), *charts, *tables, f"<sub>{_circumstances(section, seconds)}</sub>"]) + "\n"
-    )
+    folder = "charts" if section.page.startswith("benchmarks/") else "../benchmarks/charts"
+    charts = [f"![{chart.title}]({folder}/{chart.name}.svg)" for chart in section.charts]
+    when = time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime())
+    note = f"<sub>{when}, {circumstances}. {_versions(section)}.</sub>"
+    return "\n\n".join([section.text.strip(), *charts, *tables, note]) + "\n"
 
 
 def _table(table: Table) -> str:
@@ -116,12 +129,6 @@ def _bold(row: Sequence[str]) -> list[str]:
     return [f"**{row[0]}**" if row[0].startswith("dd-pa") else row[0], *row[1:]]
 
 
-def _circumstances(section: Section, seconds: float) -> str:
+def _versions(section: Section) -> str:
     sdks = (*dict.fromkeys(name.split()[0] for name in SDKS), "hpack", "httpx")
-    versions = [f"{name} {version(name)}" for name in section.distributions or sdks]
-    when = time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime())
-    load = os.getloadavg()[0]
-    machine = f"{os.cpu_count()} cores {platform.machine()}, {platform.system()}, Python {platform.python_version()}"
-    turn = min(timeit.repeat("s += 1", "s = 0", number=200_000, repeat=5)) / 200_000 * 1e9
-    how_quiet = f"load {load:.1f} at the end, {turn:.0f} ns for one `s += 1` in a loop"
-    return f"{when}, {seconds:.0f} s, {machine}, {how_quiet}. {', '.join(versions)}."
+    return ", ".join(f"{name} {version(name)}" for name in section.distributions or sdks)

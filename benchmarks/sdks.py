@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
 NAME = "checkout.completed"
 USER, ACCOUNT, SESSION = "user-12345", "acme", "2b1b778e-9ef6-45d6-89b8-e68ca6ceb436"
+WHO: dict[str, Any] = {"usr": USER, "account": ACCOUNT, "session": SESSION}
 NESTED = {
     "order": {"id": "o-4711", "total": 89.5, "currency": "EUR", "items": 3},
     "customer": {"tier": "premium"},
@@ -65,8 +66,7 @@ class Sdk:
 def dd_pa(place: Place, *, spool: bool = False, httpx: bool = False, **settings: Any) -> Sdk:
     from dd_pa import Emitter, Settings
 
-    if has_spool():
-        settings["spool_dir"] = place.directory if spool else None
+    settings["spool_dir"] = place.directory if spool else None
     if httpx:
         settings["transport"] = "httpx"
     configured = Settings(
@@ -77,12 +77,6 @@ def dd_pa(place: Place, *, spool: bool = False, httpx: bool = False, **settings:
         fire=lambda attributes: emitter.track(NAME, attributes, usr=USER, account=ACCOUNT, session=SESSION),
         flush=lambda: emitter.flush(60),
     )
-
-
-def has_spool() -> bool:
-    from dd_pa import Settings
-
-    return "spool_dir" in {field.name for field in fields(Settings)}
 
 
 def posthog(place: Place) -> Sdk:
@@ -137,14 +131,14 @@ def amplitude(place: Place) -> Sdk:
     return Sdk(fire=fire, flush=flush)
 
 
-def mixpanel(place: Place, *, buffered: bool = False) -> Sdk:
-    from mixpanel import BufferedConsumer, Consumer, Mixpanel
+def mixpanel(place: Place) -> Sdk:
+    from mixpanel import BufferedConsumer, Mixpanel
 
-    consumer = (BufferedConsumer if buffered else Consumer)(events_url=f"{place.url}/track")
+    consumer = BufferedConsumer(events_url=f"{place.url}/track")
     client = Mixpanel("bench", consumer=consumer)
     return Sdk(
         fire=lambda attributes: client.track(USER, NAME, {**attributes, "company": ACCOUNT, "session": SESSION}),
-        flush=getattr(consumer, "flush", lambda: None),
+        flush=consumer.flush,
     )
 
 
@@ -160,14 +154,11 @@ def sentry(place: Place) -> Sdk:
     )
 
 
-def snowplow(place: Place, *, threads: bool = False) -> Sdk:
-    from snowplow_tracker import AsyncEmitter, SelfDescribing, SelfDescribingJson, Snowplow, Subject, Tracker
+def snowplow(place: Place) -> Sdk:
+    from snowplow_tracker import AsyncEmitter, SelfDescribing, SelfDescribingJson, Subject, Tracker
 
     who = Subject().set_user_id(USER).set_domain_session_id(SESSION)
-    if threads:
-        tracker = Tracker("bench", emitters=AsyncEmitter(place.url), subject=who)
-    else:
-        tracker = Snowplow.create_tracker("bench", endpoint=place.url, subject=who)
+    tracker = Tracker("bench", emitters=AsyncEmitter(place.url), subject=who)
     schema = "iglu:com.example/checkout_completed/jsonschema/1-0-0"
     return Sdk(
         fire=lambda attributes: tracker.track(SelfDescribing(SelfDescribingJson(schema, attributes))),
@@ -228,25 +219,22 @@ def opentelemetry(place: Place) -> Sdk:
 Maker = Callable[[Place], Sdk]
 SPOOLED: dict[str, Maker] = {
     "dd-pa (spool)": partial(dd_pa, spool=True),
-    "dd-pa (spool, httpx)": partial(dd_pa, spool=True, httpx=True),
     "dd-pa (spool, own process)": partial(dd_pa, spool=True, delivery="process"),
+}
+OURS: dict[str, Maker] = {
+    "dd-pa (memory)": dd_pa,
+    "dd-pa (memory, httpx)": partial(dd_pa, httpx=True),
+    **SPOOLED,
 }
 PEERS: dict[str, Maker] = {
     "posthog": posthog,
     "segment-analytics-python": segment,
     "rudder-sdk-python": rudder,
     "amplitude-analytics": amplitude,
-    "mixpanel": mixpanel,
-    "mixpanel (buffered)": partial(mixpanel, buffered=True),
+    "mixpanel (buffered)": mixpanel,
     "sentry-sdk (logs)": sentry,
-    "snowplow-tracker": snowplow,
-    "snowplow-tracker (async)": partial(snowplow, threads=True),
+    "snowplow-tracker (async)": snowplow,
     "datadog-api-client (threads)": datadog,
     "opentelemetry-sdk (logs)": opentelemetry,
 }
-SDKS: dict[str, Maker] = {
-    "dd-pa (memory)": dd_pa,
-    "dd-pa (memory, httpx)": partial(dd_pa, httpx=True),
-    **(SPOOLED if has_spool() else {}),
-    **PEERS,
-}
+SDKS: dict[str, Maker] = {**OURS, **PEERS}

@@ -16,6 +16,7 @@ import re
 import socket
 import subprocess
 import sys
+import time
 import urllib.parse
 import urllib.request
 from collections import Counter
@@ -25,6 +26,9 @@ from typing import Any
 TICKET = re.compile(rb"ticket-([a-z0-9]+)-(\d+)")
 PACKED = re.compile(rb"[A-Za-z0-9_/+-]{40,}={0,2}")
 DELAY, HANGS = float(os.environ.get("SINK_DELAY", "0")), "SINK_HANGS" in os.environ
+
+PATIENCE = 5.0
+"""Seconds that a server may take to end."""
 
 ANSWERS = {"/api/v2/prodlytics": (202, b"{}"), "/2/httpapi": (200, b'{"code":200}'), "/track": (200, b'{"status":1}')}
 
@@ -103,13 +107,16 @@ def free_port() -> int:
 
 
 @contextlib.contextmanager
-def serving(command: list[str], port: int, environ: dict[str, str] | None = None) -> Iterator[None]:
-    """Run a server for the time of the block, which begins when it listens."""
-    with subprocess.Popen(command, env=environ, stderr=subprocess.DEVNULL) as server:
+def serving(command: list[str], port: int, environ: dict[str, str] | None = None) -> Iterator[int]:
+    """Run a server for the time of the block, which begins when it listens; give its process id."""
+    with subprocess.Popen(command, env=environ, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as server:
         try:
             _wait_for(server, port)
-            yield
+            yield server.pid
         finally:
+            server.terminate()  # in order: a server's own children end with it, and are counted as its
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                server.wait(PATIENCE)
             server.kill()
 
 
@@ -117,4 +124,5 @@ def _wait_for(server: subprocess.Popen[bytes], port: int) -> None:
     while server.poll() is None:
         with contextlib.suppress(ConnectionRefusedError), socket.create_connection(("127.0.0.1", port)):
             return
+        time.sleep(0.01)  # else this loop takes the core that the server needs to start
     raise RuntimeError(f"{server.args!r} does not listen on port {port}")

@@ -1,16 +1,15 @@
-"""A load generator: requests at a steady rate, however slow the answers: `python -m benchmarks.load`."""
+"""A load generator: requests at a steady rate, however slow the answers: `python -m benchmarks.web.load`."""
 
 from __future__ import annotations
 
 import asyncio
-import sys
-import time
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from benchmarks import child
 
 REQUEST = b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"
-CONNECTIONS = 8
+CONNECTIONS = 4
+"""As many as a shop has threads."""
 
 
 class Connection(NamedTuple):
@@ -29,29 +28,36 @@ class Connection(NamedTuple):
 
 
 async def load(port: int, rate: float, seconds: float) -> list[float]:
-    """Return the seconds of each request, with the wait for a free connection."""
+    """Return the milliseconds of each request, from when it was due to the end of its answer, sorted."""
+    now = asyncio.get_running_loop().time
     free: asyncio.LifoQueue[Connection] = asyncio.LifoQueue()
     for _ in range(CONNECTIONS):
         connection = Connection(*await asyncio.open_connection("127.0.0.1", port))
         await connection.get()
         free.put_nowait(connection)
-    started = time.perf_counter()
+    started = now()
+
+    async def timed(due: float) -> float:
+        connection = await free.get()
+        await connection.get()
+        free.put_nowait(connection)
+        return (now() - due) * 1000
+
     async with asyncio.TaskGroup() as requests:
         tasks = []
         for number in range(int(rate * seconds)):
-            await asyncio.sleep(max(0.0, started + number / rate - time.perf_counter()))
-            tasks.append(requests.create_task(_timed(free)))
-    return [task.result() for task in tasks]
+            due = started + number / rate
+            await asyncio.sleep(max(0.0, due - now()))
+            tasks.append(requests.create_task(timed(due)))
+    for connection in [free.get_nowait() for _ in range(CONNECTIONS)]:
+        connection.writer.close()
+        await connection.writer.wait_closed()
+    return sorted(task.result() for task in tasks)
 
 
-async def _timed(free: asyncio.LifoQueue[Connection]) -> float:
-    started = time.perf_counter()
-    connection = await free.get()
-    await connection.get()
-    taken = time.perf_counter() - started
-    free.put_nowait(connection)
-    return taken
+def turn(question: Any) -> list[float]:
+    return asyncio.run(load(*question))
 
 
 if __name__ == "__main__":
-    child.answer(asyncio.run(load(int(sys.argv[1]), float(sys.argv[2]), float(sys.argv[3]))))
+    child.take_turns(turn)

@@ -1,0 +1,1 @@
+"""The shops whose requests are timed, and who asks them."""
