@@ -97,7 +97,9 @@ def _ask(processes: dict[str, child.Contestant], question: list[float], name: st
 def event_bytes() -> int:
     """Return what an event takes in the spool."""
     settings = Settings(application_id="bench", api_key="bench", intake_url="http://127.0.0.1:9", spool_dir=None)
-    event = Emitter(settings).build(sdks.NAME, sdks.NESTED, usr=sdks.USER, account=sdks.ACCOUNT, session=sdks.SESSION)
+    event = Emitter(settings).integration.build(
+        sdks.NAME, sdks.NESTED, usr=sdks.USER, account=sdks.ACCOUNT, session=sdks.SESSION
+    )
     assert event is not None
     return len(event.body) + 11
 

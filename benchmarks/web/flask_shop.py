@@ -60,7 +60,7 @@ def _row(app: Flask, *, with_event: bool) -> Callable[[], object]:
         with engine.begin() as connection:
             connection.execute(sa.insert(orders).values(total=1))
             if with_event:
-                event = emitter.build(sdks.NAME, dict(sdks.NESTED), **sdks.WHO)
+                event = emitter.integration.build(sdks.NAME, dict(sdks.NESTED), **sdks.WHO)
                 assert event is not None
                 add(connection, event, outbox)
 
