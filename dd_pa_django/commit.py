@@ -30,14 +30,7 @@ class Submission:
 
     def __call__(self) -> None:
         """Submit each, also if one fails before it, as it does in strict mode."""
-        errors = []
-        for event in self.events:
-            try:
-                self.emitter.integration.submit(event)
-            except Exception as error:  # raised below
-                errors.append(error)
-        if errors:
-            raise errors[0]
+        self.emitter.integration.submit_all(self.events)
 
 
 class Announcement(Submission):

@@ -59,7 +59,7 @@ def hand_over_all(emitter: Emitter, events: Sequence[BuiltEvent], *, using: str,
 
 def _let_go(emitter: Emitter, events: Sequence[BuiltEvent], transaction: BaseDatabaseWrapper | None) -> bool:
     if transaction is None:
-        return False not in [emitter.integration.submit(event) for event in events]
+        return emitter.integration.submit_all(events)
     submit_on_commit(emitter, events, transaction)
     return True
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from dd_pa.capture.batch import EventFrame
 from dd_pa.capture.draft import Drafts, decoded
 from dd_pa.capture.event import BuiltEvent, shown_name
 from dd_pa.capture.linking import ConsentUnknownError, Link, Linker, OnProblem
@@ -134,6 +136,23 @@ class EventFactory:
             if event is not None:
                 testbed.built(self._sender, event)
             return event
+
+    def frame(self, link: Link) -> EventFrame | None:
+        """Return what the events have in common that are linked like this; None if each is to be made by itself."""
+        if self._drafts is not None or self._sampling is not None or event_log.watching:
+            return None
+        if self._enabled is not True and not self._is_on():
+            return None
+        problems: list[str] = []
+        try:
+            identity = link(None, None, None, problems.append)
+        except Exception:  # each event says it
+            return None
+        is_linked = identity.consent is not False and (identity.usr or identity.account or identity.session)
+        if problems or not is_linked:
+            return None
+        on_built = partial(testbed.built, self._sender) if testbed.watching else None
+        return EventFrame(self._pipelines.current.builder, identity, on_built)
 
     def drop(self, name: str | Event, event: BuiltEvent | None, error: Exception) -> None:
         """Count an event that could not be built, or not be stored if it was; raise the reason in strict mode."""

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from dd_pa.capture.batch import BatchBuilder
 from dd_pa.capture.event import BuiltEvent
 from dd_pa.capture.linking import ConsentUnknownError
 from dd_pa.capture.person import DENIED, Id, Identity
@@ -17,9 +18,6 @@ from dd_pa.plan.event import Event
 
 if TYPE_CHECKING:
     from dd_pa.delivery.pipeline import ProcessPipelines
-
-Build = Callable[..., BuiltEvent | None]
-"""Builds an event of a name and attributes, and perhaps ids; see `Integration.builder`."""
 
 
 class Integration:
@@ -59,10 +57,10 @@ class Integration:
             factory.drop(name, None, error)
             return None
 
-    def builder(self) -> Build:
-        """Return what builds the events of one operation, as `build(owner=True)` does one of them.
+    def batch(self) -> BatchBuilder:
+        """Return what builds the events of one operation, each as `build(owner=True)` would.
 
-        Who acts is found out at the first of them, so it must not change until the last.
+        Who acts, and when, is found out at the first of them, so it must not change until the last.
         """
         factory = self._factory
         link = factory.linker.link_owners()
@@ -81,7 +79,7 @@ class Integration:
                 factory.drop(name, None, error)
                 return None
 
-        return build
+        return BatchBuilder(build, lambda: factory.frame(link))
 
     def submit(self, event: BuiltEvent) -> bool:
         """Store a built event for delivery; return False if it was dropped because the buffer is full or closed."""
@@ -90,6 +88,21 @@ class Integration:
         except Exception as error:
             self._factory.drop(event.name, event, error)
             return False
+
+    def submit_all(self, events: Sequence[BuiltEvent]) -> bool:
+        """Store built events, a spool's by few calls of the system; return False if one was dropped.
+
+        Each is stored, also if one fails; in strict mode the first failure is raised then.
+        """
+        stored, errors = True, []
+        for event in events[self._pipelines.current.submit_first(events) :]:
+            try:
+                stored = self.submit(event) and stored
+            except Exception as error:  # raised below
+                errors.append(error)
+        if errors:
+            raise errors[0]
+        return stored
 
     def identity(self, *, lenient: bool = False, traits: bool = False) -> Identity:
         """Return whom an event tracked now would be linked to: for a page that tells the browser SDK, or for a job.

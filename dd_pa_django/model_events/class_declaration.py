@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from operator import attrgetter
 from typing import Any
 
 from django.core.exceptions import FieldDoesNotExist
@@ -27,6 +28,10 @@ class ClassDeclaration:
         self.columns = {name: field for name, field in followed.items() if not field.many_to_many}
         self.relations = {name: field for name, field in followed.items() if field.many_to_many}
         """What is followed: the fields by the names that the declaration gives them."""
+
+        attributes = declaration.attributes
+        self.constant = attributes if isinstance(attributes, Mapping) else {}
+        """What each event says, whatever the row has."""
 
         self.sent = {name: self._column(name) for name in declaration.columns}
         """The columns that each event carries."""
@@ -97,11 +102,21 @@ class ClassDeclaration:
             values[name] = stored_values.sent(field, found.get(field.attname, values[name]))
         return values
 
-    def columns_in(self, values: Mapping[str, Any]) -> Callable[[Sequence[str]], Mapping[str, Any]]:
-        """Return what reads the columns from a row's values, by `attname`."""
-        return lambda names: {
-            name: stored_values.sent(field, values[attname]) for name, attname, field, _ in self._reads
-        }
+    def columns_of_all(self, instances: Sequence[Model]) -> list[list[Any]] | None:
+        """Return the values of each column of instances; None if there are some that `columns_of` has to look at."""
+        columns = []
+        for _, attname, _, is_key in self._reads:
+            values = list(map(attrgetter(attname), instances))
+            kinds = set(map(type, values))
+            if not kinds <= stored_values.UNCHANGING or (is_key and type(None) in kinds):
+                return None
+            columns.append(values)
+        return columns
+
+    def sent_columns(self, columns: Sequence[Sequence[Any]]) -> list[Sequence[Any]]:
+        """Return the values of columns of rows as events say them."""
+        fields = self.sent.values()
+        return [stored_values.sent_column(field, values) for field, values in zip(fields, columns, strict=True)]
 
 
 def _is_column(field: Any) -> bool:

@@ -9,15 +9,12 @@ from typing import Any
 from django.db.models import Model
 
 from dd_pa import BuiltEvent, Emitter, identify
-from dd_pa.model_events import Change, ask
+from dd_pa.model_events import Change, Columns, Part, ask
 from dd_pa_django.emitter import slot
 from dd_pa_django.handover import event_batch, hand_over, hand_over_all
 from dd_pa_django.model_events.class_declaration import ClassDeclaration
-from dd_pa_django.model_events.stored_values import kept
 
-Columns = Callable[[Sequence[str]], Mapping[str, Any]]
-
-Build = Callable[..., BuiltEvent | None]
+ReadColumns = Callable[[Sequence[str]], Mapping[str, Any]]
 
 
 def active_emitter() -> Emitter | None:
@@ -45,7 +42,12 @@ class EventFiring:
             self(declared, name, instance, changed)
 
     def _built(
-        self, declared: ClassDeclaration, name: str, instance: Model | None, columns: Columns, changed: Change | None
+        self,
+        declared: ClassDeclaration,
+        name: str,
+        instance: Model | None,
+        columns: ReadColumns,
+        changed: Change | None,
     ) -> BuiltEvent | None:
         emitter = self._emitter
         try:
@@ -75,23 +77,44 @@ class BatchFiring(EventFiring):
 
     def __init__(self, emitter: Emitter, using: str) -> None:
         super().__init__(emitter, using)
-        self._builder = emitter.integration.builder()
+        self._batch = emitter.integration.batch()
         self._events: list[BuiltEvent] = []
 
     def __call__(self, declared: ClassDeclaration, name: str, instance: Model, changed: Change | None = None) -> None:
         """Build one event of an instance."""
         self._keep(self._built(declared, name, instance, declared.columns_of(instance, self._using), changed))
 
-    def of_values(self, declared: ClassDeclaration, name: str, values: Mapping[str, Any], changed: Change) -> None:
-        """Build an event of a row's change, of a declaration that does not ask for the instance.
+    def of_all(self, events: Sequence[tuple[ClassDeclaration, str]], instances: Sequence[Model]) -> None:
+        """Build these events of each instance."""
+        said = [(declared, name, self._said_of(declared, instances)) for declared, name in events]
+        for row, instance in enumerate(instances):
+            for declared, name, found in said:
+                if found is None:
+                    self(declared, name, instance)
+                else:
+                    self.of_row(name, found[0], row, found[1])
 
-        Rows may have a change in common, which BEFORE_SEND must not change for all of them.
-        """
-        own = {field: {side: kept(value) for side, value in entry.items()} for field, entry in changed.items()}
-        self._keep(self._built(declared, name, None, declared.columns_in(values), own))
+    def _said_of(self, declared: ClassDeclaration, instances: Sequence[Model]) -> tuple[Columns, Part] | None:
+        """Return what the events of new rows say; None if each instance is to be asked."""
+        columns = None if declared.asks_instances else declared.columns_of_all(instances)
+        return None if columns is None else (self.columns(declared, columns), self._batch.part(dict(declared.constant)))
+
+    def columns(self, declared: ClassDeclaration, columns: Sequence[Sequence[Any]]) -> Columns:
+        """Return what the events of rows say of the columns that a declaration sends."""
+        return self._batch.columns(declared.label, list(declared.sent), declared.sent_columns(columns))
+
+    def changed(self, declared: ClassDeclaration, change: Change) -> Part:
+        """Return what else the events say of rows with the same change."""
+        return self._batch.part({**declared.constant, "changed": change})
+
+    def of_row(self, name: str, columns: Columns, row: int, part: Part) -> None:
+        """Build an event of a row, of a declaration that does not ask for the instance."""
+        event = self._batch.event(name, columns, row, part)
+        if event is not None:
+            self._events.append(event)
 
     def _build(self, name: str, attributes: Mapping[str, Any], ids: Mapping[str, Any] | None) -> BuiltEvent | None:
-        return self._builder(name, attributes, **(ids or {}))
+        return self._batch.build(name, attributes, **(ids or {}))
 
     def _keep(self, event: BuiltEvent | None) -> None:
         if event is not None:

@@ -7,7 +7,7 @@ from typing import Any
 
 from django.db.models import Model, QuerySet
 
-from dd_pa.model_events import Change
+from dd_pa.model_events import Change, Part
 from dd_pa_django.connection import connection_of
 from dd_pa_django.model_events import stored_values
 from dd_pa_django.model_events.class_declaration import ClassDeclaration
@@ -19,6 +19,8 @@ MOST_TOLD = 1_000
 """Most different old values of an update for which it is remembered what they come to."""
 
 _Due = tuple[ClassDeclaration, str, Change]
+_ChangedRow = tuple[tuple[Any, ...], Mapping[str, Any], Sequence[_Due]]
+"""A row as it was read, what was written to it, and the events."""
 
 
 class RowUpdate:
@@ -79,14 +81,26 @@ class RowUpdate:
             return
         note_rows_written([row[0] for row, _, _ in changed], self._watch.root, connection_of(self._using))
         with firing_together(emitter, self._using) as fire:
-            for row, new, events in changed:
-                values = {**dict(zip(self._names, row[1:], strict=True)), **new}
+            said = {declared: fire.columns(declared, self._sent(declared, changed)) for declared in self._declared}
+            parts: dict[int, Part] = {}  # by the change, which rows have in common
+            for number, (_, _, events) in enumerate(changed):
                 for declared, name, change in events:
-                    fire.of_values(declared, name, values, change)
+                    part = parts.get(id(change))
+                    if part is None:
+                        part = parts[id(change)] = fire.changed(declared, change)
+                    fire.of_row(name, said[declared], number, part)
+
+    def _sent(self, declared: ClassDeclaration, changed: Sequence[_ChangedRow]) -> list[list[Any]]:
+        """Return the values, as they are now, of the columns that events carry."""
+        found = []
+        for field in declared.sent.values():
+            name, place = field.attname, 1 + self._names.index(field.attname)
+            found.append([new[name] if name in new else row[place] for row, new, _ in changed])
+        return found
 
     def _changed(
         self, constant: Mapping[str, Any], found: Mapping[Any, Mapping[str, Any]] | None
-    ) -> Iterator[tuple[tuple[Any, ...], Mapping[str, Any], Sequence[_Due]]]:
+    ) -> Iterator[_ChangedRow]:
         """Yield each row that differs as it was, what was written to it, and what is to be told of it."""
         told: dict[Any, Sequence[_Due] | None] = {}
         for row in self._rows:

@@ -121,6 +121,11 @@ def sent(field: Any, value: Any) -> Any:
         return type(value).__name__
 
 
+def sent_column(field: Any, values: Sequence[Any]) -> Sequence[Any]:
+    """Return the values of a field of many rows as `sent` does one of them."""
+    return values if set(map(type, values)) <= PLAIN else [sent(field, value) for value in values]
+
+
 def loaded(instance: Model, fields: Iterable[Any], using: str) -> dict[str, Any]:
     """Return the values that an instance has, by `attname`; deferred fields and expressions are left out."""
     values = instance.__dict__

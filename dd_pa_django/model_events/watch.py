@@ -159,7 +159,7 @@ class ModelWatch:
         self._note_created([instance], [instance], using)
         emitter = active_emitter() if self.creations else None
         if emitter is not None:
-            self._fire_all(EventFiring(emitter, using), self.creations, [instance])
+            self._fire_all(EventFiring(emitter, using), self.creations, instance)
 
     def after_bulk_create(self, instances: Sequence[Model], keyed: Sequence[Model], using: str) -> None:
         """Do what `after_create` does of many rows, of which these had a key before: there may have been others."""
@@ -167,7 +167,7 @@ class ModelWatch:
         emitter = active_emitter() if self.creations and instances else None
         if emitter is not None:
             with firing_together(emitter, using) as fire:
-                self._fire_all(fire, self.creations, instances)
+                fire.of_all(self.creations, instances)
 
     def _note_created(self, instances: Sequence[Model], keyed: Sequence[Model], using: str) -> None:
         if not self.fields and not self.deletions:
@@ -186,14 +186,11 @@ class ModelWatch:
         if note_deleted(instance, self.table, connection_of(using)):
             emitter = active_emitter() if self.deletions else None
             if emitter is not None:
-                self._fire_all(EventFiring(emitter, using), self.deletions, [instance])
+                self._fire_all(EventFiring(emitter, using), self.deletions, instance)
 
-    def _fire_all(
-        self, fire: EventFiring, events: Sequence[tuple[ClassDeclaration, str]], instances: Sequence[Model]
-    ) -> None:
-        for instance in instances:
-            for declared, name in events:
-                fire(declared, name, instance)
+    def _fire_all(self, fire: EventFiring, events: Sequence[tuple[ClassDeclaration, str]], instance: Model) -> None:
+        for declared, name in events:
+            fire(declared, name, instance)
 
 
 watches: dict[type[Model], ModelWatch] = {}

@@ -70,7 +70,17 @@ def test_names(package: str) -> None:
 
 def test_emitter() -> None:
     """Its methods are for applications; the glue of a framework has an object of its own."""
-    glue = {"build", "builder", "submit", "identity", "consent", "count_lost_identity", "drop_invalid", "say"}
+    glue = {
+        "build",
+        "batch",
+        "submit",
+        "submit_all",
+        "identity",
+        "consent",
+        "count_lost_identity",
+        "drop_invalid",
+        "say",
+    }
 
     assert _public(Emitter) == {"track", "flush", "close", "stats"}
     assert _public(Integration) == glue

@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 
 from dd_pa.capture.attributes import MAX_BYTES, AttributeCleaner
-from dd_pa.capture.fast_path import GoodNames, plain
+from dd_pa.capture.fast_path import GoodNames, plain, plain_column
 from dd_pa.capture.person import Identity, Traits
 from dd_pa.capture.selection import Sampling
 from dd_pa.capture.trace import current_trace
@@ -55,10 +55,11 @@ class EventBuilder:
 
     def __init__(self, settings: Settings, *, clock: Callable[[], int] = time.time_ns) -> None:
         self._strict = settings.strict
-        self._clock = clock
+        self.clock = clock
         self._has_trace_ids = settings.trace_ids
         self._random_bits = random.Random().getrandbits  # noqa: S311 - ids need to differ, not to be unguessable
-        self._encode = msgspec.json.Encoder(decimal_format="number").encode
+        encoder = msgspec.json.Encoder(decimal_format="number")
+        self._encode, self._encode_lines = encoder.encode, encoder.encode_lines
         tags = {"service": settings.service, "env": settings.env, "version": settings.version}
         known = {name: value for name, value in tags.items() if value}
         self._common = self._encode({"type": "server", "application": {"id": settings.application_id}, **known})[:-1]
@@ -75,7 +76,7 @@ class EventBuilder:
         In strict mode nothing is repaired. `identity` must hold at least one id. `details` are attributes that are
         encoded already.
         """
-        encode, clock, random_bits = self._encode, self._clock, self._random_bits  # quicker to call than as attributes
+        encode, clock, random_bits = self._encode, self.clock, self._random_bits  # quicker to call than as attributes
         start = self._starts.get(name) if type(name) is str else None
         if start is None:
             name = checked_name(name)
@@ -110,6 +111,26 @@ class EventBuilder:
         if len(body) > MAX_BYTES:
             raise EventError("", f"the event has {len(body):,} bytes; the limit is {MAX_BYTES:,}")
         return BuiltEvent(id=event_id, name=name, occurred_at=occurred_at, body=body), repairs
+
+    def link(self, identity: Identity) -> bytes:
+        """Return what stands between an event's own fields and its attributes."""
+        return self._links.get(identity) or self._link(identity)
+
+    def start(self, name: str) -> bytes:
+        """Return an event of this name up to its id."""
+        return self._starts.get(name) or self._start(checked_name(name))
+
+    def trace(self) -> bytes:
+        """Return the members of the trace that is open now, if any."""
+        return self._trace() if self._has_trace_ids else b""
+
+    def members(self, attributes: dict[str, Any]) -> bytes:
+        """Return attributes without braces. Raises if they are to be looked at by `build`."""
+        return self._encode(plain(attributes, self._names))[1:-1]
+
+    def column(self, values: Sequence[Any]) -> list[bytes]:
+        """Return scalars of many events. Raises if they are to be looked at by `build`."""
+        return self._encode_lines(plain_column(values)).splitlines()
 
     def _start(self, name: str) -> bytes:
         rate = 100.0 if self._sampling is None else self._sampling.rate(name)

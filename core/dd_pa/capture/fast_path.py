@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 import uuid
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from decimal import Decimal
 from typing import Any
 
@@ -83,6 +83,21 @@ def plain(attributes: dict[str, Any], names: GoodNames) -> dict[str, Any]:
     return found
 
 
+def plain_column(values: Sequence[Any]) -> list[Any]:
+    """Return what the encoder writes for a scalar of each of many events; raise what `plain` raises."""
+    walk = _Walk(MAX_ATTRIBUTES)
+    return [
+        value
+        if ((kind := type(value)) is str and len(value) <= LONG)
+        or (kind is int and MIN_INT <= value <= MAX_INT)
+        or (kind is float and value - value == 0.0)
+        or kind is bool
+        or value is None
+        else walk.scalar(value, kind)
+        for value in values
+    ]
+
+
 class _Walk:
     """The walk through what is no scalar, or a rare one. It has the cleaner's bounds, and the cleaner's own count."""
 
@@ -95,6 +110,13 @@ class _Walk:
         """Return a value as it is to be encoded; `depth` is that of what holds it."""
         read = _READERS.get(kind)
         return self._cleaner.value(value, _INSIDE, depth) if read is None else read(self, value, depth)
+
+    def scalar(self, value: Any, kind: type) -> Any:
+        """Return a value of an event that is none of its lists and mappings, which count as attributes."""
+        read = _READERS.get(kind)
+        if read is None or read is _Walk.container:
+            raise NotPlainError
+        return read(self, value, 1)
 
     def container(self, values: Any, depth: int) -> Any:
         """Return a dict, list or tuple of exactly that type; a dict with odd keys is the cleaner's."""

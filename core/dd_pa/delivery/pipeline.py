@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from dd_pa.capture.event import BuiltEvent, EventBuilder
@@ -118,6 +118,17 @@ class Pipeline:
         if self._delivers and not self._worker.awake:
             self._worker.wake()
         if self._over:  # closed by another thread since the first line: nobody else would ever see this event
+            self._drop_rest()
+        return stored
+
+    def submit_first(self, events: Sequence[BuiltEvent]) -> int:
+        """Store as many events as can be stored at once; return how many. Each of the rest is to be submitted."""
+        if len(events) < 2 or self._closing or observers.present:
+            return 0
+        stored = self._store.put_first(events)
+        if stored and self._delivers and not self._worker.awake:
+            self._worker.wake()
+        if self._over:
             self._drop_rest()
         return stored
 

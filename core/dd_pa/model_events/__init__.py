@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from dd_pa.capture.batch import Columns, Part
 from dd_pa.model_events.answers import Answers, ask
 from dd_pa.model_events.declaration import Change, Declaration, DeclaredEvent, ModelOptions
 from dd_pa.model_events.listing import event_lines
 
-__all__ = ["Answers", "Change", "Declaration", "DeclaredEvent", "ModelOptions", "ask", "event_lines"]
+__all__ = ["Answers", "Change", "Columns", "Declaration", "DeclaredEvent", "ModelOptions", "Part", "ask", "event_lines"]

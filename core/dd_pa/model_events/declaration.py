@@ -126,6 +126,10 @@ class Declaration:
                 f"track_model: attributes would be sent as {label!r}, which is reserved; give a callable that returns "
                 f"another name, or label='…'"
             )
+        if self.columns and label == "changed" and self.updated:
+            raise ValueError(
+                "track_model: attributes would be sent as 'changed', where the change is; give a label='…'"
+            )
 
     def events_of(self, change: Change) -> Mapping[str, Change]:
         """Return the events of a change, each with its part of it: fields with the same event share one."""

@@ -9,10 +9,10 @@ from sqlalchemy import event as sqlalchemy_event
 from sqlalchemy import inspect
 from sqlalchemy.orm import Mapper, Session, object_mapper, object_session
 
+from dd_pa.capture.batch import Build
 from dd_pa.capture.event import BuiltEvent
 from dd_pa.capture.identity import identify
 from dd_pa.emitter import Emitter
-from dd_pa.integration import Build
 from dd_pa.model_events import Answers, Change, Declaration, ModelOptions, ask
 from dd_pa.sqlalchemy.changes import Members, column_changes, expressions, member_changes, members_left, split
 from dd_pa.sqlalchemy.mapping import check_kinds, check_names, other_sides, written_aside
@@ -263,7 +263,7 @@ def _after_configured() -> None:
 def _submit(session: Session, emitter: Emitter, name: str, answers: Answers) -> None:
     together = pending_in(session).together
     event = build(
-        emitter, emitter.integration.builder() if together is None else together.builder(emitter), name, answers
+        emitter, emitter.integration.batch().build if together is None else together.builder(emitter), name, answers
     )
     if event is not None:
         submit_on_commit(session, emitter, event)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from itertools import groupby
 from operator import itemgetter
@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 from sqlalchemy.event import listens_for
 from sqlalchemy.orm import Session, SessionTransaction
 
+from dd_pa.capture.batch import Build
 from dd_pa.capture.event import BuiltEvent
 from dd_pa.emitter import Emitter
-from dd_pa.integration import Build
 from dd_pa.observe import event_log
 from dd_pa.observe.signals import event_queued, send
 from dd_pa.outbox.sqlalchemy import store
@@ -34,7 +34,7 @@ AfterFlush = Callable[[], None]
 class Submits(Protocol):
     """What an event goes to on commit: the integration of its emitter."""
 
-    def submit(self, event: BuiltEvent, /) -> object: ...
+    def submit_all(self, events: Sequence[BuiltEvent], /) -> object: ...
 
 
 class Announcer:
@@ -43,9 +43,10 @@ class Announcer:
     def __init__(self, emitter: Emitter) -> None:
         self._emitter = emitter
 
-    def submit(self, event: BuiltEvent) -> None:
-        """Send `event_queued`."""
-        send(event_queued, self._emitter, event=event)
+    def submit_all(self, events: Sequence[BuiltEvent]) -> None:
+        """Send `event_queued` of each."""
+        for event in events:
+            send(event_queued, self._emitter, event=event)
 
 
 class EventBatch:
@@ -61,7 +62,7 @@ class EventBatch:
         """Return what builds the events of this flush: who acts is found out once."""
         found = self._builders.get(id(emitter))
         if found is None:
-            found = self._builders[id(emitter)] = emitter.integration.builder()
+            found = self._builders[id(emitter)] = emitter.integration.batch().build
         return found
 
     def takes(self, emitter: Emitter, event: BuiltEvent) -> bool:
@@ -216,8 +217,8 @@ def _after_commit(session: Session) -> None:
     if outer is not None:
         waiting.events.setdefault(outer, []).extend(events)
         return
-    for receiver, event in events:
-        receiver.submit(event)
+    for receiver, group in groupby(events, key=itemgetter(0)):
+        receiver.submit_all([event for _, event in group])
 
 
 @listens_for(Session, "after_transaction_end")

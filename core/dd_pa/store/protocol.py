@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Protocol
 
 from dd_pa.capture.event import BuiltEvent
@@ -81,6 +82,10 @@ class Store(Source, Protocol):
 
     def put(self, event: BuiltEvent) -> bool:
         """Keep an event; return False if it was dropped (and reported) instead."""
+        ...
+
+    def put_first(self, events: Sequence[BuiltEvent]) -> int:
+        """Keep as many events as can be kept by one call of the system; return how many. The rest is to be `put`."""
         ...
 
     @property

@@ -4,7 +4,7 @@ import contextlib
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Literal, NamedTuple
 
 from dd_pa.capture.event import BuiltEvent
@@ -135,6 +135,14 @@ class Spool:
         if self._hands_over:
             self._handed_over.add()
         return True
+
+    def put_first(self, events: Sequence[BuiltEvent]) -> int:
+        """Write as many events as can be written now; return how many."""
+        written = 0 if self._full else self._writer.put_first(events)
+        if self._hands_over:
+            for _ in range(written):
+                self._handed_over.add()
+        return written
 
     def keep(self, event: BuiltEvent) -> bool:
         """Write an event that comes after `close()`, for whoever comes next; return whether that was possible."""

@@ -2,7 +2,8 @@ from __future__ import annotations
 
 import math
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from itertools import accumulate
 from zlib import crc32
 
 from dd_pa.capture.event import BuiltEvent
@@ -11,6 +12,7 @@ from dd_pa.store.destination import Destination
 from dd_pa.store.directory import Directory
 from dd_pa.store.journal import Held, Journal
 from dd_pa.store.reader import SegmentReader
+from dd_pa.store.record import encode
 from dd_pa.store.segment import Segment, SegmentFiles
 from dd_pa.store.trusted_directory import UnsafePlaceError
 
@@ -31,6 +33,10 @@ RETRY_PLACE = 60.0
 
 RESERVE = 64 * 1024 * 1024
 """Bytes of the file system that are left to others, or a twentieth of a small one."""
+
+
+AT_ONCE = 128 * 1024
+"""Bytes of events that are written by one call of the system."""
 
 
 class SpoolWriter:
@@ -82,6 +88,41 @@ class SpoolWriter:
         if segment.size >= self._segment_bytes:
             self.rotate(segment)
         return True
+
+    def put_first(self, events: Sequence[BuiltEvent]) -> int:
+        """Hand events to the kernel, many by one call, until one cannot be written; return how many were."""
+        done = 0
+        while done < len(events):
+            segment = self._segment
+            if segment is None or self._clock() >= segment.check_at:
+                segment = self._look(segment)
+                if segment is None:
+                    break
+            records = _some_records(events, done, min(AT_ONCE, self._segment_bytes - segment.size))
+            written = self._put_records(segment, records)
+            done += written
+            if written < len(records):
+                break
+        return done
+
+    def _put_records(self, segment: Segment, records: Sequence[bytes]) -> int:
+        data = b"".join(records)
+        try:
+            written = segment.write(data)
+            if self._sync:
+                segment.sync()
+        except OSError as error:
+            self._failed(segment, error.strerror)
+            return 0
+        count = len(records) if written == len(data) else _count_of_whole(records, written)
+        for _ in range(count):
+            segment.count.add()
+        segment.size += written
+        if written != len(data):
+            self._failed(segment, "disk full")
+        elif segment.size >= self._segment_bytes:
+            self.rotate(segment)
+        return count
 
     def _failed(self, segment: Segment, problem: str | None) -> bool:
         if self._segment is segment:
@@ -179,6 +220,24 @@ class SpoolWriter:
         reader, journal = SegmentReader(made.reading, directory.files), Journal(made.ack, directory.files)
         reader.started = segment.started
         self._on_opened(Held(directory, segment.name, reader, journal, segment.count))
+
+
+def _some_records(events: Sequence[BuiltEvent], start: int, most_bytes: int) -> list[bytes]:
+    """Return one record, and as many more as come to so many bytes."""
+    found: list[bytes] = []
+    size = 0
+    for index in range(start, len(events)):
+        record = encode(events[index].body)
+        found.append(record)
+        size += len(record)
+        if size >= most_bytes:
+            break
+    return found
+
+
+def _count_of_whole(records: Sequence[bytes], written: int) -> int:
+    """Return how many records lie within the first bytes of them all."""
+    return sum(end <= written for end in accumulate(map(len, records)))
 
 
 def _keep_reserve(directory: Directory) -> None:
