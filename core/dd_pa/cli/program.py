@@ -10,6 +10,7 @@ COMMANDS = {
     "deliver": ("dd_pa.cli.deliver", "cli", "fcntl"),
     "doctor": ("dd_pa.cli.doctor", "cli"),
     "emulator": ("dd_pa.emulator.command", "emulator", "lark", "starlette", "uvicorn"),
+    "events": ("dd_pa.cli.events", "cli"),
     "query": ("dd_pa.cli.query", "cli,query", "rich", "tenacity"),
     "spool": ("dd_pa.cli.spool", "cli", "fcntl"),
 }

@@ -76,6 +76,8 @@ class PlannedEvent(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     description: str = ""
     owner: str = ""
     deprecated: Deprecated | None = None
+    source: str = ""
+    """Where its class is: `shop.events.CheckoutCompleted`. No part of what readers see."""
 
 
 class Plan(msgspec.Struct, frozen=True):

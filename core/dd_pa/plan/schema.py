@@ -93,4 +93,5 @@ class EventSchema:
             description=inspect.cleandoc(self.kind.__doc__ or ""),
             owner=self.owner,
             deprecated=self.deprecated,
+            source=f"{self.kind.__module__}.{self.label}",
         )

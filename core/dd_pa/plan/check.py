@@ -1,0 +1,125 @@
+"""`dd-pa events check`: the classes that are imported against the lock file, in words."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+import tomllib
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import date
+from importlib.util import find_spec
+from pathlib import Path
+from typing import NamedTuple
+
+from dd_pa.errors import PlanError
+from dd_pa.plan import lock
+from dd_pa.plan.changes import Change, changes
+from dd_pa.plan.model import Plan, shown, walk
+from dd_pa.plan.registry import declared_plan
+
+_HOW_TO_NAME = (
+    'name it: dd-pa events check shop.events, or event-modules = ["shop.events"] in [tool.dd-pa] of pyproject.toml'
+)
+
+
+class Report(NamedTuple):
+    """What a check has found."""
+
+    lines: Sequence[str]
+    is_good: bool
+    """Whether the lock file holds what is declared; or does now."""
+
+
+def import_modules(names: Iterable[str], directory: Path) -> None:
+    """Import the modules of event classes: those given, else those of `pyproject.toml`. Raises `PlanError`."""
+    here = str(directory)
+    if here not in sys.path:
+        sys.path.insert(0, here)
+    for name in list(names) or _configured(directory / "pyproject.toml"):
+        try:
+            importlib.import_module(name)
+        except PlanError:
+            raise
+        except Exception as error:  # importing runs the module
+            raise PlanError(name, f"cannot be imported: {type(error).__name__}: {error}") from error
+
+
+def _configured(path: Path) -> list[str]:
+    if not path.exists():
+        return []
+    try:
+        found = tomllib.loads(path.read_text()).get("tool", {}).get("dd-pa", {}).get("event-modules", [])
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise PlanError(str(path), f"cannot be read: {error}") from None
+    if not isinstance(found, list) or not all(isinstance(name, str) for name in found):
+        raise PlanError(str(path), 'event-modules is a list of modules: event-modules = ["shop.events"]')
+    return found
+
+
+def check(path: Path, *, update: bool = False, today: date | None = None) -> Report:
+    """Compare the event classes that are imported with the lock file at `path`; write that where `update`.
+
+    Raises `PlanError` for a lock file that cannot be read, and for a class that cannot be sent.
+    """
+    day = today or date.today()
+    plan, before = declared_plan(), _agreed(path, update=update)
+    if not plan.events and (before is None or not before.events):
+        raise PlanError("", f"no class of an event is imported; if there is one in a module, {_HOW_TO_NAME}")
+    if before is None and not update:
+        return Report([f"{path}: is not there yet; write it with dd-pa events check --update"], is_good=False)
+    found = changes(before or Plan({}), plan, day)
+    lines = [*map(str, found), *_not_imported(before, plan), *_reminders(plan, day)]
+    if update:
+        lock.write(path, plan)
+        return Report([*lines, f"{path}: {_counted(len(plan.events), 'event')} written"], is_good=True)
+    return Report([*lines, _summary(path, plan, found)], is_good=not found)
+
+
+def _agreed(path: Path, *, update: bool) -> Plan | None:
+    try:
+        return lock.read(path)
+    except lock.ConflictError:
+        if not update:
+            raise
+        return None  # what is declared decides
+
+
+def _summary(path: Path, plan: Plan, found: Sequence[Change]) -> str:
+    if not found:
+        return f"{path}: {_counted(len(plan.events), 'event')} as agreed"
+    breaking = sum(change.is_breaking for change in found)
+    return (
+        f"{path}: {_counted(len(found), 'change')} not recorded, {breaking} breaking for readers; "
+        "record with dd-pa events check --update"
+    )
+
+
+def _not_imported(before: Plan | None, plan: Plan) -> Iterator[str]:
+    """Say of what is missing that its module may not have been imported."""
+    for name, event in (before.events if before is not None else {}).items():
+        module = event.source.partition(":")[0].rpartition(".")[0]
+        while module and module not in sys.modules and not _exists(module):
+            module = module.rpartition(".")[0]  # a class in a class or a function
+        if name not in plan.events and module and module not in sys.modules:
+            yield f"            {name} was declared in {module}, which is not imported: {_HOW_TO_NAME}"
+
+
+def _exists(module: str) -> bool:
+    try:
+        return find_spec(module) is not None
+    except (ImportError, ValueError):
+        return False
+
+
+def _reminders(plan: Plan, today: date) -> Iterator[str]:
+    for event in plan.events.values():
+        if event.deprecated is not None and event.deprecated.is_over(today):
+            yield f"note        {event.name} may be removed: it was deprecated until {event.deprecated.until}"
+        for path, field in walk(event.fields):
+            if field.deprecated is not None and field.deprecated.is_over(today):
+                until = field.deprecated.until
+                yield f"note        {event.name}: {shown(path)} may be removed: it was deprecated until {until}"
+
+
+def _counted(number: int, what: str) -> str:
+    return f"{number} {what}" if number == 1 else f"{number} {what}s"
