@@ -11,6 +11,7 @@ COMMANDS = {
     "deliver": "dd_pa_flask.commands.deliver",
     "doctor": "dd_pa_flask.commands.doctor",
     "events": "dd_pa_flask.commands.events",
+    "init": "dd_pa_flask.commands.init",
     "prune": "dd_pa_flask.commands.prune",
     "query": "dd_pa_flask.commands.query",
     "send": "dd_pa_flask.commands.send",

@@ -11,6 +11,7 @@ COMMANDS = {
     "doctor": ("dd_pa.cli.doctor", "cli"),
     "emulator": ("dd_pa.emulator.command", "emulator", "lark", "starlette", "uvicorn"),
     "events": ("dd_pa.cli.events", "cli"),
+    "init": ("dd_pa.cli.init", "cli"),
     "query": ("dd_pa.cli.query", "cli,query", "rich", "tenacity"),
     "spool": ("dd_pa.cli.spool", "cli", "fcntl"),
 }
@@ -45,3 +46,7 @@ def _group() -> None:
     group = Commands("dd-pa", help="Server-side events for Datadog Product Analytics.")
     click.version_option(package_name="dd-pa", prog_name="dd-pa")(group)
     group()
+
+
+if __name__ == "__main__":
+    main()

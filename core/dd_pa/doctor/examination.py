@@ -106,6 +106,8 @@ def _reached(settings: Settings, answer: Answer) -> Finding:
         fix = "check API_KEY, SITE and INTAKE_URL: the key must be an API key of that site"
         return Finding(state="failure", subject="API_KEY", text=f"{settings.intake_url} refuses it: {said}", fix=fix)
     fix = "check INTAKE_URL or SITE, the network, PROXY and CA_FILE; events are kept until it answers"
+    if settings.is_local:
+        fix = "start the emulator (dd-pa emulator), or what else INTAKE_URL means; events are kept until it answers"
     return Finding(state="failure", subject="intake", text=f"{settings.intake_url} does not answer: {said}", fix=fix)
 
 

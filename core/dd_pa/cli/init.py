@@ -1,0 +1,63 @@
+"""`dd-pa init`: puts dd-pa into the project of this folder, after it has shown the lines."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import click
+
+from dd_pa.project_setup import (
+    Change,
+    DjangoProject,
+    FlaskProject,
+    UnknownProjectError,
+    django_change,
+    find_project,
+    flask_change,
+)
+
+
+@click.command("init")
+@click.argument("file", required=False, type=click.Path(path_type=Path))
+@click.option("--write", is_flag=True, help="Add the lines without asking.")
+def command(file: Path | None, *, write: bool) -> None:
+    """Look at the Django or Flask project here, show what it lacks, add it when told to, and examine it.
+
+    FILE is the module of the settings, or that makes the app; found by itself where there is one only. Reads files and
+    imports nothing. Ends with 1 if something keeps events from arriving.
+    """
+    root = Path.cwd()
+    try:
+        project = find_project(root, file)
+        change = django_change(project.settings) if isinstance(project, DjangoProject) else flask_change(project.module)
+    except (UnknownProjectError, SyntaxError, OSError) as error:
+        raise click.ClickException(str(error)) from None
+    offer(change, root, write=write)
+    sys.exit(subprocess.run(doctor_of(project), cwd=root, check=False).returncode)  # noqa: S603 - our own command
+
+
+def doctor_of(project: DjangoProject | FlaskProject) -> list[str]:
+    """Return the command that examines a project with its own settings."""
+    if isinstance(project, DjangoProject):
+        return [sys.executable, "manage.py", "dd_pa_doctor"]
+    return [sys.executable, "-m", "flask", "--app", project.app, "--debug", "dd-pa", "doctor"]
+
+
+def offer(change: Change, root: Path, *, write: bool) -> None:
+    """Show the lines and add them if that is wished; end the command if it is not."""
+    if not change.is_needed:
+        click.echo(f"{change.path.name} has all that dd-pa needs.")
+        return
+    click.echo(change.diff(root))
+    if not write and not sys.stdin.isatty():
+        click.echo("Nothing was written. Add these lines with --write.")
+        sys.exit(0)
+    if not write and not click.confirm("Add these lines?"):
+        sys.exit(0)
+    try:
+        change.apply()
+    except OSError as error:
+        raise click.ClickException(f"{change.path.name} cannot be written: {error.strerror}") from None
+    click.echo("Written. Events show at the emulator: run dd-pa emulator beside this.\n")
