@@ -10,6 +10,7 @@ import time
 from dataclasses import MISSING, fields
 from pathlib import Path
 
+import httpx
 import pytest
 
 from dd_pa import Settings
@@ -125,7 +126,7 @@ def test_django(tmp_path: Path) -> None:
 
     assert arrived(emulator) == {
         "report.viewed": {"session": {"id": SESSION}},
-        "checkout.completed": {"session": {"id": SESSION}, "order": {"total": 89.5}},
+        "checkout.completed": {"usr": {"id": "u-1"}, "session": {"id": SESSION}, "order": {"total": 89.5}},
     }
 
 
@@ -139,8 +140,29 @@ def test_flask(tmp_path: Path) -> None:
 
     assert arrived(emulator) == {
         "checkout.completed": {"session": {"id": SESSION}, "total": 89.5},
-        "plan.upgraded": {"session": {"id": SESSION}, "account": {"id": "acme"}, "plan": "team"},
+        "plan.upgraded": {
+            "usr": {"id": "u-1"},
+            "session": {"id": SESSION},
+            "account": {"id": "acme"},
+            "plan": "team",
+        },
     }
+
+
+def test_a_first_look_without_a_browser_sdk(tmp_path: Path) -> None:
+    """Who pastes the quickstart and opens the views sees an event, and on the page why the other one is none."""
+    emulator = Emulator()
+
+    with emulator.running() as url:
+        (tmp_path / "settings.py").write_text(DJANGO_BASE + at(url, BLOCKS["django/settings.py"]))
+        (tmp_path / "views.py").write_text(BLOCKS["django/views.py"])
+        (tmp_path / "urls.py").write_text(DJANGO_URLS)
+        run(tmp_path, DJANGO_VISIT, "none=1")
+        report = httpx.get(f"{url}/api/emulator/drops").json()
+
+    assert list(arrived(emulator)) == ["checkout.completed"]
+    [drop] = report["drops"]
+    assert (drop["name"], drop["reason"]) == ("report.viewed", "unlinked")
 
 
 def test_settings_table() -> None:
