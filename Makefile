@@ -9,7 +9,8 @@ SOURCES = core/dd_pa dd_pa_django dd_pa_flask dd_pa_pytest
 
 .DEFAULT_GOAL := help
 FUZZ ?= 500
-.PHONY: help demo test check pytest fuzz matrix lint types vendor vendor-check bench simulate mutations chaos soak clean
+.PHONY: help demo test check pytest fuzz matrix lint types vendor vendor-check bench simulate mutations chaos soak docs \
+  release-check clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' Makefile
@@ -63,6 +64,10 @@ simulate: $(VENV)/installed ## Delivery under trouble of all kinds (SEEDS=0:1000
 
 mutations: $(VENV)/installed ## Which seed of the simulation finds each of 41 faults made on purpose (10 minutes)
 	$(RUN) -m tests.simulation.mutations $(if $(ONLY),--only "$(ONLY)")
+
+release-check: $(VENV)/installed ## What must hold before a version is tagged (TAG=v1.2.3); leaves the files in dist/
+	$(VENV)/bin/pip install --quiet --group release
+	$(RUN) release/check.py $(if $(TAG),--tag $(TAG))
 
 chaos: $(VENV)/installed ## A shop whose processes are killed at random for a minute; nothing may be lost (SEED=1 SECONDS=60)
 	$(RUN) -m tests.processes.chaos $(if $(SEED),--seed $(SEED)) --seconds $(or $(SECONDS),60)
