@@ -201,7 +201,7 @@ def test_one_that_cannot_deliver_makes_way(tmp_path: Path) -> None:
     sick.tend()
     tried = sick.spool.take(10)
     sick.healthy = False
-    while not sick.spool.makes_way:
+    while not sick.spool.recalls:
         well.tend()
         sick.tend()
 

@@ -67,6 +67,10 @@ class KeepingStore(MemoryStore):
     def age(self, event: BuiltEvent) -> float | None:
         return super().age(event) if self.knows_ages else None
 
+    @property
+    def recalls(self) -> int:  # type: ignore[override]
+        return int(self.makes_way)
+
     def hand_back(self, event: BuiltEvent) -> bool:
         if not self.makes_way or event.id not in self.foreign:
             return False

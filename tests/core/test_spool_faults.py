@@ -72,3 +72,21 @@ def test_events_that_nobody_else_can_deliver_wake_this_process(make: Callable[..
         emitter.track("x.done", usr="u")
 
         assert delivered.wait(60)
+
+
+def test_what_waits_for_another_attempt_is_counted_when_its_segment_is_dropped(tmp_path: Path) -> None:
+    """Else it would be in memory only, maybe for hours, where a kill takes it uncounted; one in flight is left alone."""
+    watched = Watched(tmp_path / "spool", max_bytes=64 * 1024, segment_bytes=8 * 1024)
+    watched.put(*events(2))
+    failed, in_flight = watched.spool.take(2)
+    kept = watched.spool.recalls
+    for number in range(40):
+        watched.spool.put(event(number, filling="x" * 4000))
+        watched.tend()
+
+    assert watched.spool.recalls > kept
+    assert watched.spool.hand_back(failed)
+    assert ("overflow", failed) in watched.dropped
+    assert not watched.spool.hand_back(failed)
+    watched.spool.settle(in_flight)
+    assert ("overflow", in_flight) not in watched.dropped

@@ -63,6 +63,9 @@ class Intake:
 
     attempts: dict[str, int] = field(default_factory=lambda: defaultdict(int))
     in_flight: dict[Process, int] = field(default_factory=lambda: defaultdict(int))
+    on_the_way: set[str] = field(default_factory=set)
+    """Events of the requests in flight."""
+
     most_in_flight: int = 0
     questions: int = 0
     """How often it was asked for the time."""
@@ -79,6 +82,7 @@ class Intake:
             self.stripped.add(event)
         self.attempts[event] += 1
         self.in_flight[process] += 1
+        self.on_the_way.add(event)
         self.most_in_flight = max(self.most_in_flight, self.in_flight[process])
         try:
             wanted = self._wanted(name, request.headers["dd-api-key"])
@@ -87,6 +91,7 @@ class Intake:
                 response.headers["date"] = formatdate(self.date(), usegmt=True)
         finally:
             self.in_flight[process] -= 1
+            self.on_the_way.discard(event)
         return response
 
     def _wanted(self, name: str, key: str) -> str:

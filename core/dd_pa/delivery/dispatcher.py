@@ -77,7 +77,8 @@ class Dispatcher:
         self._again = self._bytes = 0
         self._passed = self._rejections = 0
         self._filling = self._ending = False
-        self._turn = self._made_way = False
+        self._turn = False
+        self._recalls = 0
         self.quarantine = Quarantine(policy)
         self.gate = Gate(policy, width=self._outlet.width)
 
@@ -89,9 +90,9 @@ class Dispatcher:
     def fill(self) -> None:
         """Start as many requests as may be in flight now."""
         self.gate.width = self._outlet.width
-        if self._store.makes_way is not self._made_way:
-            self._made_way = not self._made_way
-            self._hand_back(self.quarantine.all_waiting() if self._made_way else [])
+        if self._store.recalls != self._recalls:
+            self._recalls = self._store.recalls
+            self._hand_back(self.quarantine.all_waiting())
         for _ in range(SLICE):
             if self._ending or not self._send(self._loop.time()):
                 break
@@ -277,7 +278,7 @@ class Dispatcher:
         """Find out who is to blame: the event, the destination, or nobody knows."""
         self._ledger.count_retried(outcome.reason)
         failed = self.quarantine.note(attempt.event, outcome)
-        if self._made_way and self._hand_back([failed]):
+        if self._hand_back([failed]):
             return
         others_passed = self._passed > (failed.passed if failed.convictions else attempt.passed)
         failed.outlived += failed.failures > 1 and self._passed > failed.passed
@@ -293,7 +294,7 @@ class Dispatcher:
             self._wait_undecided(failed, outcome)
 
     def _hand_back(self, failures: Iterable[FailedEvent]) -> int:
-        """Let another process have events that are not this one's own; return how many those are."""
+        """Forget events that are not this process's to deliver any more; return how many those are."""
         handed_back = [failed.event for failed in failures if self._store.hand_back(failed.event)]
         for event in handed_back:
             self.quarantine.forget(event)

@@ -36,7 +36,7 @@ class OutboxStore:
     """
 
     patience: float | None = None
-    makes_way = False
+    recalls = 0
     durable = True
 
     def __init__(

@@ -47,6 +47,8 @@ class Backlog:
         self._returning: set[str] = set()
         self._fresh_first = False
         self._turn = 0
+        self.dropped = 0
+        """Segments that were dropped."""
 
     def add(self, held: Held) -> None:
         """Take in a new segment of this process; from any thread."""
@@ -233,7 +235,9 @@ class Backlog:
                     yield
         except OSError:
             on_event(held, None)
-        if not self._remove(held):
+        if self._remove(held):
+            self.dropped += 1
+        else:
             self._let_go(held)
 
     def close(self, *, remove_delivered: bool = True) -> None:

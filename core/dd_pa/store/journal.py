@@ -173,8 +173,8 @@ class Held:
 
     def remove(self) -> None:
         """Remove the segment, and then its journal: the other way round, a crash would have it all sent again."""
-        self.removed = True
         self._directory.remove(self.name, self.reader.file)
+        self.removed = True
         self._directory.remove(ack_name(self.name), self.journal.file)
 
     def release(self) -> None:

@@ -24,7 +24,7 @@ class MemoryStore:
 
     patience: float | None = None
     durable = False
-    makes_way = False
+    recalls = 0
     balance = 0
     bytes = 0
 

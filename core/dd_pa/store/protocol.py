@@ -20,8 +20,8 @@ class Source(Protocol):
         ...
 
     @property
-    def makes_way(self) -> bool:
-        """Another process, which may be able to deliver, is to have the events that are not this one's own."""
+    def recalls(self) -> int:
+        """Another number than before: `hand_back` is to be asked about all that failed and wait."""
         ...
 
     def take(self, limit: int) -> list[BuiltEvent]:
@@ -44,9 +44,10 @@ class Source(Protocol):
         ...
 
     def hand_back(self, event: BuiltEvent) -> bool:
-        """Forget a taken event, and return True, if another process is to deliver it instead.
+        """Forget a taken event, and return True, if it is not this process's to deliver any more.
 
-        Asked for events that failed and are not in flight, once this store makes way.
+        Another process may be able to, or its room was needed, which is counted then. Asked for events that failed and
+        are not in flight.
         """
         ...
 

@@ -61,6 +61,7 @@ class Spool:
         self._again: deque[BuiltEvent] = deque()
         self._handed_over = Tally()
         self._foreign = 0
+        self._recalls = 0
         self._dead = DeadLetters(
             destination,
             max_bytes=max(64 * 1024, options.max_bytes // 16),
@@ -115,8 +116,8 @@ class Spool:
         return SOON if self._janitor.busy else 2 * SCAN_EVERY
 
     @property
-    def makes_way(self) -> bool:
-        return self._duty.made_way
+    def recalls(self) -> int:
+        return self._recalls + self._backlog.dropped
 
     @property
     def durable(self) -> bool:
@@ -257,10 +258,15 @@ class Spool:
     def hand_back(self, event: BuiltEvent) -> bool:
         """Forget a taken event, and return True, if it is another process's and this one has made way for others.
 
-        Its segment can be let go only when nothing of it is taken: what failed would keep the rest from all others.
+        Its segment can be let go only when nothing of it is taken: what failed would keep the rest from all others. One
+        whose segment was dropped for want of room is in memory only, where a kill would take it uncounted.
         """
         taken = self._taken.get(event.id)
-        if taken is None or not self.makes_way or any(held.count is not None for held, _ in taken.places):
+        if taken is not None and all(held.removed for held, _ in taken.places):
+            del self._taken[event.id]
+            self._on_dropped("overflow", event)
+            return True
+        if taken is None or not self._duty.made_way or any(held.count is not None for held, _ in taken.places):
             return False
         del self._taken[event.id]
         for held, offset in taken.places:
@@ -315,6 +321,7 @@ class Spool:
         has = self._duty.keep(healthy=self._can_deliver(), now=now)
         if had and self._duty.made_way:
             self._backlog.hand_back()
+            self._recalls += 1
         elif has and not had:
             self._janitor.soon()
         return has
