@@ -75,7 +75,7 @@ def test_events_that_nobody_else_can_deliver_wake_this_process(make: Callable[..
 
 
 def test_what_waits_for_another_attempt_is_counted_when_its_segment_is_dropped(tmp_path: Path) -> None:
-    """Else it would be in memory only, maybe for hours, where a kill takes it uncounted; one in flight is left alone."""
+    """Else it is in memory only, maybe for hours, where a kill takes it uncounted; one in flight is left alone."""
     watched = Watched(tmp_path / "spool", max_bytes=64 * 1024, segment_bytes=8 * 1024)
     watched.put(*events(2))
     failed, in_flight = watched.spool.take(2)
@@ -90,3 +90,27 @@ def test_what_waits_for_another_attempt_is_counted_when_its_segment_is_dropped(t
     assert not watched.spool.hand_back(failed)
     watched.spool.settle(in_flight)
     assert ("overflow", in_flight) not in watched.dropped
+
+
+def test_a_page_that_cannot_be_read_hides_nothing_else_of_a_dropped_segment(tmp_path: Path) -> None:
+    """What is before and behind it is counted by name, the page itself once."""
+    dead = Watched(tmp_path / "spool")
+    put = dead.put(*(event(number, filling="x" * 1000) for number in range(40)))
+    dead.kill()
+
+    class BadPage(FailingReads):
+        def pread(self, fd: int, count: int, at: int, /) -> bytes:
+            if count <= 65536 and at <= 8192 < at + count:  # not the journal
+                raise OSError(errno.EIO, os.strerror(errno.EIO))
+            return os.pread(fd, count, at)
+
+    watched = Watched(tmp_path / "spool", files=BadPage(), max_bytes=1000)
+    watched.healthy = False
+    for _ in range(20):
+        watched.tend()
+    lost = [one.id for reason, one in watched.dropped if one is not None]
+
+    assert lost == [one.id for one in put if one.id in lost]
+    assert 30 < len(lost) < 40
+    assert ("damaged", None) in watched.dropped
+    assert watched.segments() == []

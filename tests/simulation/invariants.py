@@ -99,7 +99,7 @@ def _check_late(shop: Shop, event: Tracked, bound: float) -> None:
 
 
 def _accounted(shop: Shop, event: Tracked) -> bool:
-    return shop.is_known(event) or bool(event.excused) or _is_unreadable(shop, event)
+    return shop.is_known(event) or bool(event.excused) or _is_unreadable(shop, event) or _was_unreadable(shop, event)
 
 
 def _is_of_revoked(shop: Shop, event: Tracked) -> bool:
@@ -113,6 +113,12 @@ def _is_unreadable(shop: Shop, event: Tracked) -> bool:
     stems = tuple(node.origin.removesuffix(".ack") for node in broken if node.origin.endswith(".ack"))
     kept = [node for path, node in shop.spool_files() if path.endswith(".seg") and path.removesuffix(".seg") in stems]
     return any(event.id.encode() in node.data for node in (*broken, *kept))
+
+
+def _was_unreadable(shop: Shop, event: Tracked) -> bool:
+    """Tell whether it was on a page that could not be read when its segment was dropped; such are counted as pages."""
+    gone = [node for node in shop.faults.broken() if not node.links]
+    return shop.books.damaged > 0 and any(event.id.encode() in node.data for node in gone)
 
 
 def _good(shop: Shop) -> list[Tracked]:
@@ -136,7 +142,7 @@ def check_account(shop: Shop) -> None:
         aside = word in letters or _is_counted(shop, event)
         if reason is None and not aside:
             may_wait = not event.is_good or allowance(shop) > HEAL / 2
-            if _is_unreadable(shop, event) or (word in others and may_wait):
+            if _is_unreadable(shop, event) or _was_unreadable(shop, event) or (word in others and may_wait):
                 continue
             shop.violated(f"{_name(event)} {'still waits on disk' if word in others else 'is gone'}")
         elif event.is_good:

@@ -19,6 +19,9 @@ MOST_ORPHANS = 128
 DROPPED_AT_ONCE = 4
 """Events that are counted as dropped before the delivery thread does something else."""
 
+UNREADABLE = 8
+"""Failures to read a segment that is dropped, after which the rest of it is not tried: a bad disk takes its time."""
+
 
 class Found(NamedTuple):
     """An event to deliver, and where it is written."""
@@ -225,20 +228,29 @@ class Backlog:
         Meanwhile nothing of it is handed out.
         """
         held.given_up = True
-        number = 0
-        try:
-            while (found := held.next(self._destination.application_id, self._on_damaged)) is not None:
+        for number, found in enumerate(self._left(held), 1):
+            if found is not None:
                 held.drop(found[0])
-                on_event(held, found[1])
-                number += 1
-                if number % DROPPED_AT_ONCE == 0:
-                    yield
-        except OSError:
-            on_event(held, None)
+            on_event(held, None if found is None else found[1])
+            if number % DROPPED_AT_ONCE == 0:
+                yield
         if self._remove(held):
             self.dropped += 1
         else:
             self._let_go(held)
+
+    def _left(self, held: Held) -> Iterator[tuple[int, BuiltEvent] | None]:
+        """Yield what nobody took from a segment, and None for each page that cannot be read, or for all after some."""
+        for _ in range(UNREADABLE):
+            try:
+                while (found := held.next(self._destination.application_id, self._on_damaged)) is not None:
+                    yield found
+            except OSError as error:
+                if held.reader.pass_over(error):
+                    yield None
+            else:
+                return
+        yield None
 
     def close(self, *, remove_delivered: bool = True) -> None:
         """Release every lock, so that a neighbour can go on at once."""

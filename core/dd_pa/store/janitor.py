@@ -34,6 +34,9 @@ STEPS = 256
 ENTRIES = 4
 """Names of a directory that are read in one step."""
 
+DROP_COST = 5
+"""Steps that a dropped segment counts for, as its files are opened, read and removed."""
+
 LOOKS = 128
 """Neighbours' segments of which a round sees whether they are still held."""
 
@@ -175,7 +178,8 @@ class Janitor:
         names = [name for name in files if name.endswith(".seg")]
         heapq.heapify(names)
         while names and dropped + named < excess:
-            yield
+            for _ in range(DROP_COST):
+                yield
             name = heapq.heappop(names)
             if self._orphans.is_alien(name):
                 continue

@@ -107,7 +107,7 @@ class SegmentReader:
 
     def pass_over(self, error: OSError) -> bool:
         """Go on behind a page that cannot be read, after smaller pieces were tried; return whether one was left out."""
-        if error.errno != errno.EIO:
+        if error.errno != errno.EIO or self.read_to >= self.size:
             return False
         if self._block != PAGE:
             self._block = PAGE
