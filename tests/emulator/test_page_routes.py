@@ -54,6 +54,7 @@ def test_pages(client: Client) -> None:
         "rejected": 0,
         "oldest": first,
         "next": first + 3,
+        "seq": first + 4,
     }
 
 
@@ -72,8 +73,9 @@ def test_empty(emulator: Emulator, client: Client) -> None:
     """An emulator without events says so."""
     page = client.get("events")
 
-    assert {**page, "boot": 0} == {
-        "boot": 0, "events": [], "total": 0, "kept": 0, "received": 0, "rejected": 0, "oldest": None, "next": None,
+    assert {**page, "boot": 0, "seq": 0} == {
+        "boot": 0, "seq": 0, "events": [], "total": 0, "kept": 0, "received": 0, "rejected": 0,
+        "oldest": None, "next": None,
     }  # fmt: skip
 
 

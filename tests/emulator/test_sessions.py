@@ -10,6 +10,7 @@ from dd_pa.emulator import Emulator
 from dd_pa.emulator.intake.answers import ACCEPTED
 from dd_pa.emulator.row import Row
 from dd_pa.emulator.rum.batch import BrowserEvent
+from dd_pa.emulator.search.search import compile_search
 from dd_pa.emulator.sessions.session import MAX_EVENTS, Session
 from dd_pa.emulator.sessions.store import Sessions
 from tests.emulator.browser import SESSION, VIEW, line, send, view
@@ -243,7 +244,7 @@ def test_bounded_number_and_bytes() -> None:
         small.take_row(row(seq, "large" if seq > 5 else "old"))
     detail = small.detail("large")
 
-    assert sorted(head["id"] for head in few.find(None, None, 10).heads) == ["a", "c", "d"]
+    assert sorted(head["id"] for head in few.find(compile_search(""), None, 10).heads) == ["a", "c", "d"]
     assert small.detail("old") is None
     assert detail is not None
     assert [entry["at"] for entry in detail["events"]] == list(range(20, 30))

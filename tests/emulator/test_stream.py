@@ -84,7 +84,7 @@ def test_rows(client: Client, url: str) -> None:
     assert number == str(row[0])
     assert row == [
         row[0], row[1], "a.b", "123", None, None, 202, None,
-        [["order.id", "o-1"], ["order.total", "5"], ["tags", "x"]], None, None,
+        [["order.id", "o-1"], ["order.total", "5"], ["tags", "x"]], None, None, "server",
     ]  # fmt: skip
     assert abs(row[1] - time.time() * 1000) < 10_000
 

@@ -118,7 +118,7 @@ def test_opens_by_itself_when_many_wait(monkeypatch: pytest.MonkeyPatch) -> None
 def test_a_failure_to_write_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
     """When events could not be written, queries say so instead of answering from half of them, until they are."""
 
-    def fail(self: object, events: object, now_ms: int) -> None:
+    def fail(self: object, first: int, events: object, now_ms: int) -> None:
         raise WarehouseError("the disk is full")
 
     warehouse = Warehouse(None, time.time)

@@ -20,23 +20,27 @@ from dd_pa.emulator.guard import API, guarded, reason_to_refuse
 from dd_pa.emulator.history import History, Rejected
 from dd_pa.emulator.intake.endpoint import PATH, IntakeEndpoint, Rules
 from dd_pa.emulator.intake.faults import Fault, Faults, On, QueryStatus
+from dd_pa.emulator.label import SERVER
 from dd_pa.emulator.page import assets
 from dd_pa.emulator.page.drops import Drops
+from dd_pa.emulator.page.older import OlderRoutes
 from dd_pa.emulator.page.replies import explaining, refusal
 from dd_pa.emulator.page.reports import Reports
 from dd_pa.emulator.page.routes import PageAPI
 from dd_pa.emulator.page.saved import SavedViews
 from dd_pa.emulator.page.stream import Streams
 from dd_pa.emulator.query.audience_filter import Audience, load_segments
+from dd_pa.emulator.query.former_sessions import FormerSessions
+from dd_pa.emulator.query.older import Numbers, Older
 from dd_pa.emulator.query.routes import QueryRoutes
 from dd_pa.emulator.row import Row
 from dd_pa.emulator.rum.batch import BrowserEvent
 from dd_pa.emulator.rum.browser_intake import BrowserIntake
 from dd_pa.emulator.rum.recent_events import RecentEvents
+from dd_pa.emulator.rum.rows import BrowserRows
 from dd_pa.emulator.rum.target import is_open
 from dd_pa.emulator.sample.history import history
 from dd_pa.emulator.search.selection import Selections
-from dd_pa.emulator.sessions.restore import MAX_EVENTS, restore
 from dd_pa.emulator.sessions.routes import SessionRoutes
 from dd_pa.emulator.sessions.store import Sessions
 from dd_pa.emulator.warehouse.table_row import Event
@@ -84,16 +88,16 @@ class Emulator:
         self.api_keys = api_keys
         self._faults = Faults()
         self._history = History(kept, clock)
-        self._sessions = Sessions()
         self._recent = RecentEvents()
         self._drops = Drops(clock)
         self._by_occurrence = by_occurrence
         self._query_seconds = query_seconds
         self._audience = Audience(load_segments(Path(segments)) if segments is not None else {})
         self._warehouse = Warehouse(Path(data) if data is not None else None, clock)
+        self._numbers = Numbers()
+        self._browser_rows = BrowserRows(self._history, self._numbers.note)
+        self._sessions = Sessions(FormerSessions(self._warehouse))
         self._saved = SavedViews(Path(data) if data is not None else None)
-        if data is not None:
-            restore(self._sessions, self._warehouse.newest(MAX_EVENTS))
         self._allowed_hosts = frozenset(host.lower() for host in allowed_hosts)
         self._access = Access(token) if token else None
         self.stopping = False
@@ -116,8 +120,10 @@ class Emulator:
         queries = QueryRoutes(*ways)
         stream_route = Route(f"{API}/stream", stream, methods=["GET"])
         reports = Reports(self._warehouse, self._saved)
+        older = OlderRoutes(Older(self._history, self._numbers, self._warehouse))
         own = (
             *api.routes(),
+            *older.routes(),
             *self._drops.routes(),
             *sessions.routes(),
             *queries.routes(),
@@ -138,15 +144,16 @@ class Emulator:
 
     def _take_row(self, row: Row) -> None:
         if row.accepted:
-            self._sessions.take_row(row)
             occurred = row.occurred_ms if self._by_occurrence else None
             ts = row.received_ms if occurred is None else max(0, occurred)
-            self._warehouse.put([Event(ts=ts, body=cast("dict[str, Any]", row.body))])
+            number = self._warehouse.put([Event(ts=ts, body=cast("dict[str, Any]", row.body))])
+            self._numbers.note(row.seq, number)
+            self._sessions.take_row(row, number)
 
     def _take_browser(self, events: Sequence[BrowserEvent]) -> None:
         self._recent.take(events)
-        self._sessions.take_browser(events)
-        self._warehouse.put([_stored(event) for event in events])
+        first = self._warehouse.put([_stored(event) for event in events])
+        self._sessions.take_browser(self._browser_rows.take(events, first), first)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one ASGI scope."""
@@ -181,7 +188,8 @@ class Emulator:
     @property
     def events(self) -> list[dict[str, Any]]:
         """The bodies of the events that were taken, oldest first."""
-        return [cast("dict[str, Any]", row.body) for row in self._history.after(0) if row.accepted]
+        rows = self._history.after(0)
+        return [cast("dict[str, Any]", row.body) for row in rows if row.accepted and row.kind == SERVER]
 
     @property
     def browser_events(self) -> list[dict[str, Any]]:
@@ -211,11 +219,13 @@ class Emulator:
             return False
         self._warehouse.put(list(history(end=int(self._clock() * 1000), seed=seed)))
         self._warehouse.catalogue(_MAX_SECONDS_OF_SAMPLE)
+        self._warehouse.former = self._warehouse.next - 1
         return True
 
     def clear(self) -> None:
         """Forget all events, sessions and rejections; armed faults stay."""
         self._history.clear()
+        self._browser_rows.clear()
         self._recent.clear()
         self._sessions.clear()
         self._drops.clear()

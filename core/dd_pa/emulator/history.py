@@ -6,10 +6,11 @@ import threading
 import time
 from bisect import bisect_left
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import NamedTuple
 
+from dd_pa.emulator.label import SERVER
 from dd_pa.emulator.row import Row
 
 MAX_KEPT_BYTES = 128_000_000
@@ -31,11 +32,13 @@ class Counts:
     """Numbers since start or the last clear."""
 
     received: int
-    """Requests, taken or not."""
+    """Requests to the intake, taken or not."""
     rejected: int
     """Requests that were not taken."""
     kept: int
-    """Rows still here."""
+    """Requests still here."""
+    browser: int
+    """Events of browsers still here."""
     oldest: int | None
     """First row still here."""
     seq: int
@@ -66,6 +69,7 @@ class History:
         """Rows with which time began again, because the clock had been set back."""
         self._received = 0
         self._rejected = 0
+        self._browser = 0
 
     def add(self, build: Callable[[int, int], Row]) -> Row:
         """Keep the row that `build` makes of its number and arrival time."""
@@ -75,8 +79,11 @@ class History:
             row = build(self._seq, self._last_ms)
             self._rows.append(row)
             self._bytes += row.weight
-            self._received += 1
-            self._rejected += not row.accepted
+            if row.kind == SERVER:
+                self._received += 1
+                self._rejected += not row.accepted
+            else:
+                self._browser += 1
             self._forget_oldest()
             self._changed.notify_all()
         return row
@@ -93,6 +100,7 @@ class History:
         rows = self._rows
         while len(rows) - self._gone > self._kept or (self._bytes > self._kept_bytes and len(rows) - self._gone > 1):
             self._bytes -= rows[self._gone].weight
+            self._browser -= rows[self._gone].kind != SERVER
             self._gone += 1
         # Cutting a list moves all of it: do it rarely.
         if self._gone > 1000 and self._gone * 4 > len(rows):
@@ -105,7 +113,14 @@ class History:
         """Forget all rows and counts; numbers go on."""
         with self._changed:
             self._rows, self._turns = [], []
-            self._gone = self._bytes = self._received = self._rejected = 0
+            self._gone = self._bytes = self._received = self._rejected = self._browser = 0
+
+    def renew(self, seq: int, body: object) -> None:
+        """Let a row tell more than it did, if it is still here."""
+        with self._changed:
+            at = seq - self._seq + len(self._rows) - 1
+            if at >= self._gone:
+                self._rows[at] = replace(self._rows[at], body=body)
 
     def after(self, seq: int, limit: int | None = None) -> list[Row]:
         """Return rows younger than `seq`, oldest first."""
@@ -151,7 +166,8 @@ class History:
             return Counts(
                 received=self._received,
                 rejected=self._rejected,
-                kept=kept,
+                kept=kept - self._browser,
+                browser=self._browser,
                 oldest=self._seq - kept + 1 if kept else None,
                 seq=self._seq,
                 rate=(len(self._rows) - since) / 5,

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TypeAlias
+from typing import Any, TypeAlias, cast
 
 from dd_pa.emulator.intake.answers import Answer
+from dd_pa.emulator.label import SERVER, labels
 from dd_pa.emulator.search.facets import own_attributes, text_of
 
 Summary: TypeAlias = list[object]
@@ -41,6 +42,8 @@ class Row:
     """Request headers, secrets masked."""
     answer: Answer | None
     """What was answered; None when nothing was."""
+    kind: str = "server"
+    """Type of the event: view, action, error, resource, long_task or vital of a browser, else server."""
 
     @property
     def accepted(self) -> bool:
@@ -54,8 +57,13 @@ class Row:
 
     @property
     def name(self) -> str | None:
-        """Return event.name."""
-        return self._text("event", "name")
+        """Return event.name, or what the event of a browser is called."""
+        if self.kind == SERVER:
+            return self._text("event", "name")
+        return self._labels()[0]
+
+    def _labels(self) -> tuple[str, str | None]:
+        return labels(self.kind, cast("dict[str, Any]", self.body))
 
     @property
     def event_id(self) -> str | None:
@@ -64,7 +72,9 @@ class Row:
 
     @property
     def occurred_ms(self) -> int | None:
-        """Return dd_pa.occurred_at as epoch milliseconds."""
+        """Return dd_pa.occurred_at as epoch milliseconds; a browser's event has its `date`."""
+        if self.kind != SERVER and isinstance(self.body, dict):
+            return epoch_ms(self.body.get("date"))
         return epoch_ms(self._member("dd_pa", "occurred_at"))
 
     @property
@@ -79,11 +89,15 @@ class Row:
 
     def summary(self) -> Summary:
         """Return the line of the list, in the order of the wire format."""
-        attributes = [
-            [path, text_of(value)[:_SHOWN_TEXT]] for path, value in own_attributes(self.body, _SHOWN_ATTRIBUTES)
-        ]
         head = [self.seq, self.received_ms, self.name, *self.identity(), self.status, self.reason]
-        return [*head, attributes, self.delay_ms, self.occurred_ms]
+        return [*head, self._shown(), self.delay_ms, self.occurred_ms, self.kind]
+
+    def _shown(self) -> list[list[str]]:
+        if self.kind == SERVER:
+            found = own_attributes(self.body, _SHOWN_ATTRIBUTES)
+            return [[path, text_of(value)[:_SHOWN_TEXT]] for path, value in found]
+        detail = self._labels()[1]
+        return [[self.kind, detail[:_SHOWN_TEXT]]] if detail else []
 
     def _member(self, holder: str, key: str) -> object:
         inner = self.body.get(holder) if isinstance(self.body, dict) else None

@@ -5,28 +5,49 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 from starlette.datastructures import QueryParams
 
 from dd_pa.emulator.intake.faults import Fault
 from dd_pa.emulator.search.search import compile_search
-from dd_pa.emulator.search.selection import Filter, Status
+from dd_pa.emulator.search.selection import Filter, Source, Status
 
 _STATUSES: Mapping[str, Status] = {"all": "all", "accepted": "accepted", "rejected": "rejected"}
 _FAULT_FIELDS = frozenset({"status", "times", "delay", "headers", "action", "on", "query_status"})
 _MAX_INTEGER = 2**53
 
 
+_SOURCES: Mapping[str, Source] = {"server": "server", "all": "all"}
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Which events are asked for."""
+
+    filter: Filter
+    """By search, status and source."""
+    moments: tuple[int | None, int | None]
+    """When they came, the end not included; None is no bound."""
+
+
 class ParameterError(ValueError):
     """A parameter is not understood; the text says which and why."""
 
 
+def wanted_of(query: QueryParams) -> Wanted:
+    """Read what `filter_of` reads, `from` and `to`. Raises ParameterError and SearchError."""
+    return Wanted(filter_of(query), (integer(query, "from"), integer(query, "to")))
+
+
 def filter_of(query: QueryParams) -> Filter:
-    """Read `q` and `status`. Raises ParameterError and SearchError."""
-    status = _STATUSES.get(query.get("status", "all"))
+    """Read `q`, `status` and `source`. Raises ParameterError and SearchError."""
+    status, source = _STATUSES.get(query.get("status", "all")), _SOURCES.get(query.get("source", "server"))
     if status is None:
         raise ParameterError(f"status must be one of {', '.join(_STATUSES)}")
-    return Filter(search=compile_search(query.get("q", "")), status=status)
+    if source is None:
+        raise ParameterError(f"source must be one of {', '.join(_SOURCES)}")
+    return Filter(search=compile_search(query.get("q", "")), status=status, source=source)
 
 
 def integer(query: QueryParams, name: str, low: int = 0, high: int = _MAX_INTEGER) -> int | None:

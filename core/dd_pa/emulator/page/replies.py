@@ -13,6 +13,8 @@ from dd_pa.emulator.intake.answers import error_body, title_of
 from dd_pa.emulator.page.parameters import ParameterError
 from dd_pa.emulator.search.search import SearchError
 from dd_pa.emulator.search.selection import SearchTimeoutError
+from dd_pa.emulator.warehouse.database import WarehouseError
+from dd_pa.emulator.warehouse.query_deadline import QueryTimeoutError
 
 Handler: TypeAlias = Callable[[Request], Awaitable[Response]]
 
@@ -45,5 +47,9 @@ def explaining(handler: Handler) -> Handler:
             return refusal(400, "the search took too long; ask again to go on")
         except ParameterError as error:
             return refusal(400, str(error))
+        except WarehouseError as error:
+            return refusal(503, str(error))
+        except QueryTimeoutError:
+            return refusal(400, "the search of older events took too long: ask for a shorter time range")
 
     return explained

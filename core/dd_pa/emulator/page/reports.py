@@ -13,8 +13,6 @@ from dd_pa.emulator.guard import API
 from dd_pa.emulator.page.parameters import ParameterError
 from dd_pa.emulator.page.replies import explaining, refusal, reply
 from dd_pa.emulator.page.saved import SavedViews
-from dd_pa.emulator.warehouse.database import WarehouseError
-from dd_pa.emulator.warehouse.query_deadline import QueryTimeoutError
 from dd_pa.emulator.warehouse.warehouse import Warehouse
 
 _MAX_BODY = 16 * 1024
@@ -30,19 +28,14 @@ class Reports:
     def routes(self) -> list[Route]:
         """Return the routes, under their full paths."""
         return [
-            Route(f"{API}/facets", self._facets, methods=["GET"]),
+            Route(f"{API}/facets", explaining(self._facets), methods=["GET"]),
             Route(f"{API}/views", self._views, methods=["GET"]),
             Route(f"{API}/views", explaining(self._save), methods=["POST"]),
             Route(f"{API}/views/{{name:path}}", self._delete, methods=["DELETE"]),
         ]
 
     async def _facets(self, request: Request) -> Response:
-        try:
-            catalogue = await asyncio.to_thread(self._warehouse.catalogue)
-        except WarehouseError as error:
-            return refusal(503, str(error))
-        except QueryTimeoutError:
-            return refusal(503, "events are still being written; ask again")
+        catalogue = await asyncio.to_thread(self._warehouse.catalogue)
         return reply({"facets": [f"@{path}" for path in sorted(catalogue.paths())]})
 
     async def _views(self, request: Request) -> Response:

@@ -16,7 +16,7 @@ from dd_pa.emulator.guard import API
 from dd_pa.emulator.history import History
 from dd_pa.emulator.intake.faults import Faults
 from dd_pa.emulator.page.detail import detail_of
-from dd_pa.emulator.page.parameters import ParameterError, as_json, fault_of, filter_of, integer
+from dd_pa.emulator.page.parameters import ParameterError, Wanted, as_json, fault_of, filter_of, integer, wanted_of
 from dd_pa.emulator.page.replies import explaining, refusal, reply
 from dd_pa.emulator.search.selection import Filter, Selections
 from dd_pa.emulator.warehouse.warehouse import State
@@ -65,21 +65,20 @@ class PageAPI:
     async def _events(self, request: Request) -> Response:
         query = request.query_params
         limit = integer(query, "limit", 1, MAX_PAGE) or 200
-        found = filter_of(query)
-        moments = integer(query, "from"), integer(query, "to")
-        return await asyncio.to_thread(self._page, found, moments, integer(query, "before"), limit)
+        return await asyncio.to_thread(self._page, wanted_of(query), integer(query, "before"), limit)
 
-    def _page(self, wanted: Filter, moments: tuple[int | None, int | None], before: int | None, limit: int) -> Response:
-        seqs = self._between(wanted, moments)
+    def _page(self, wanted: Wanted, before: int | None, limit: int) -> Response:
+        counts = self._history.counts()
+        seqs = self._between(wanted.filter, wanted.moments)
         end = len(seqs) if before is None else bisect_left(seqs, before)
         page = seqs[max(0, end - limit) : end]
-        counts = self._history.counts()
         return reply(
             {
                 "boot": self._boot,
                 "events": [row.summary() for row in reversed(self._history.rows(page))],
                 "total": len(seqs),
-                "kept": counts.kept,
+                "kept": counts.kept + (counts.browser if wanted.filter.source == "all" else 0),
+                "seq": counts.seq,
                 "received": counts.received,
                 "rejected": counts.rejected,
                 "oldest": counts.oldest,

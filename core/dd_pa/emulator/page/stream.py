@@ -12,7 +12,7 @@ from dd_pa.emulator.history import History
 from dd_pa.emulator.page.parameters import filter_of, integer
 from dd_pa.emulator.page.replies import encoded, refusal
 from dd_pa.emulator.row import Row
-from dd_pa.emulator.search.predicates import RowTest
+from dd_pa.emulator.search.selection import RowCheck
 
 MAX_LISTENERS = 250
 _PERIOD = 0.1
@@ -56,7 +56,7 @@ class Streams:
         # A larger number is one of an emulator that ran before: the page compares boot ids and starts afresh.
         return newest if after is None or after > newest else after
 
-    async def _messages(self, test: RowTest | None, seq: int) -> AsyncIterator[bytes]:
+    async def _messages(self, test: RowCheck | None, seq: int) -> AsyncIterator[bytes]:
         self._listeners += 1
         try:
             yield _message("hello", {"boot": self._boot, **self._stats()})
@@ -75,7 +75,7 @@ class Streams:
         finally:
             self._listeners -= 1
 
-    async def _rows_message(self, rows: list[Row], test: RowTest | None) -> bytes | None:
+    async def _rows_message(self, rows: list[Row], test: RowCheck | None) -> bytes | None:
         found = rows if test is None else await asyncio.to_thread(lambda: [row for row in rows if test(row)])
         return _message("events", [row.summary() for row in found], found[-1].seq) if found else None
 

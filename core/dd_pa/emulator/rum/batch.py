@@ -37,6 +37,8 @@ class BrowserEvent:
     """Version of the SDK."""
     user_agent: str | None = None
     """The browser, as its request said."""
+    row: int | None = None
+    """Number in the live list."""
 
 
 class Sender(NamedTuple):

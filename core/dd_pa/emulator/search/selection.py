@@ -11,10 +11,13 @@ from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 from dd_pa.emulator.history import History
-from dd_pa.emulator.search.predicates import RowTest
+from dd_pa.emulator.label import SERVER
+from dd_pa.emulator.row import Row
 from dd_pa.emulator.search.search import Search
 
 Status: TypeAlias = Literal["all", "accepted", "rejected"]
+Source: TypeAlias = Literal["server", "all"]
+RowCheck: TypeAlias = Callable[[Row], bool]
 
 MAX_SECONDS = 10.0
 _REMEMBERED = 16
@@ -33,15 +36,25 @@ class Filter:
     """The search text, understood."""
     status: Status = "all"
     """Whether taken or refused requests are wanted."""
+    source: Source = "server"
+    """Whether events of browsers are wanted too."""
 
-    def test(self) -> RowTest | None:
-        """Return one test for both, None when every row passes."""
-        found, wanted = self.search.test, self.status == "accepted"
-        if self.status == "all":
-            return found
-        if found is None:
-            return lambda row: (row.reason is None) == wanted
-        return lambda row: (row.reason is None) == wanted and found(row)
+    @property
+    def is_choosy(self) -> bool:
+        """Say whether not all rows of servers are wanted."""
+        return self.search.test is not None or self.status != "all"
+
+    def test(self) -> RowCheck | None:
+        """Return one test for all, None when every row passes."""
+        found = self.search.test
+        if not self.is_choosy and self.source == "all":
+            return None
+        return lambda row: self._is_of_kind(row) and (found is None or found(row))
+
+    def _is_of_kind(self, row: Row) -> bool:
+        if self.source == "server" and row.kind != SERVER:
+            return False
+        return self.status == "all" or (row.reason is None) == (self.status == "accepted")
 
 
 class Selections:
@@ -52,20 +65,20 @@ class Selections:
         self._stopped = stopped
         self._seconds = seconds
         self._lock = threading.Lock()
-        self._remembered: OrderedDict[tuple[str, Status], _Selection] = OrderedDict()
+        self._remembered: OrderedDict[tuple[str, Status, Source], _Selection] = OrderedDict()
 
     def find(self, wanted: Filter) -> Sequence[int]:
         """Return the numbers of all kept rows that match, rising. Raises SearchTimeoutError when it takes too long."""
         counts = self._history.counts()
         oldest = counts.seq + 1 if counts.oldest is None else counts.oldest
-        test = wanted.test()
+        test = wanted.test() if counts.browser or wanted.is_choosy else None
         if test is None:
             return range(oldest, counts.seq + 1)
-        selection = self._remember((wanted.search.text, wanted.status), test)
+        selection = self._remember((wanted.search.text, wanted.status, wanted.source), test)
         deadline = time.monotonic() + self._seconds
         return selection.find(self._history, oldest, lambda: self._stopped() or time.monotonic() > deadline)
 
-    def _remember(self, key: tuple[str, Status], test: RowTest) -> _Selection:
+    def _remember(self, key: tuple[str, Status, Source], test: RowCheck) -> _Selection:
         with self._lock:
             selection = self._remembered.pop(key, None) or _Selection(test)
             self._remembered[key] = selection
@@ -77,7 +90,7 @@ class Selections:
 class _Selection:
     """What one test found so far; scans only rows that came since."""
 
-    def __init__(self, test: RowTest) -> None:
+    def __init__(self, test: RowCheck) -> None:
         self._test = test
         self._lock = threading.Lock()
         self._scanned = 0

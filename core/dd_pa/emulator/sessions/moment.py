@@ -3,18 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, TypeAlias
-from urllib.parse import urlsplit
 
+from dd_pa.emulator.label import SERVER, Json, labels, member, text
 from dd_pa.emulator.row import Row
 from dd_pa.emulator.rum.batch import BrowserEvent
 from dd_pa.emulator.rum.view import View
 
-Json: TypeAlias = dict[str, Any]
-
-SERVER = "server"
 _NANOSECONDS_IN_MS = 1_000_000
-_MAX_LABEL = 300
 _DURATIONS = {"view": "time_spent", "action": "loading_time"}
 
 
@@ -35,7 +30,7 @@ class Moment:
     body: Json
     """The event."""
     row: int | None = None
-    """Number of the request in the live list, for a server event."""
+    """Number in the live list; negative for an event that is read from the warehouse."""
     view: View | None = None
     """The versions of a view."""
     raw: None = None
@@ -54,7 +49,7 @@ class Moment:
             received_ms=row.received_ms,
             size=row.size,
             body=row.body,
-            row=row.seq if row.seq > 0 else None,
+            row=row.seq,
         )
 
     @staticmethod
@@ -70,6 +65,7 @@ class Moment:
             received_ms=event.received_ms,
             size=event.size,
             body=view.body if view else event.body,
+            row=event.row,
             view=view,
         )
 
@@ -88,7 +84,7 @@ class Moment:
 
     def as_json(self) -> Json:
         """Return the event as the page reads it."""
-        name, detail = _labels(self)
+        name, detail = labels(self.kind, self.body)
         return {
             "key": self.key,
             "kind": self.kind,
@@ -106,79 +102,6 @@ class Moment:
             "event_id": text(self.body, "dd_pa", "event_id"),
             "body": self.body,
         }
-
-
-def member(body: Json, *path: str) -> object:
-    """Return what stands at the path, None if nothing does."""
-    value: object = body
-    for key in path:
-        value = value.get(key) if isinstance(value, dict) else None
-    return value
-
-
-def text(body: Json, *path: str) -> str | None:
-    """Return the non-empty string at the path, None if there is none."""
-    value = member(body, *path)
-    return value if isinstance(value, str) and value else None
-
-
-def _labels(moment: Moment) -> tuple[str, str | None]:
-    """Return what the event is called, and a word more about it."""
-    name, detail = _LABELS[moment.kind](moment.body)
-    return (name or moment.kind)[:_MAX_LABEL], detail[:_MAX_LABEL] if detail else None
-
-
-def path_of(url: str | None) -> str | None:
-    """Return the path of a URL; the URL itself where it has none."""
-    if url is None:
-        return None
-    try:
-        return urlsplit(url).path or url
-    except ValueError:
-        return url
-
-
-def _view(body: Json) -> tuple[str | None, str | None]:
-    url = text(body, "view", "url")
-    return text(body, "view", "name") or path_of(url), url
-
-
-def _action(body: Json) -> tuple[str | None, str | None]:
-    return text(body, "action", "target", "name") or text(body, "action", "type"), text(body, "action", "type")
-
-
-def _error(body: Json) -> tuple[str | None, str | None]:
-    return text(body, "error", "message"), text(body, "error", "type") or text(body, "error", "source")
-
-
-def _resource(body: Json) -> tuple[str | None, str | None]:
-    method, status = text(body, "resource", "method"), member(body, "resource", "status_code")
-    path = path_of(text(body, "resource", "url"))
-    shown = str(status) if isinstance(status, int) and not isinstance(status, bool) else None
-    return f"{method} {path}" if method and path else path, shown or text(body, "resource", "type")
-
-
-def _long_task(body: Json) -> tuple[str | None, str | None]:
-    return "long task", text(body, "long_task", "entry_type")
-
-
-def _vital(body: Json) -> tuple[str | None, str | None]:
-    return text(body, "vital", "name"), text(body, "vital", "type")
-
-
-def _server(body: Json) -> tuple[str | None, str | None]:
-    return text(body, "event", "name"), text(body, "service")
-
-
-_LABELS = {
-    "view": _view,
-    "action": _action,
-    "error": _error,
-    "resource": _resource,
-    "long_task": _long_task,
-    "vital": _vital,
-    SERVER: _server,
-}
 
 
 def _action_id(body: Json) -> str | None:

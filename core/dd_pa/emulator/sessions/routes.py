@@ -43,8 +43,8 @@ class SessionRoutes:
     async def _list(self, request: Request) -> Response:
         query = request.query_params
         limit = integer(query, "limit", 1, MAX_PAGE) or 50
-        test = compile_search(query.get("q", "")).test
-        page = await asyncio.to_thread(self._sessions.find, test, _cursor(query.get("before", "")), limit)
+        search, before = compile_search(query.get("q", "")), _cursor(query.get("before", ""))
+        page = await asyncio.to_thread(self._sessions.find, search, before, limit)
         return reply(
             {
                 "boot": self._boot,

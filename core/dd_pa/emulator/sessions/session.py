@@ -6,10 +6,11 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
+from dd_pa.emulator.label import SERVER, Json, member, path_of, text
 from dd_pa.emulator.row import Row
 from dd_pa.emulator.rum.batch import BrowserEvent
 from dd_pa.emulator.sessions.agent import browser_of
-from dd_pa.emulator.sessions.moment import SERVER, Json, Moment, member, path_of, text
+from dd_pa.emulator.sessions.moment import Moment
 
 KINDS = ("view", "action", "error", "resource", "long_task", "vital", SERVER)
 MAX_EVENTS = 5_000
@@ -31,7 +32,12 @@ class Session:
         """When its first event happened, epoch milliseconds, also when that event is no longer kept."""
         self._next = 0
         self._moments: dict[object, Moment] = {}
-        self._browser: Json | None = None
+        self.browser: Json | None = None
+        """Name and version of the browser, and its operating system."""
+        self.first_number = 0
+        """Number in the warehouse of the first event it was made of."""
+        self.is_whole = False
+        """Whether events that are older than that have been looked for."""
         self._sdk: str | None = None
         self._service: str | None = None
 
@@ -47,7 +53,7 @@ class Session:
 
     def _take_line(self, event: BrowserEvent) -> bool:
         self._sdk = event.sdk_version or self._sdk
-        self._browser = browser_of(event.user_agent) or self._browser
+        self.browser = browser_of(event.user_agent) or self.browser
         self._service = text(event.body, "service") or self._service
         kind = "view" if event.kind == "view_update" else event.kind
         identity = text(event.body, kind, "id")
@@ -73,6 +79,20 @@ class Session:
         if len(self._moments) > MAX_EVENTS:
             self.drop_oldest()
         return True
+
+    def precede(self, earlier: Session) -> None:
+        """Put events of a former run before its own; a view that is in both is whole there, and here perhaps not."""
+        first = earlier._next
+        for moment in self._moments.values():
+            moment.key += first
+        own = {key: moment for key, moment in self._moments.items() if key not in earlier._moments}
+        self._moments = moments = {**earlier._moments, **own}
+        self._next += first
+        self.start = min(self.start, earlier.start)
+        self.size = sum(moment.size for moment in moments.values())
+        self.browser = self.browser or earlier.browser
+        while len(self._moments) > MAX_EVENTS:
+            self.drop_oldest()
 
     def drop_oldest(self) -> None:
         """Forget the event that came first."""
@@ -101,7 +121,7 @@ class Session:
             "end": max(moment.end for moment in moments),
             "counts": {kind: counts[kind] for kind in KINDS},
             "last_page": _page(views[-1]) if views else None,
-            "browser": self._browser,
+            "browser": self.browser,
             "sdk_version": self._sdk,
             "service": self._service,
         }

@@ -6,13 +6,14 @@ import threading
 import time
 from collections import OrderedDict
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
+from dd_pa.emulator.label import Json
 from dd_pa.emulator.row import Row
 from dd_pa.emulator.rum.batch import BrowserEvent
 from dd_pa.emulator.search.predicates import RowTest
+from dd_pa.emulator.search.search import Search
 from dd_pa.emulator.search.selection import SearchTimeoutError
-from dd_pa.emulator.sessions.moment import Json
 from dd_pa.emulator.sessions.session import Session
 
 MAX_SESSIONS = 10_000
@@ -20,6 +21,24 @@ MAX_BYTES = 64_000_000
 """Bound of all events together as they were on the wire; parsed they take several times that."""
 
 _MAX_SECONDS = 10.0
+_ALWAYS = 2**53
+
+
+class Former(Protocol):
+    """Sessions that are not kept here."""
+
+    @property
+    def has_any(self) -> bool:
+        """Say whether there may be some."""
+
+    def began(self, search: Search, age: object) -> Sequence[tuple[int, str]]:
+        """Return all of which an event matches, the last one first, remembered for an age."""
+
+    def sessions(self, before: dict[str, int]) -> dict[str, Session]:
+        """Return sessions by id, of their events with numbers below those given."""
+
+    def session(self, identity: str) -> Session | None:
+        """Return one, None where there is none."""
 
 
 class Page(NamedTuple):
@@ -35,7 +54,12 @@ class Page(NamedTuple):
 class Sessions:
     """Every event by the session it belongs to. Safe to use from any thread; `find` may take long, nothing else."""
 
-    def __init__(self, *, max_sessions: int = MAX_SESSIONS, max_bytes: int = MAX_BYTES) -> None:
+    def __init__(
+        self, former: Former | None = None, *, max_sessions: int = MAX_SESSIONS, max_bytes: int = MAX_BYTES
+    ) -> None:
+        """`former` knows those that are not kept here."""
+        self._former = former
+        self._driven_out = 0
         self._max_sessions = max_sessions
         self._max_bytes = max_bytes
         self._lock = threading.Lock()
@@ -43,22 +67,26 @@ class Sessions:
         self._sessions: OrderedDict[str, Session] = OrderedDict()
         self._bytes = 0
         self._change = 0
+        self._cleared = 0
 
-    def take_row(self, row: Row) -> None:
-        """Add a server event that was taken, if it names a session."""
+    def take_row(self, row: Row, number: int = 1) -> None:
+        """Add a server event that was taken, if it names a session; `number` is that of the warehouse."""
         session_id = row.identity()[2]
         if session_id and row.accepted:
             with self._lock:
-                self._update(session_id, row)
+                self._update(session_id, row, number)
 
-    def take_browser(self, events: Sequence[BrowserEvent]) -> None:
-        """Add what one request of a browser brought."""
+    def take_browser(self, events: Sequence[BrowserEvent], first: int = 1) -> None:
+        """Add what one request of a browser brought; `first` is the number in the warehouse of the first event."""
         with self._lock:
-            for event in events:
-                self._update(event.session_id, event)
+            for number, event in enumerate(events, first):
+                self._update(event.session_id, event, number)
 
-    def _update(self, session_id: str, event: Row | BrowserEvent) -> None:
-        session = self._sessions.get(session_id) or Session(session_id)
+    def _update(self, session_id: str, event: Row | BrowserEvent, number: int) -> None:
+        session = self._sessions.get(session_id)
+        if session is None:
+            session = Session(session_id)
+            session.first_number = number
         before = session.size
         if not session.take(event):
             return
@@ -72,6 +100,7 @@ class Sessions:
     def _forget(self) -> None:
         while len(self._sessions) > 1 and (len(self._sessions) > self._max_sessions or self._bytes > self._max_bytes):
             self._bytes -= self._sessions.popitem(last=False)[1].size
+            self._driven_out += 1
         last = next(reversed(self._sessions.values()))
         while self._bytes > self._max_bytes and len(last) > 1:
             self._bytes -= last.size
@@ -84,6 +113,8 @@ class Sessions:
             self._sessions.clear()
             self._bytes = 0
             self._change += 1
+            self._driven_out = 0
+            self._cleared += 1
 
     @property
     def change(self) -> int:
@@ -100,33 +131,73 @@ class Sessions:
                 ids.append(session.id)
             return self._change, ids
 
+    @property
+    def _others(self) -> Former | None:
+        """Return who knows sessions that are not here, None where all are."""
+        return self._former if self._former and (self._driven_out or self._former.has_any) else None
+
     def detail(self, session_id: str) -> Json | None:
-        """Return one session with its events as they happened, None if it is not kept."""
+        """Return one session with its events as they happened, None if there is none."""
+        self._recall([session_id])
         with self._lock:
             session = self._sessions.get(session_id)
-            if session is None:
-                return None
-            events = [moment.as_json() for moment in session.moments()]
-            return {"change": self._change, "session": session.head(), "events": events}
+            if session is not None:
+                return _detail(session, self._change)
+        former = self._others.session(session_id) if self._others else None
+        return None if former is None else _detail(former, self._change)
 
-    def find(self, test: RowTest | None, before: tuple[int, str] | None, limit: int) -> Page:
+    def _recall(self, ids: Sequence[str]) -> None:
+        """Bring back the earlier events of sessions that go on from a former run."""
+        if self._others is None:
+            return
+        with self._lock:
+            known = [self._sessions[identity] for identity in ids if identity in self._sessions]
+            wanted = {session.id: session.first_number for session in known if not session.is_whole}
+        found = self._others.sessions(wanted) if wanted else {}
+        with self._lock:
+            for session in known:
+                if session.id in wanted and not session.is_whole:
+                    session.is_whole = True
+                    self._precede(session, found.get(session.id))
+
+    def _precede(self, session: Session, earlier: Session | None) -> None:
+        if earlier is not None:
+            before = session.size
+            session.precede(earlier)
+            self._bytes += session.size - before
+
+    def find(self, search: Search, before: tuple[int, str] | None, limit: int) -> Page:
         """Return sessions of which an event matches, the one that began last first.
 
-        Raises SearchTimeoutError when it takes too long.
+        Raises SearchTimeoutError when it takes too long; WarehouseError and QueryTimeoutError.
         """
+        # Those that go on from a former run began earlier than what is here of them.
+        self._recall([session.id for session in self._all() if not session.is_whole])
         with self._lock:
             change = self._change
             known = [(session.start, session.id, session) for session in self._sessions.values()]
-        known.sort(key=lambda entry: entry[:2], reverse=True)
-        found = known if test is None else self._matching(known, test)
-        rest = [entry for entry in found if before is None or entry[:2] < before]
-        heads = [self._head(session) for _, _, session in rest[:limit]]
+        here = {entry[1] for entry in known}
+        matching = known if search.test is None else self._matching(known, search.test)
+        found: list[tuple[int, str]] = [entry[:2] for entry in matching]
+        if self._others is not None:
+            elsewhere = self._others.began(search, (self._driven_out, self._cleared))
+            found += [entry for entry in elsewhere if entry[1] not in here]
+        rest = [entry for entry in found if before is None or entry < before]
+        rest.sort(reverse=True)
         following = f"{rest[limit - 1][0]}:{rest[limit - 1][1]}" if len(rest) > limit else None
-        return Page(heads, len(found), following, change)
+        return Page(self._heads([identity for _, identity in rest[:limit]]), len(found), following, change)
 
-    def _head(self, session: Session) -> Json:
+    def _all(self) -> list[Session]:
         with self._lock:
-            return session.head()
+            return list(self._sessions.values())
+
+    def _heads(self, ids: Sequence[str]) -> list[Json]:
+        with self._lock:
+            here = {identity: self._sessions[identity].head() for identity in ids if identity in self._sessions}
+        missing = {identity: _ALWAYS for identity in ids if identity not in here}
+        former = self._others.sessions(missing) if missing and self._others else {}
+        heads = here | {identity: session.head() for identity, session in former.items()}
+        return [heads[identity] for identity in ids if identity in heads]
 
     def _matching(self, known: list[tuple[int, str, Session]], test: RowTest) -> list[tuple[int, str, Session]]:
         deadline = time.monotonic() + _MAX_SECONDS
@@ -139,3 +210,8 @@ class Sessions:
             if any(test(moment) for moment in moments):
                 found.append(entry)
         return found
+
+
+def _detail(session: Session, change: int) -> Json:
+    events = [moment.as_json() for moment in session.moments()]
+    return {"change": change, "session": session.head(), "events": events}

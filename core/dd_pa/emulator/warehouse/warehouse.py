@@ -64,24 +64,34 @@ class Warehouse:
         self._failure: str | None = None
         self._retry_at = 0.0
         self._open_file: tuple[Database, Writer] | None = None
+        self._before = 0
+        self.former = 0
+        """Number of the last event that was there before this run, or that nobody sent in it."""
         if folder is not None:
             _create(folder)
-            self._opened()
+            self._before = self.former = self._opened()[1].last
 
     def state(self) -> State:
         """Return how it is."""
         with self._changed:
             return State(trouble=self._failure, waiting=len(self._waiting), lost=self._lost)
 
-    def put(self, events: Sequence[Event]) -> None:
-        """Add events."""
+    @property
+    def next(self) -> int:
+        """Return the number that the next event will have; they rise from 1, and no two have the same."""
+        return self._before + self._put + 1
+
+    def put(self, events: Sequence[Event]) -> int:
+        """Add events; returns the number of the first."""
         with self._changed:
+            first = self.next
             self._put += len(events)
             self._waiting.extend(events)
             self._drop_beyond()
             is_used = self._open_file is not None or self._failure is not None
             if is_used or len(self._waiting) >= _QUIET_BEFORE_OPENING:
                 self._wake()
+        return first
 
     def _wake(self) -> None:
         if self._thread is None and self._waiting and time.monotonic() >= self._retry_at:
@@ -95,10 +105,13 @@ class Warehouse:
         """Append until nothing came for a while, or it fails."""
         batch: list[Event] = []
         try:
-            while batch := self._next_batch():
+            while True:
+                first, batch = self._next_batch()
+                if not batch:
+                    return
                 with self._writing:
                     _, writer = self._opened()
-                    writer.write(batch, int(self._clock() * 1000))
+                    writer.write(first, batch, int(self._clock() * 1000))
                 self._done(len(batch))
         except WarehouseError as error:
             self._fail(error, batch)
@@ -106,7 +119,8 @@ class Warehouse:
             self._fail(WarehouseError(f"events could not be written: {type(error).__name__}: {error}"), batch)
             raise
 
-    def _next_batch(self) -> list[Event]:
+    def _next_batch(self) -> tuple[int, list[Event]]:
+        """Return some events and the number of the first; none after a while in which none came."""
         with self._changed:
             end = time.monotonic() + _IDLE
             self._idle = True
@@ -118,7 +132,7 @@ class Warehouse:
             batch = [self._waiting.popleft() for _ in range(min(_BATCH, len(self._waiting)))]
             if not batch:
                 self._thread = None
-            return batch
+            return self._before + self._written + 1, batch
 
     def _done(self, count: int) -> None:
         with self._changed:

@@ -29,13 +29,17 @@ class Writer:
         self._database = database
         self._views = Views(self._find_view)
         [(last,)] = database.connection.execute("SELECT max(seq) FROM events").fetchall()
-        self._seq: int = last or 0
+        self.last: int = last or 0
+        """Number of the last event that was in the table when this was made."""
         self._unswept = 0
 
-    def write(self, events: Sequence[Event], now_ms: int) -> None:
-        """Append a batch; versions of views replace their former rows. Raises WarehouseError; use another one then."""
+    def write(self, first: int, events: Sequence[Event], now_ms: int) -> None:
+        """Append a batch, numbered from `first` on; versions of views replace their former rows.
+
+        Raises WarehouseError; use another one then.
+        """
         with self._database.writing() as connection:
-            rows, gone = self._rows_of(events)
+            rows, gone = self._rows_of(first, events)
             self._add_columns([row[3] for row in rows])
             if gone:
                 connection.execute("DELETE FROM events WHERE seq IN (SELECT unnest(?::BIGINT[]))", [gone])
@@ -45,29 +49,24 @@ class Writer:
         if self._unswept >= _ROWS_BETWEEN_SWEEPS:
             self.sweep(now_ms)
 
-    def _rows_of(self, events: Sequence[Event]) -> tuple[list[tuple[int, int, str, TableRow]], list[int]]:
-        """Return (seq, ts, body, table_row_of) of the rows to add, and the seqs of the rows to take away."""
-        views: dict[str, Event] = {}
+    def _rows_of(self, first: int, events: Sequence[Event]) -> tuple[list[tuple[int, int, str, TableRow]], list[int]]:
+        """Return (seq, ts, body, table_row) of the rows to add, and the seqs of the rows to take away."""
+        views: dict[str, tuple[int, Event]] = {}
         rows: list[tuple[int, int, str, TableRow]] = []
-        for event in events:
+        for seq, event in enumerate(events, first):
             if event.view_id is None:
-                rows.append(self._row(event))
+                rows.append(_row(seq, event))
                 continue
             body = self._views.take(event.view_id, event.body)
             if body is not None:
-                views[event.view_id] = Event(ts=event.ts, body=body, user_agent=event.user_agent)
+                views[event.view_id] = seq, Event(ts=event.ts, body=body, user_agent=event.user_agent)
         gone = []
-        for view_id, event in views.items():
-            rows.append(self._row(event))
+        for view_id, (seq, event) in views.items():
+            rows.append(_row(seq, event))
             before = self._views.moved(view_id, rows[-1][0])
             if before is not None:
                 gone.append(before)
         return rows, gone
-
-    def _row(self, event: Event) -> tuple[int, int, str, TableRow]:
-        self._seq += 1
-        body = json.dumps(event.body, ensure_ascii=False, separators=(",", ":"), check_circular=False)
-        return self._seq, event.ts, body, table_row_of(event)
 
     def _add_columns(self, flats: Sequence[TableRow]) -> None:
         seen: dict[str, bool] = {}
@@ -148,3 +147,8 @@ class Writer:
         self._database.catalogue = self._database.create_tables()
         self._views.clear()
         self._unswept = 0
+
+
+def _row(seq: int, event: Event) -> tuple[int, int, str, TableRow]:
+    body = json.dumps(event.body, ensure_ascii=False, separators=(",", ":"), check_circular=False)
+    return seq, event.ts, body, table_row_of(event)

@@ -26,9 +26,23 @@ function Duplicates({ seqs, onOpen }) {
   </p>`;
 }
 
+/** @param {{detail: Detail}} props */
+const Former = ({ detail }) => html`<div class="delivery">
+  <p class="quiet">This event is read from disk: what its request and answer looked like was not kept.</p>
+  <dl class="pairs">
+    <dt>Its time</dt>
+    <dd>${moment(detail.received_ms)}</dd>
+    <dt>Event id</dt>
+    <dd>${detail.event_id === null ? MISSING : html`${detail.event_id} <${CopyButton} text=${detail.event_id} label="Copy event id" />`}</dd>
+    <dt>Size</dt>
+    <dd>${size(detail.size)}</dd>
+  </dl>
+</div>`;
+
 /** @param {{detail: Detail, onOpen: (seq: number) => void}} props */
 export function Delivery({ detail, onOpen }) {
   const { request, response } = detail;
+  if (detail.seq < 0) return html`<${Former} detail=${detail} />`;
   return html`<div class="delivery">
     ${detail.duplicates.length > 0 && html`<${Duplicates} seqs=${detail.duplicates} onOpen=${onOpen} />`}
     <dl class="pairs">

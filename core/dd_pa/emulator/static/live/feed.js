@@ -13,9 +13,13 @@ import { Stream } from "./stream.js";
 
 const FIRST_PAGE = 200;
 const NEXT_PAGES = 5_000;
+const FORMER_PAGES = 1_000;
 // Bars count what the stream brings; once in a while they are counted anew.
 const RECOUNT_EVERY = 30;
 const TINT = { rate: 4, most: 6, lasts: 1_300 };
+
+/** @type {Feed["former"]} */
+const noneFormer = { total: 0, next: null, loading: false, problem: "" };
 
 export class Feed extends Store {
   constructor() {
@@ -23,7 +27,7 @@ export class Feed extends Store {
     this.rows = new Rows();
     this.counts = new Counts();
     /** @type {Filter} */
-    this.filter = { q: "", status: "all", from: null, to: null };
+    this.filter = { q: "", status: "all", source: "server", from: null, to: null };
     /** @type {Filter | null} what was asked for last, shown or not */
     this.asked = null;
     /** @type {"connecting" | "live" | "lost"} */
@@ -46,6 +50,9 @@ export class Feed extends Store {
     this.loaded = false;
     this.loading = false;
     this.complete = false;
+    /** What is known of events that are no longer in memory: how many match, and where the next page begins.
+     * @type {{total: number, next: number | null, loading: boolean, problem: string}} */
+    this.former = noneFormer;
     /** @type {Set<Hold>} */
     this.holds = new Set();
     /** @type {number | null} newest sequence shown while frozen */
@@ -67,10 +74,10 @@ export class Feed extends Store {
   }
 
   /** Loads unless this is what was asked for last. @param {Filter} filter */
-  want({ q, status, from, to }) {
+  want({ q, status, source, from, to }) {
     const { asked } = this;
-    if (asked && asked.q === q && asked.status === status && asked.from === from && asked.to === to) return;
-    void this.load({ q, status, from, to });
+    if (asked && asked.q === q && asked.status === status && asked.source === source && asked.from === from && asked.to === to) return;
+    void this.load({ q, status, source, from, to });
   }
 
   /** Shows what this filter finds. A search that is refused leaves what is shown, and sets `problem`. @param {Filter} filter */
@@ -85,6 +92,7 @@ export class Feed extends Store {
       this.show(filter, page);
       this.stream.open(filter);
       await Promise.all([this.recount(), this.older(page.next, signal)]);
+      await this.formerPage(FIRST_PAGE, signal);
     } catch (error) {
       if (!signal.aborted) this.refused(error, filter);
     }
@@ -93,10 +101,10 @@ export class Feed extends Store {
   /** @param {Filter} filter @param {import("../shared/api.js").Page} page */
   show(filter, page) {
     if (this.boot && page.boot !== this.boot) this.restarted = true;
-    Object.assign(this, { filter, boot: page.boot, problem: null, loading: false, loaded: true, complete: page.next === null });
+    Object.assign(this, { filter, boot: page.boot, problem: null, loading: false, loaded: true, complete: page.next === null, former: noneFormer });
     this.rows = new Rows();
     this.rows.merge(page.events);
-    this.seen = this.rows.newest;
+    this.seen = Math.max(page.seq, this.rows.newest);
     this.holds.delete("scroll");
     this.holds.delete("cursor");
     this.frozen = this.holds.size ? this.rows.newest : null;
@@ -143,6 +151,27 @@ export class Feed extends Store {
     this.changed();
   }
 
+  /** Events that are no longer in memory: the first page tells how many there are. @param {number} limit @param {AbortSignal} signal */
+  async formerPage(limit, signal) {
+    const before = this.former.next;
+    this.former = { ...this.former, loading: true };
+    const wanted = this.rows.length < LIMIT ? limit : 1;
+    const page = await api.older({ ...this.filter, before, limit: wanted }, signal).catch((error) => /** @type {Error} */ (error));
+    if (signal.aborted) return;
+    if (page instanceof Error) {
+      this.former = { ...this.former, loading: false, problem: page instanceof api.ApiError && page.status !== 503 ? page.message : "" };
+    } else {
+      this.rows.merge(page.events);
+      this.former = { total: page.total ?? this.former.total, next: page.next, loading: false, problem: "" };
+    }
+    this.changed();
+  }
+
+  /** More of them, when the reader comes to the end of the list. */
+  more() {
+    if (this.complete && this.former.next !== null && !this.former.loading && this.rows.length < LIMIT) void this.formerPage(FORMER_PAGES, this.abort.signal);
+  }
+
   async recount() {
     const { signal } = this.abort;
     const histogram = await api.histogram(this.filter, signal);
@@ -157,7 +186,7 @@ export class Feed extends Store {
     this.link = "live";
     if (!this.loaded) return void this.load(this.filter);
     if (hello.boot !== this.boot) return this.startOver(hello.boot);
-    const missed = hello.received !== this.numbers.received;
+    const missed = hello.seq !== this.seen;
     this.stats(hello);
     // On a first connection events may have come between the page and the stream; later ones are sent by the stream.
     if (!again && missed) void this.catchUp(hello.seq);
@@ -261,6 +290,8 @@ export class Feed extends Store {
 
   /** Events that match, here or still to be fetched. */
   get matches() {
-    return this.complete ? this.rows.length : Math.max(this.numbers.total, this.rows.length);
+    const formerHere = this.rows.all.length - this.rows.countAfter(0);
+    const here = this.rows.length - formerHere;
+    return (this.complete ? here : Math.max(this.numbers.total, here)) + Math.max(this.former.total, formerHere);
   }
 }

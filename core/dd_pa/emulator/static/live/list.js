@@ -6,12 +6,14 @@ import { count } from "../shared/format.js";
 import { useSize, useStore } from "../shared/hooks.js";
 import * as icons from "../shared/icons.js";
 import { Row } from "./row.js";
+import { LIMIT } from "./rows.js";
 
 /** @typedef {import("./feed.js").Feed} Feed */
 
 const ROW = 32;
 const TALL_ROW = 52;
 const OVERSCAN = 6;
+const NEAR_END = 600;
 
 /** Scrolls so that a row is whole in view; does nothing where it is. Set by the list that is mounted.
  * @type {{current: ((seq: number) => void) | null, top: (() => void) | null, focus: (() => void) | null}} */
@@ -20,7 +22,15 @@ export const scroller = { current: null, top: null, focus: null };
 /** @param {{feed: Feed}} props */
 function Footer({ feed }) {
   const { received, kept } = feed.numbers;
+  const { former } = feed;
   if (!feed.complete) return html`<p class="list-end">Loading older events: ${count(feed.rows.length)} of ${count(feed.matches)}</p>`;
+  if (former.problem) return html`<p class="list-end">Older events could not be searched: ${former.problem}.</p>`;
+  if (former.loading) return html`<p class="list-end">Looking for older events …</p>`;
+  if (former.next !== null && feed.rows.length < LIMIT) {
+    return html`<p class="list-end"><button type="button" class="button small" onClick=${() => feed.more()}>Show older events</button> ${count(feed.rows.length)} of ${count(feed.matches)}</p>`;
+  }
+  if (former.next !== null) return html`<p class="list-end">Showing the newest ${count(feed.rows.length)} of ${count(feed.matches)}: a time range or a search brings the others.</p>`;
+  if (former.total > 0) return null;
   if (received <= kept && !feed.rows.cut) return null;
   return html`<p class="list-end">
     Showing the newest ${count(Math.min(kept, feed.rows.length))} of ${count(received)}: ${count(received - kept)} older ones are no longer kept.
@@ -60,10 +70,11 @@ export function List({ feed, cursor, narrow, onlyRejected, onOpen, onNewest }) {
   for (let i = first; i < last; i++) rows.push(feed.rows.all[shown - 1 - i]);
 
   const onScroll = useCallback(() => {
-    const { scrollTop } = /** @type {HTMLElement} */ (box.current);
+    const { scrollTop, clientHeight, scrollHeight } = /** @type {HTMLElement} */ (box.current);
     if (scrollTop > 0) feed.hold("scroll");
     else feed.release("scroll");
     setTop(Math.floor(scrollTop / height));
+    if (scrollTop > 0 && scrollTop + clientHeight > scrollHeight - NEAR_END) feed.more();
   }, [feed, height]);
 
   /** @param {MouseEvent} event */

@@ -12,8 +12,8 @@ import { Banner, Nothing } from "../shared/states.js";
 
 /** @param {Page} page */
 function useFilter({ feed, router }) {
-  const { q, status, from, to } = router.place;
-  useEffect(() => feed.want({ q, status, from, to }), [q, status, from, to]);
+  const { q, status, source, from, to } = router.place;
+  useEffect(() => feed.want({ q, status, source, from, to }), [q, status, source, from, to]);
 }
 
 /** @param {Page} page */
@@ -57,7 +57,7 @@ export function Live({ page }) {
             onOpen=${actions.open}
             onNewest=${actions.newest}
           />
-          <${Nothing} feed=${feed} onClear=${actions.clearFilters} />
+          <${Nothing} feed=${feed} onClear=${actions.clearFilters} onBrowsers=${actions.browsers} />
         </div>
         ${open && html`<${DetailPanel} opened=${opened} feed=${feed} tab=${place.tab} covers=${covers} actions=${actions} />`}
       </div>

@@ -25,7 +25,7 @@ export class Opened extends Store {
   /** Opens another event, or none. After a restart a number says nothing any more: the open event is gone.
    * @param {number | null} seq @param {string | null} boot */
   open(seq, boot) {
-    const restarted = seq !== null && seq === this.seq && this.boot !== null && this.boot !== boot;
+    const restarted = seq !== null && seq > 0 && seq === this.seq && this.boot !== null && this.boot !== boot;
     if (seq === this.seq && !restarted) return;
     this.abort.abort();
     Object.assign(this, { seq, boot, detail: null, phase: "loading", why: "", slow: false });

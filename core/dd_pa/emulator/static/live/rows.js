@@ -18,14 +18,15 @@ export class Rows {
     return this.all.length;
   }
 
-  /** Sequence of the newest row, 0 if there is none. */
+  /** Sequence of the newest row, 0 if there is none that came in this run. */
   get newest() {
-    return this.all.length ? this.all[this.all.length - 1][SEQ] : 0;
+    return Math.max(0, this.all.at(-1)?.[SEQ] ?? 0);
   }
 
   /** Merges rows of any page or message, in any order. @param {Summary[]} batch @returns {Summary[]} the ones that are new */
   merge(batch) {
     if (!batch.length) return batch;
+    if (!this.all.length) return this.weave(batch);
     const added = batch[0][SEQ] > batch[batch.length - 1][SEQ] ? batch.toReversed() : batch;
     if (added[0][SEQ] > this.newest) {
       for (const row of added) this.all.push(row);
@@ -63,6 +64,11 @@ export class Rows {
       else high = middle;
     }
     return low;
+  }
+
+  /** How many rows are newer. @param {number} seq @returns {number} */
+  countAfter(seq) {
+    return this.all.length - this.countUpTo(seq);
   }
 
   /** @param {number} seq @returns {number} index in `all`, -1 if the row is not here */

@@ -92,7 +92,7 @@ export function Explore({ page }) {
   /** Shows the events behind a series, or a time of it. @param {Series | null} series @param {number | null} at */
   const open = (series, at) => {
     if (!counts) return;
-    router.go({ path: "/", q: series?.q ?? counts.q, from: at, to: at === null ? null : at + counts.interval, more: {} }, { push: true });
+    router.go({ path: "/", source: "all", q: series?.q ?? counts.q, from: at ?? counts.times[0], to: (at ?? counts.times[counts.times.length - 1]) + counts.interval, more: {} }, { push: true });
   };
   const controls = html`<${Choice} label="Count" value=${of} options=${measures} onChoose=${(/** @type {string} */ value) => change(page, { of: value === "count" ? null : value })} />
     <${Text} label="By" value=${asked.by} list="explore-facets" placeholder="nothing" onChoose=${(/** @type {string} */ value) => change(page, { by: value || "-" })} />

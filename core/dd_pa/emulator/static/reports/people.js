@@ -14,8 +14,8 @@ function Link({ page, entity, id }) {
   const { router } = page;
   const isSession = entity === "@session.id";
   const q = term(entity, id);
-  const go = () => router.go(isSession ? { path: sessionPath(id), q: "", more: {} } : { path: "/", q, more: {} }, { push: true });
-  const href = isSession ? sessionPath(id) : `/?q=${encodeURIComponent(q)}`;
+  const go = () => router.go(isSession ? { path: sessionPath(id), q: "", more: {} } : { path: "/", source: "all", q, more: {} }, { push: true });
+  const href = isSession ? sessionPath(id) : `/?source=all&q=${encodeURIComponent(q)}`;
   return html`<a href=${href} class="mono" onClick=${(/** @type {MouseEvent} */ event) => follow(event, go)}>${isSession ? idOf(id) : id}</a>`;
 }
 

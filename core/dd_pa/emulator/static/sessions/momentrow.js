@@ -2,6 +2,7 @@
 import { html } from "../vendor/vendor.js";
 import { copy } from "../shared/clipboard.js";
 import { duration, iso, shortId, time } from "../shared/format.js";
+import { eventText } from "../shared/router.js";
 import { follow } from "../shared/links.js";
 import { Shape } from "../shared/shapes.js";
 import { attributes, isFailure, kindOf, member, nanoseconds, offset, text } from "./timeline.js";
@@ -132,7 +133,7 @@ function job(moment) {
 /** @param {{moment: Moment, after: number | null, around: Around}} props */
 function ServerMoment({ moment, after, around: { changes, router, several } }) {
   const { pairs, more } = attributes(moment, SHOWN_ATTRIBUTES);
-  const address = `/?event=${moment.row}`;
+  const address = `/?event=${moment.row === null ? "" : eventText(moment.row)}`;
   const open = () => router.go({ path: "/", q: "", event: moment.row, at: null, kinds: null }, { push: true });
   return html`<article class=${`on-server${isFailure(moment) ? " failed" : ""}`}>
     <${Shape} kind="server" />

@@ -153,14 +153,14 @@ export function Session({ id, page }) {
   const open = useMemo(() => new OpenSession(id), [id]);
   useStore(open);
   useEffect(() => open.follow(), [open]);
-  const events = () => router.go({ path: "/", q: `@session.id:${id}`, at: null, kinds: null }, { push: true });
+  const events = () => router.go({ path: "/", source: "all", q: `@session.id:${id}`, at: null, kinds: null }, { push: true });
   return html`<main class="page" tabindex="-1">
     <${Banner} feed=${feed} />
     <div class="page-column">
       <nav class="crumbs" aria-label="Where you are">
         <a href=${ROOT} onClick=${(/** @type {MouseEvent} */ event) => follow(event, () => backToList(router))}>${icons.back}All sessions</a>
         <span class="spring"></span>
-        <a href=${`/?q=${encodeURIComponent(`@session.id:${id}`)}`} onClick=${(/** @type {MouseEvent} */ event) => follow(event, events)}>Its events in Live</a>
+        <a href=${`/?source=all&q=${encodeURIComponent(`@session.id:${id}`)}`} onClick=${(/** @type {MouseEvent} */ event) => follow(event, events)}>Its events in Live</a>
       </nav>
       ${open.phase === "ready" && open.detail && html`<${Head} detail=${open.detail} /><${Timeline} detail=${open.detail} page=${page} />`}
       ${open.phase === "gone" &&

@@ -85,6 +85,9 @@ export class Actions extends Store {
   /** @param {Place["status"]} status */
   status = (status) => this.router.go({ status });
 
+  /** Shows the events of browsers too, or hides them. */
+  browsers = () => this.router.go({ source: this.router.place.source === "all" ? "server" : "all" });
+
   rejected = () => this.status(this.router.place.status === "rejected" ? "all" : "rejected");
 
   /** @param {string} q */

@@ -4,16 +4,19 @@
  * One row of the list, an array so that 50,000 of them stay small; read it with the names below.
  * @typedef {[seq: number, received: number, name: string | null, user: string | null, account: string | null,
  *   session: string | null, status: number, reason: string | null, attributes: [string, string][],
- *   delay: number | null, occurred: number | null]} Summary
+ *   delay: number | null, occurred: number | null, kind: MomentKind]} Summary
  */
 export const SEQ = 0, RECEIVED = 1, NAME = 2, USER = 3, ACCOUNT = 4, SESSION = 5;
-export const STATUS = 6, REASON = 7, ATTRIBUTES = 8, DELAY = 9, OCCURRED = 10;
+export const STATUS = 6, REASON = 7, ATTRIBUTES = 8, DELAY = 9, OCCURRED = 10, KIND = 11;
+/** Events that the list does not hold have numbers below 0: those of the warehouse, less this. */
+export const FORMER = 2 ** 40;
 
-/** @typedef {{q: string, status: "all" | "accepted" | "rejected", from: number | null, to: number | null}} Filter `from` included, `to` not, epoch ms */
+/** @typedef {{q: string, status: "all" | "accepted" | "rejected", source: "server" | "all", from: number | null, to: number | null}} Filter `from` included, `to` not, epoch ms */
 /**
  * @typedef {{boot: string, events: Summary[], total: number, kept: number, received: number, rejected: number,
- *   oldest: number | null, next: number | null}} Page
+ *   oldest: number | null, next: number | null, seq: number}} Page
  */
+/** @typedef {{events: Summary[], next: number | null, total?: number}} OlderPage events that are no longer in memory; `next` is the next page's `before` */
 /** @typedef {{bucket: number, from: number, to: number, buckets: [number, number, number][], seq?: number}} Histogram */
 /** @typedef {[name: string, value: string][]} Headers */
 /** @typedef {string | number | boolean | null} Scalar */
@@ -63,7 +66,7 @@ export class ApiError extends Error {
 function query(values) {
   const search = new URLSearchParams();
   for (const [name, value] of Object.entries(values)) {
-    if (value !== null && value !== undefined && value !== "" && value !== "all") search.set(name, String(value));
+    if (value !== null && value !== undefined && value !== "" && !(name === "status" && value === "all")) search.set(name, String(value));
   }
   return search.size ? `?${search}` : "";
 }
@@ -82,16 +85,19 @@ async function get(path, signal) {
 export const events = (wanted, signal) => get(`/events${query(wanted)}`, signal);
 
 /** @param {number} seq @param {AbortSignal} [signal] @returns {Promise<Detail>} */
-export const event = (seq, signal) => get(`/events/${seq}`, signal);
+export const event = (seq, signal) => get(seq < 0 ? `/older/${seq + FORMER}` : `/events/${seq}`, signal);
+
+/** @param {Filter & {before?: number | null, limit: number}} wanted @param {AbortSignal} [signal] @returns {Promise<OlderPage>} */
+export const older = (wanted, signal) => get(`/older${query(wanted)}`, signal);
 
 /** What programs dropped before they sent it, the latest first. @param {AbortSignal} [signal] @returns {Promise<{total: number, drops: Drop[]}>} */
 export const drops = (signal) => get("/drops", signal);
 
 /** Counts over the last 15 minutes. @param {Filter} filter @param {AbortSignal} [signal] @returns {Promise<Histogram>} */
-export const histogram = ({ q, status }, signal) => get(`/histogram${query({ q, status })}`, signal);
+export const histogram = ({ q, status, source }, signal) => get(`/histogram${query({ q, status, source })}`, signal);
 
 /** @param {Filter} filter @param {number | null} after @returns {string} */
-export const streamAddress = ({ q, status }, after) => root + `/stream${query({ q, status, after })}`;
+export const streamAddress = ({ q, status, source }, after) => root + `/stream${query({ q, status, source, after })}`;
 
 /** @param {{q: string, before?: string | null, limit: number}} wanted @param {AbortSignal} [signal] @returns {Promise<SessionPage>} */
 export const sessions = (wanted, signal) => get(`/sessions${query(wanted)}`, signal);

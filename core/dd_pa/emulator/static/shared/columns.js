@@ -1,7 +1,9 @@
 // The columns of the list. To add one, add an entry here: where it stands, how wide it is, what a cell shows.
 import { html } from "../vendor/vendor.js";
-import { ACCOUNT, ATTRIBUTES, DELAY, NAME, REASON, RECEIVED, SESSION, STATUS, USER } from "./api.js";
-import { duration, hue, iso, MISSING, shortId, time } from "./format.js";
+import { ACCOUNT, ATTRIBUTES, DELAY, KIND, NAME, REASON, RECEIVED, SESSION, STATUS, USER } from "./api.js";
+import { day, duration, hue, iso, MISSING, shortId, time } from "./format.js";
+
+import { Shape } from "./shapes.js";
 
 /** @typedef {import("./api.js").Summary} Summary */
 /** @typedef {import("../vendor/vendor.js").ComponentChildren} Children */
@@ -23,7 +25,8 @@ export const isRejected = (row) => row[STATUS] !== ACCEPTED;
 
 /** @param {number} ms */
 function received(ms) {
-  const text = time(ms);
+  const text = time(ms), date = day(ms);
+  if (date) return html`<time title=${iso(ms)}>${date}<span class="faint">${text.slice(0, 5)}</span></time>`;
   return html`<time title=${iso(ms)}>${text.slice(0, 8)}<span class="faint">${text.slice(8)}</span></time>`;
 }
 
@@ -43,10 +46,19 @@ export const reason = (row) => html`<b class="status">${statusText(row[STATUS])}
 const attributes = (row) =>
   row[ATTRIBUTES].map(([path, text]) => html`<span class="pair"><span class="faint">${path}</span> ${text}</span> `);
 
+/** @type {Record<string, string>} a browser's events have the shapes of a timeline */
+const shapes = { view: "page", action: "action", error: "error", resource: "request", long_task: "task", vital: "task" };
+
+/** @param {Summary} row */
+function called(row) {
+  const shape = shapes[row[KIND]];
+  return shape ? html`<${Shape} kind=${shape} /><span class="unseen">${shape} </span>${row[NAME]}` : (row[NAME] ?? MISSING);
+}
+
 /** @type {Column[]} */
 export const columns = [
   { id: "received", title: "Received", width: "96px", cell: (row) => received(row[RECEIVED]) },
-  { id: "event", title: "Event", width: "minmax(0, 2fr)", cell: (row) => row[NAME] ?? MISSING },
+  { id: "event", title: "Event", width: "minmax(0, 2fr)", cell: called },
   { id: "user", title: "User", width: "minmax(0, 1.2fr)", yields: true, cell: (row) => row[USER] ?? MISSING },
   { id: "account", title: "Account", width: "minmax(0, 0.9fr)", from: 900, yields: true, cell: (row) => row[ACCOUNT] ?? MISSING },
   { id: "session", title: "Session", width: "92px", yields: true, cell: (row) => session(row[SESSION]) },

@@ -1,18 +1,28 @@
 // The address: everything that changes what is seen stands in it.
+import { FORMER } from "./api.js";
 import { Store } from "./store.js";
 
-/** @typedef {{path: string, q: string, status: "all" | "accepted" | "rejected", from: number | null, to: number | null,
+/** @typedef {{path: string, q: string, status: "all" | "accepted" | "rejected", source: "server" | "all", from: number | null, to: number | null,
  *   event: number | null, tab: "event" | "facets" | "delivery", at: number | null, kinds: string | null,
  *   more: Record<string, string[]>}} Place `more`: what a view keeps besides, by its name in the address; never empty lists */
 
 const statuses = ["all", "accepted", "rejected"];
+const sources = ["server", "all"];
 const tabs = ["event", "facets", "delivery"];
-const common = ["q", "status", "from", "to", "event", "tab", "at", "kinds"];
+const common = ["q", "status", "source", "from", "to", "event", "tab", "at", "kinds"];
 
 /** @param {string | null} text @returns {number | null} */
 function integer(text) {
   return text !== null && /^\d{1,15}$/.test(text) ? Number(text) : null;
 }
+
+/** A number of the list, or of an event that it does not hold, as `old-123`. @param {string | null} text @returns {number | null} */
+function eventNumber(text) {
+  return text?.startsWith("old-") ? (integer(text.slice(4)) ?? 0) - FORMER : integer(text);
+}
+
+/** @param {number} seq @returns {string} */
+export const eventText = (seq) => (seq < 0 ? `old-${seq + FORMER}` : String(seq));
 
 /** @template {string} T @param {string | null} text @param {T[]} allowed @returns {T} the first one if it is none of them */
 function oneOf(text, allowed) {
@@ -32,9 +42,10 @@ export function read({ pathname, search }) {
     path: pathname,
     q: query.get("q") ?? "",
     status: /** @type {Place["status"]} */ (oneOf(query.get("status"), statuses)),
+    source: /** @type {Place["source"]} */ (oneOf(query.get("source"), sources)),
     from: integer(query.get("from")),
     to: integer(query.get("to")),
-    event: integer(query.get("event")),
+    event: eventNumber(query.get("event")),
     tab: /** @type {Place["tab"]} */ (oneOf(query.get("tab"), tabs)),
     at: integer(query.get("at")),
     kinds: query.get("kinds"),
@@ -43,13 +54,14 @@ export function read({ pathname, search }) {
 }
 
 /** @param {Place} place @returns {string} */
-export function write({ path, q, status, from, to, event, tab, at, kinds, more }) {
+export function write({ path, q, status, source, from, to, event, tab, at, kinds, more }) {
   const query = new URLSearchParams();
   if (q) query.set("q", q);
   if (status !== "all") query.set("status", status);
+  if (source !== "server") query.set("source", source);
   if (from !== null) query.set("from", String(from));
   if (to !== null) query.set("to", String(to));
-  if (event !== null) query.set("event", String(event));
+  if (event !== null) query.set("event", eventText(event));
   if (event !== null && tab !== "event") query.set("tab", tab);
   if (at !== null) query.set("at", String(at));
   if (kinds !== null) query.set("kinds", kinds);
@@ -60,7 +72,7 @@ export function write({ path, q, status, from, to, event, tab, at, kinds, more }
 }
 
 /** @type {Omit<Place, "path">} */
-const nothing = { q: "", status: "all", from: null, to: null, event: null, tab: "event", at: null, kinds: null, more: {} };
+const nothing = { q: "", status: "all", source: "server", from: null, to: null, event: null, tab: "event", at: null, kinds: null, more: {} };
 
 export class Router extends Store {
   constructor() {

@@ -1,6 +1,6 @@
 // The search and its switches. The server alone reads a search; the page shows what it says of it.
 import { html, useEffect, useRef, useState } from "../vendor/vendor.js";
-import { count } from "./format.js";
+import { clock, count, day } from "./format.js";
 import { useStore } from "./hooks.js";
 import * as icons from "./icons.js";
 
@@ -26,8 +26,10 @@ function Problem({ q, problem }) {
 function Found({ feed }) {
   const { q, status, from, to } = feed.filter;
   const { kept, total } = feed.held ?? feed.numbers;
-  const matches = feed.held ? total : feed.matches;
+  const former = feed.former.total;
+  const matches = feed.held ? total + former : feed.matches;
   const filtered = q || status !== "all" || from !== null || to !== null;
+  if (former) return html`<span class="found">${filtered ? `${count(matches)} found` : count(kept + former)}</span>`;
   return html`<span class="found">${filtered ? `${count(matches)} of ${count(kept)}` : count(kept)}</span>`;
 }
 
@@ -104,6 +106,15 @@ export function Search({ q, problem, label, placeholder, onSearch }) {
   </div>`;
 }
 
+/** @param {number} ms @returns {string} local, with the day where it is another */
+const moment = (ms) => `${day(ms)}${clock(ms)}`;
+
+/** @param {{from: number | null, to: number | null, onClear: () => void}} props */
+const Range = ({ from, to, onClear }) => html`<p class="range">
+  <span>Only events ${from === null ? "" : `from ${moment(from)} `}${to === null ? "" : `until ${moment(to)} `}<span class="faint">local time</span></span>
+  <button type="button" class="icon-button" aria-label="All times" onClick=${onClear}>${icons.close}</button>
+</p>`;
+
 /** @param {{feed: import("../live/feed.js").Feed, place: import("./router.js").Place, actions: import("./actions.js").Actions}} props */
 export function SearchBar({ feed, place, actions }) {
   useStore(feed);
@@ -135,11 +146,13 @@ export function SearchBar({ feed, place, actions }) {
         ${choice("all", "All")}${choice("accepted", "Accepted")}
         ${choice("rejected", html`Rejected <b class=${rejected ? "bad" : ""}>${count(rejected)}</b>`)}
       </div>
+      <button type="button" class="button" aria-pressed=${place.source === "all"} title="The browser's events among them: pages, clicks, errors, requests" onClick=${actions.browsers}>Browser</button>
       <button type="button" class="button" title="Clear the list; events are kept (x)" onClick=${actions.clear}>${icons.clear}<span class="label">Clear</span></button>
       <button type="button" class=${`button${paused ? " primary" : ""}`} title=${paused ? "Resume (p)" : "Pause (p)"} onClick=${actions.pause}>
         ${paused ? icons.play : icons.pause}<span class="label">${paused ? "Resume" : "Pause"}</span>
       </button>
     </div>
     ${feed.problem && html`<${Problem} q=${place.q} problem=${feed.problem} />`}
+    ${(place.from !== null || place.to !== null) && html`<${Range} from=${place.from} to=${place.to} onClear=${() => actions.range({ from: null, to: null })} />`}
   </div>`;
 }

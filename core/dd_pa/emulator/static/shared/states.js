@@ -25,28 +25,32 @@ function Waiting() {
   </div>`;
 }
 
-/** @param {{feed: Feed, onClear: () => void}} props */
-function NoMatch({ feed, onClear }) {
-  const { from, to, q, status } = feed.filter;
+/** @param {{feed: Feed, onClear: () => void, onBrowsers: () => void}} props */
+function NoMatch({ feed, onClear, onBrowsers }) {
+  const { from, to, q, status, source } = feed.filter;
   const cleared = from !== null && to === null && !q && status === "all";
   return html`<div class="state">
     <h2>${cleared ? "Nothing since the list was cleared" : "No event matches"}</h2>
     <p>
       ${cleared
         ? `${count(feed.numbers.kept)} older events are kept; new ones appear here by themselves.`
-        : `All ${count(feed.numbers.kept)} events kept here were searched; new ones are checked as they come.`}
+        : `All events kept here were searched, in memory and on disk; new ones are checked as they come.`}
+      ${status === "rejected" && " Rejected requests of former runs are not kept."}
       ${!cleared && from !== null && ` Only events received since ${clock(from)} are asked for.`}
     </p>
+    ${!cleared && source === "server" && status !== "rejected" && html`<button type="button" class="button" onClick=${onBrowsers}>Search the browser's events too</button>`}
     <button type="button" class="button" onClick=${onClear}>${cleared ? "Show them" : "Clear filters"} <kbd>Esc</kbd></button>
   </div>`;
 }
 
-/** @param {{feed: Feed, onClear: () => void}} props */
-export function Nothing({ feed, onClear }) {
+/** @param {{feed: Feed, onClear: () => void, onBrowsers: () => void}} props */
+export function Nothing({ feed, onClear, onBrowsers }) {
   useStore(feed);
-  if (!feed.loaded || feed.shown) return null;
-  if (feed.numbers.received === 0) return html`<${Waiting} />`;
-  return feed.rows.length ? null : html`<${NoMatch} feed=${feed} onClear=${onClear} />`;
+  const { q, status, from, to } = feed.filter;
+  const filtered = q !== "" || status !== "all" || from !== null || to !== null;
+  if (!feed.loaded || feed.shown || feed.former.loading) return null;
+  if (feed.numbers.received === 0 && !filtered) return html`<${Waiting} />`;
+  return feed.rows.length ? null : html`<${NoMatch} feed=${feed} onClear=${onClear} onBrowsers=${onBrowsers} />`;
 }
 
 /** @param {{feed: Feed}} props */
@@ -70,7 +74,7 @@ export function Banner({ feed }) {
   }
   if (!feed.restarted) return null;
   return html`<div class="banner">
-    <p><b>The emulator was restarted.</b> It keeps events in memory only, so the list began anew.</p>
+    <p><b>The emulator was restarted.</b> What it keeps is listed anew; rejected requests of before are gone.</p>
     <button type="button" class="icon-button" aria-label="Dismiss" onClick=${dismiss}>${icons.close}</button>
   </div>`;
 }

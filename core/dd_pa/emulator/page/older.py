@@ -1,0 +1,49 @@
+"""Routes of the events that the list no longer holds."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from dd_pa.emulator.guard import API
+from dd_pa.emulator.page.detail import detail_of
+from dd_pa.emulator.page.parameters import Wanted, integer, wanted_of
+from dd_pa.emulator.page.replies import explaining, refusal, reply
+from dd_pa.emulator.query.older import ALWAYS, FORMER, Older
+
+MAX_PAGE = 5_000
+
+
+class OlderRoutes:
+    """Tells the page of them."""
+
+    def __init__(self, older: Older) -> None:
+        self._older = older
+
+    def routes(self) -> list[Route]:
+        """Return the routes, under their full paths."""
+        return [
+            Route(f"{API}/older", explaining(self._page), methods=["GET"]),
+            Route(f"{API}/older/{{number:int}}", explaining(self._event), methods=["GET"]),
+        ]
+
+    async def _page(self, request: Request) -> Response:
+        query = request.query_params
+        wanted, limit = wanted_of(query), integer(query, "limit", 1, MAX_PAGE) or 200
+        before = integer(query, "before", 1)
+        return reply(await asyncio.to_thread(self._read, wanted, before, limit))
+
+    def _read(self, wanted: Wanted, before: int | None, limit: int) -> Mapping[str, object]:
+        """Return a page; only the first one says how many there are."""
+        rows = self._older.page(wanted, before or ALWAYS, limit)
+        total = {"total": self._older.count(wanted)} if before is None else {}
+        following = rows[-1].seq + FORMER if len(rows) == limit else None
+        return {"events": [row.summary() for row in rows], "next": following, **total}
+
+    async def _event(self, request: Request) -> Response:
+        row = await asyncio.to_thread(self._older.row, request.path_params["number"])
+        return refusal(404, "no longer kept") if row is None else reply(detail_of(row, []))

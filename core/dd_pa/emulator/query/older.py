@@ -1,0 +1,117 @@
+"""Events that the list no longer holds, or never did, read from the warehouse."""
+
+from __future__ import annotations
+
+import json
+import threading
+from array import array
+from bisect import bisect_left
+from dataclasses import dataclass
+from typing import Any
+
+from dd_pa.emulator.history import History
+from dd_pa.emulator.intake.answers import ACCEPTED
+from dd_pa.emulator.page.parameters import Wanted
+from dd_pa.emulator.query.statement import Statement
+from dd_pa.emulator.row import Row
+from dd_pa.emulator.search.grammar import parse_search
+from dd_pa.emulator.warehouse.warehouse import Warehouse
+
+ALWAYS = 2**53
+FORMER = 2**40
+"""Numbers of the warehouse are so much larger than those of its rows in lists, which are negative."""
+
+
+class Numbers:
+    """Which number of the warehouse each row of the list has. Safe to use from any thread."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._rows = array("q")
+        self._numbers = array("q")
+
+    def note(self, row: int, number: int) -> None:
+        """Remember a row, the youngest."""
+        with self._lock:
+            self._rows.append(row)
+            self._numbers.append(number)
+
+    def first_from(self, row: int) -> int | None:
+        """Return the number of the first that is not older than a row, None where there is none; forget older ones."""
+        with self._lock:
+            at = bisect_left(self._rows, row)
+            del self._rows[:at], self._numbers[:at]
+            return self._numbers[0] if self._numbers else None
+
+
+@dataclass(frozen=True, slots=True)
+class Older:
+    """Reads events of the warehouse that are no rows of the list any more, or never were."""
+
+    history: History
+    numbers: Numbers
+    warehouse: Warehouse
+
+    def limit(self) -> int:
+        """Return the number from which on all events are rows of the list."""
+        following = self.warehouse.next
+        oldest = self.history.counts().oldest
+        found = None if oldest is None else self.numbers.first_from(oldest)
+        return following if found is None else found
+
+    def count(self, wanted: Wanted) -> int:
+        """Return how many match. Raises WarehouseError and QueryTimeoutError."""
+        if self._is_nothing(wanted):
+            return 0
+        statement = Statement(self.warehouse)
+        [(found,)] = statement.rows(f"SELECT count(*) FROM events WHERE {self._condition(statement, wanted, ALWAYS)}")
+        return int(found)
+
+    def _is_nothing(self, wanted: Wanted) -> bool:
+        return wanted.filter.status == "rejected" or self.limit() <= 1
+
+    def page(self, wanted: Wanted, before: int, limit: int) -> list[Row]:
+        """Return rows, the youngest first. Raises WarehouseError and QueryTimeoutError."""
+        if self._is_nothing(wanted):
+            return []
+        statement = Statement(self.warehouse)
+        condition = self._condition(statement, wanted, before)
+        rows = statement.rows(f"SELECT seq, ts, body FROM events WHERE {condition} ORDER BY seq DESC LIMIT {limit:d}")
+        return [former_row(*row) for row in rows]
+
+    def _condition(self, statement: Statement, wanted: Wanted, before: int) -> str:
+        start, end = wanted.moments
+        parts = [
+            statement.search(parse_search(wanted.filter.search.text)),
+            f"seq < {statement.bind(min(before, self.limit()))}",
+            f"ts >= {statement.bind(start or 0)}",
+            "true" if end is None else f"ts < {statement.bind(end)}",
+            "true" if wanted.filter.source == "all" else f"{statement.text('type')} = 'server'",
+        ]
+        return " AND ".join(parts)
+
+    def row(self, number: int) -> Row | None:
+        """Return one event, None if it is not there. Raises WarehouseError and QueryTimeoutError."""
+        statement = Statement(self.warehouse)
+        rows = statement.rows(f"SELECT seq, ts, body FROM events WHERE seq = {statement.bind(number)}")
+        return former_row(*rows[0]) if rows else None
+
+
+def former_row(seq: int, ts: int, content: str) -> Row:
+    """Return an event of the warehouse as a row; its number is negative, and rises with time."""
+    body: dict[str, Any] = json.loads(content)
+    kind = body.get("type")
+    return Row(
+        seq=seq - FORMER,
+        received_ms=ts,
+        status=202,
+        reason=None,
+        reason_path=None,
+        body=body,
+        raw=None,
+        size=len(content),
+        encoding=None,
+        headers=(),
+        answer=ACCEPTED,
+        kind=kind if isinstance(kind, str) else "server",
+    )
