@@ -79,9 +79,9 @@ class Row:
 
     @property
     def delay_ms(self) -> int | None:
-        """Return how long the event was on its way; negative when the clocks disagree."""
+        """Return how long the event was on its way; negative when the clocks disagree, None where it is not known."""
         occurred = self.occurred_ms
-        return None if occurred is None else self.received_ms - occurred
+        return None if occurred is None or self.seq < 0 else self.received_ms - occurred
 
     def identity(self) -> tuple[str | None, str | None, str | None]:
         """Return usr.id, account.id and session.id."""

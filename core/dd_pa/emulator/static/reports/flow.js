@@ -10,7 +10,7 @@ import { useSize } from "../shared/hooks.js";
 
 const COLUMN = 200;
 const LABEL = 150;
-const ROW = 46;
+const ROW = 58;
 
 /** @param {Graph} graph @param {number} width @param {number} height */
 function placed({ nodes, links }, width, height) {
@@ -21,7 +21,7 @@ function placed({ nodes, links }, width, height) {
     .nodeAlign((node) => Math.min(node.column, columns))
     .nodeSort((a, b) => Number(a.kind === "dropoff") - Number(b.kind === "dropoff") || b.value - a.value)
     .nodeWidth(10)
-    .nodePadding(18)
+    .nodePadding(32)
     .extent([
       [1, 4],
       [width - LABEL, height - 4],
@@ -46,7 +46,7 @@ export function Flow({ graph, kind, onOpen }) {
   const columns = Math.max(1, ...graph.nodes.map((node) => node.column)) + 1;
   const width = Math.max(room, columns * COLUMN);
   const tallest = Math.max(...Array.from({ length: columns }, (_, n) => graph.nodes.filter((node) => node.column === n).length));
-  const height = Math.max(280, Math.min(640, tallest * ROW));
+  const height = Math.max(280, Math.min(760, tallest * ROW));
   const { nodes, links } = useMemo(() => placed(graph, width, height), [graph, width, height]);
   const letters = Math.floor((Math.min(width / columns, 260) - 30) / 7.3);
   return html`<div class="wide flow" ref=${box} tabindex="0" role="region" aria-label="Paths">
