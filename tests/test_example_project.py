@@ -33,7 +33,6 @@ def demo(run_directory: Path, *arguments: str) -> tuple[int, str]:
         cwd=ROOT,
         capture_output=True,
         text=True,
-        timeout=110,
         check=False,
     )
     return answer.returncode, answer.stdout + answer.stderr
@@ -52,6 +51,7 @@ def processes_of(run_directory: Path) -> list[str]:
     return found
 
 
+@pytest.mark.timeout(600)  # six servers start
 def test_every_event_of_both_shops_arrives_and_nothing_else(tmp_path: Path) -> None:
     """All events arrive with the right ids, also from a path with spaces; afterwards no process is left."""
     directory = tmp_path / "a run"
@@ -65,6 +65,7 @@ def test_every_event_of_both_shops_arrives_and_nothing_else(tmp_path: Path) -> N
     assert processes_of(directory) == []
 
 
+@pytest.mark.timeout(600)
 def test_a_missing_event_fails_the_demo(tmp_path: Path) -> None:
     """The check is real: when nobody searches, the exit code is 1 and the output names what did not come."""
     code, printed = demo(tmp_path, "--skip=search")

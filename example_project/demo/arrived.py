@@ -27,7 +27,7 @@ class Inbox:
     """The emulator's list of events."""
 
     def __init__(self, url: str) -> None:
-        self._client = httpx.Client(base_url=f"{url}/api/emulator", timeout=10, trust_env=False)
+        self._client = httpx.Client(base_url=f"{url}/api/emulator", timeout=60, trust_env=False)
 
     def wait(self, count: int, *, patience: float = 10.0, quiet: float = 0.5) -> None:
         """Block until `count` events have come and then no more came for `quiet` seconds, or until patience is over."""

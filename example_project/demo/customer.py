@@ -23,7 +23,7 @@ class Customer:
         self.browser = browser
         self.usr: str | None = None
         self.account: str | None = None
-        self._client = httpx.Client(base_url=shop, follow_redirects=True, timeout=15, trust_env=False)
+        self._client = httpx.Client(base_url=shop, follow_redirects=True, timeout=60, trust_env=False)
         self._address = httpx.URL(shop)
         self.page = Page("")
 

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import httpx
 
-START = 30.0
-STOP = 6.0
+START = 120.0
+STOP = 30.0
 TAIL = 15
 
 
@@ -60,7 +60,7 @@ class Server:
         return self._process.poll()
 
     def wait_until_ready(self) -> None:
-        """Block until the server answers. Raises DemoError if it ends or stays silent for 30 s."""
+        """Block until the server answers. Raises DemoError if it ends or stays silent for two minutes."""
         deadline = time.monotonic() + START
         while not self._answers():
             if self.exit_code is not None:
@@ -73,7 +73,7 @@ class Server:
         if not self.service.url:
             return True
         try:
-            return httpx.get(self.service.url + self.service.health, timeout=2, trust_env=False).is_success
+            return httpx.get(self.service.url + self.service.health, timeout=10, trust_env=False).is_success
         except httpx.TransportError:
             return False
 
@@ -89,7 +89,7 @@ class Server:
         self._tell(signal.SIGTERM)
 
     def wait_until_gone(self) -> None:
-        """Block until the whole group is gone; after 6 s it is killed, and then waited for a second more."""
+        """Block until the whole group is gone; after half a minute it is killed, and then waited for a second more."""
         if not self._is_gone_within(STOP):
             self._tell(signal.SIGKILL)
             # No longer: where nobody reaps orphans, as in some containers, their group never ends.

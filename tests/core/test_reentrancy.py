@@ -6,7 +6,6 @@ import gc
 import logging
 import sys
 import threading
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import CodeType, FrameType
@@ -17,6 +16,7 @@ import pytest
 import dd_pa
 from dd_pa import Emitter
 from tests.core.wire import settings
+from tests.waiting import wait_until
 
 Make = Callable[[], Emitter]
 
@@ -154,10 +154,8 @@ def test_a_collected_object_may_track(make: Make) -> None:
             emitter.track("x.done", {"list": [{} for _ in range(20)]}, usr="u")
     finally:
         gc.set_threshold(*before)
-    patience = time.monotonic() + 60
-    while len(collected) < 50 and time.monotonic() < patience:
-        gc.collect()  # does nothing while another thread collects, which may be the janitor's, interrupted just there
-        time.sleep(0)
+    # It does nothing while another thread collects, which may be the janitor's, interrupted just there.
+    wait_until(lambda: (gc.collect(), len(collected) >= 50)[1])
 
     assert len(set(collected)) == 50
     assert None not in collected

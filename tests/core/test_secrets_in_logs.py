@@ -8,7 +8,6 @@ import logging
 import socket
 import subprocess
 import sys
-import time
 import traceback
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -23,6 +22,7 @@ from dd_pa.emulator import Emulator
 from dd_pa.query import QueryClient, QueryError, events
 from tests.core.intakes import TRANSPORTS, MakeTransport, RawIntake, answer
 from tests.core.wire import APPLICATION_ID, settings
+from tests.waiting import wait_until
 
 KEY = "markedapikey4711markedapikey4711"
 
@@ -71,10 +71,7 @@ def emitting(url: str, make: MakeTransport, **changes: Any) -> Iterator[Emitter]
 
 def wait_for(emitter: Emitter, holds: Callable[[Stats], bool]) -> None:
     """Block until the statistics say so."""
-    end = time.monotonic() + 10
-    while not holds(emitter.stats()):
-        assert time.monotonic() < end, emitter.stats()
-        emitter.flush(0.02)
+    wait_until(lambda: holds(emitter.stats()), emitter.stats)
 
 
 def failed_twice(stats: Stats) -> bool:

@@ -7,7 +7,6 @@ import resource
 import shutil
 import stat
 import subprocess
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from zlib import crc32
@@ -210,10 +209,8 @@ def test_alien_files_are_left_alone(make: Callable[[Path, Path], None], tmp_path
     make(alien, segment)
     before = alien.lstat()
     watched = Watched(tmp_path / "spool", max_bytes=1 << 20)
-    started = time.monotonic()
 
     assert watched.deliver() == expected
-    assert time.monotonic() - started < 15
     assert (alien.lstat().st_ino, alien.lstat().st_size) == (before.st_ino, before.st_size)
     assert watched.dropped == []
     assert [said for said in watched.said if ALIEN in said] == [

@@ -29,7 +29,7 @@ Open = Callable[..., Page]
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    expect.set_options(timeout=20_000)
+    expect.set_options(timeout=60_000)
     with sync_playwright() as playwright:
         flags = [f"--{flag}" for flag in [*QUIET, "disable-component-update"]]
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=flags)
@@ -41,7 +41,7 @@ def browser() -> Iterator[Browser]:
 def context(browser: Browser) -> Iterator[BrowserContext]:
     """A browser profile of its own; at the end: no request left the host, no error and no CSP message was logged."""
     context = browser.new_context(viewport={"width": 1440, "height": 900}, reduced_motion="reduce")
-    context.set_default_timeout(20_000)
+    context.set_default_timeout(60_000)
     context.grant_permissions(["clipboard-read", "clipboard-write"])
     requests: list[str] = []
     messages: list[str] = []

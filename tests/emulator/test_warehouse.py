@@ -21,6 +21,7 @@ from dd_pa.emulator.warehouse.table_row import Event
 from dd_pa.emulator.warehouse.warehouse import State, Warehouse
 from tests.emulator.asking import SCALAR, analytics, ask, table
 from tests.emulator.client import Client, event
+from tests.waiting import wait_until
 
 NOW = 1_800_000_000
 DAY = 24 * 3600 * 1000
@@ -107,11 +108,8 @@ def test_opens_by_itself_when_many_wait(monkeypatch: pytest.MonkeyPatch) -> None
     monkeypatch.setattr(module, "_QUIET_BEFORE_OPENING", 10)
     warehouse = Warehouse(None, time.time)
     put(warehouse, *range(10))
-    deadline = time.monotonic() + 30
-    while warehouse._waiting and time.monotonic() < deadline:
-        time.sleep(0.01)
 
-    assert not warehouse._waiting
+    wait_until(lambda: not warehouse._waiting)
     warehouse.close()
 
 
@@ -199,6 +197,7 @@ import os, signal, sys, time
 from pathlib import Path
 from dd_pa.emulator.warehouse.table_row import Event
 from dd_pa.emulator.warehouse.warehouse import Warehouse
+from tests.waiting import wait_until
 
 warehouse = Warehouse(Path(sys.argv[1]), time.time)
 for batch in range(5):

@@ -3,7 +3,6 @@ from __future__ import annotations
 import gc
 import os
 import threading
-import time
 import weakref
 from typing import Any
 
@@ -15,6 +14,7 @@ from dd_pa import SettingsError
 from dd_pa.emulator import Emulator
 from dd_pa_flask import ProductAnalytics
 from tests.flask_app.conftest import MakeApp, Sent, delivered, state_of
+from tests.waiting import wait_until
 
 OTHER_APPLICATION = "22222222-2222-4222-8222-222222222222"
 
@@ -231,12 +231,7 @@ def test_apps_that_nobody_closes_leave_nothing(
         return forgotten and not ours() and len(os.listdir("/proc/self/fd")) <= files
 
     emulator.wait_for(51, 60)
-    deadline = time.monotonic() + 60
-    while not is_clean() and time.monotonic() < deadline:
-        time.sleep(0.05)
-    assert [reference() for reference in dropped if reference() is not None] == []
-    assert ours() == []
-    assert len(os.listdir("/proc/self/fd")) <= files
+    wait_until(is_clean, lambda: ([one() for one in dropped if one()], ours(), os.listdir("/proc/self/fd")))
 
 
 def test_dropped_app_is_collected(config: dict[str, Any], analytics: ProductAnalytics) -> None:

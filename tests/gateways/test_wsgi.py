@@ -17,7 +17,8 @@ import pytest
 from dd_pa.emulator import Emulator
 from dd_pa.wsgi import ProductAnalyticsMiddleware, request_identity
 from tests.gateways.conftest import SESSION, MakeShop, Shop, cookie, settings
-from tests.processes.program import Stage, make_stage_for, wait_until
+from tests.processes.program import Stage, make_stage_for
+from tests.waiting import wait_until
 
 Start = Callable[..., Any]
 

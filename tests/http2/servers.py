@@ -10,12 +10,13 @@ import socket
 import ssl
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import trustme
+
+from tests.waiting import wait_until
 
 ROOT = os.geteuid() == 0
 MOST_REQUESTS = 50
@@ -245,17 +246,20 @@ def _free_port() -> int:
     return port
 
 
+def _listens(port: int) -> bool:
+    with contextlib.suppress(ConnectionRefusedError), socket.create_connection(("127.0.0.1", port), 5):
+        return True
+    return False
+
+
 @contextlib.contextmanager
 def _started(command: list[str], port: int, folder: Path) -> Iterator[subprocess.Popen[bytes]]:
     environ = {**os.environ, "HOME": str(folder), "XDG_DATA_HOME": str(folder), "XDG_CONFIG_HOME": str(folder)}
     with (folder / "said").open("ab") as said:
         process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=said, stderr=said, env=environ, cwd=folder)
     try:
-        while process.poll() is None:
-            with contextlib.suppress(ConnectionRefusedError), socket.create_connection(("127.0.0.1", port), 5):
-                break
-            time.sleep(0.01)
-        else:
+        wait_until(lambda: process.poll() is not None or _listens(port))
+        if process.poll() is not None:
             raise RuntimeError(f"{command} ended with {process.returncode}: {(folder / 'said').read_text()}")
         yield process
     finally:

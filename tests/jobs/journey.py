@@ -10,7 +10,8 @@ from uuid import uuid4
 
 from dd_pa import Emitter, Identity, Settings, identify
 from dd_pa.emulator import Emulator
-from tests.processes.program import Program, wait_until
+from tests.processes.program import Program
+from tests.waiting import wait_until
 
 SECRET = "of-the-shop"
 SHOPPER = Identity(usr="u-12345", account="acme", session="2b1b778e-9ef6-45d6-89b8-e68ca6ceb436")

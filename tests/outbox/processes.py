@@ -5,23 +5,13 @@ import os
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
 from tests.outbox.databases import Database
+from tests.waiting import wait_until
 
 ROOT = Path(__file__).parents[2]
-PATIENCE = 60.0
-
-
-def wait_until(condition: Callable[[], bool], why: Callable[[], object] = lambda: None) -> None:
-    """Block until the condition holds; fail after a minute."""
-    deadline = time.monotonic() + PATIENCE
-    while not condition():
-        assert time.monotonic() < deadline, why()
-        time.sleep(0.1)
 
 
 class Processes:

@@ -13,8 +13,8 @@ import pytest
 from dd_pa import Emitter, RetryPolicy, Settings
 from dd_pa.emulator import Emulator
 from dd_pa.outbox import Counts, OutboxDeliverer, OutboxTable, deliverer
-from tests.outbox.processes import wait_until
 from tests.outbox.tables import Outbox
+from tests.waiting import wait_until
 
 HOUR = 3_600_000
 SOON = RetryPolicy(base=0.01, cap=0.05, pause=0.05)

@@ -11,7 +11,8 @@ import pytest
 
 from dd_pa.emulator import Emulator
 from tests.outbox.databases import KINDS, database
-from tests.outbox.processes import Processes, wait_until
+from tests.outbox.processes import Processes
+from tests.waiting import wait_until
 
 IN_FLIGHT = 8
 """CONCURRENCY of the deliverers."""

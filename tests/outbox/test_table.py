@@ -14,8 +14,8 @@ import pytest
 from dd_pa import BuiltEvent
 from dd_pa.outbox import Counts, OutboxTable
 from dd_pa.outbox.low_water import RECHECK
-from tests.outbox.processes import wait_until
 from tests.outbox.tables import SERVERS, Outbox, outbox
+from tests.waiting import wait_until
 
 HOUR = 3_600_000
 

@@ -9,27 +9,18 @@ import re
 import signal
 import subprocess
 import sys
-import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 
 from dd_pa.emulator import Emulator
+from tests.waiting import PATIENCE, wait_until
 
 ROOT = Path(__file__).parents[2]
-PATIENCE = 30.0
 _numbers = itertools.count()
 ADDRESS = re.compile(r"127\.0\.0\.1:(\d{2,})")
-
-
-def wait_until(what: Callable[[], bool], why: Callable[[], str]) -> None:
-    """Block until `what()`; fail with `why()` after half a minute."""
-    deadline = time.monotonic() + PATIENCE
-    while not what():
-        assert time.monotonic() < deadline, why()
-        time.sleep(0.02)
 
 
 @dataclass(slots=True)
@@ -77,21 +68,23 @@ class Program:
 
 
 def _get(url: str, program: Program) -> str:
-    deadline = time.monotonic() + PATIENCE
-    while True:
+    answer: list[tuple[int, str]] = []
+
+    def answers() -> bool:
         connection = HTTPConnection(url.removeprefix("http://").rstrip("/"), timeout=PATIENCE)
         try:
             connection.request("GET", "/")
             response = connection.getresponse()
-            status, text = response.status, response.read().decode()
+            answer.append((response.status, response.read().decode()))
         except (OSError, HTTPException):  # it only begins to listen, or a worker was replaced under the connection
-            assert time.monotonic() < deadline, program.output
-            time.sleep(0.02)
-            continue
+            return False
         finally:
             connection.close()
-        assert status == 200, program.output
-        return text
+        return True
+
+    wait_until(answers, lambda: program.output)
+    assert answer[0][0] == 200, program.output
+    return answer[0][1]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,7 +6,8 @@ from collections import Counter
 
 import pytest
 
-from tests.processes.program import Program, Stage, wait_until
+from tests.processes.program import Program, Stage
+from tests.waiting import wait_until
 
 WORKERS = {"sync": (), "gthread": ("--threads", "4"), "gevent": ()}
 

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.processes.program import Program, Stage, wait_until
+from tests.processes.program import Program, Stage
+from tests.waiting import wait_until
 
 UWSGI = shutil.which("pyuwsgi", path=str(Path(sys.executable).parent))
 pytestmark = pytest.mark.skipif(UWSGI is None, reason="needs pyuwsgi (pip install --group test)")
