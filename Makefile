@@ -28,10 +28,8 @@ check: lint $(VENV)/installed ## While you work: lint, types and the quick tests
 	$(RUN) -m mypy $(SOURCES) example_project/demo benchmarks tests
 	$(RUN) -X dev -m pytest --quiet --numprocesses=auto --dist=loadfile tests/core $(SLOW:%=--ignore=%)
 
-# Processes are killed and timed here: what fails beside others is said, and in CI tried once more by itself.
 pytest: $(VENV)/installed
-	$(RUN) -X dev -m pytest --numprocesses=auto --dist=loadfile $(PYTEST_ARGUMENTS) \
-	  $(if $(AGAIN),|| $(RUN) -X dev -m pytest --last-failed --last-failed-no-failures=none $(PYTEST_ARGUMENTS))
+	$(RUN) -X dev -m pytest --numprocesses=auto --dist=loadfile --durations=15 $(PYTEST_ARGUMENTS)
 
 fuzz: $(VENV)/installed ## Random programs of the ORM, held against triggers of three databases (FUZZ=500 on each)
 	DD_PA_FUZZ=$(FUZZ) $(RUN) -m pytest tests/django_app/oracle --timeout=0

@@ -6,7 +6,6 @@ import json
 import re
 import shlex
 import shutil
-import time
 from collections.abc import Callable, Iterator
 from typing import Any, cast
 
@@ -22,6 +21,7 @@ SESSION = "0b5c8a5e-6b1b-4b8e-9d53-2f3b6a0f4c11"
 
 pytestmark = [
     pytest.mark.browser,
+    pytest.mark.timeout(600),  # beside others a browser takes a minute to begin
     pytest.mark.skipif(CHROMIUM is None, reason="no chromium on the PATH (Debian: apt install chromium)"),
 ]
 Open = Callable[..., Page]
@@ -78,6 +78,14 @@ def show(context: BrowserContext, url: str) -> Open:
     return show
 
 
+def resize(page: Page, width: int) -> None:
+    """Give the window another width, and wait until what measures its own size has drawn itself again."""
+    page.set_viewport_size({"width": width, "height": 900})
+    page.wait_for_function("width => innerWidth === width", arg=width)
+    two_frames = "(drawn) => requestAnimationFrame(() => requestAnimationFrame(() => setTimeout(drawn)))"
+    page.evaluate(f"() => new Promise({two_frames})")
+
+
 def event(name: object = "checkout.started", **attributes: Any) -> dict[str, Any]:
     fixed = {"type": "server", "application": {"id": "demo"}, "event": {"name": name}, "usr": {"id": "user-1"}}
     return {**fixed, **attributes}
@@ -100,17 +108,16 @@ def panel(page: Page) -> Locator:
     return page.get_by_role("region", name="Event", exact=True)
 
 
-def test_event_appears_within_300_ms_of_its_answer(show: Open, url: str) -> None:
-    """The best of five tries counts: the machine may be busy, the page may not be slow."""
+def test_events_are_pushed_into_the_page(show: Open, url: str) -> None:
+    """They come by the stream that is open: nothing is asked for, so nothing waits for a turn."""
     page = show()
-    waits = []
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
     for i in range(5):
         send(url, event(f"order.placed_{i}"))
-        start = time.monotonic()
         page.get_by_text(f"order.placed_{i}").wait_for()
-        waits.append(time.monotonic() - start)
 
-    assert min(waits) < 0.3
+    assert asked == []
 
 
 def test_rejected_event_says_why(show: Open, url: str) -> None:

@@ -11,7 +11,7 @@ from playwright.sync_api import Locator, Page, expect
 from tests.emulator import test_page
 from tests.emulator.browser import SESSION
 from tests.emulator.journey import TRACE_IN_HEX, Journey, buy
-from tests.emulator.test_page import Open, event, rows, send
+from tests.emulator.test_page import Open, event, resize, rows, send
 from tests.emulator.test_page_look import HOSTILE, axe, overflowing
 
 pytestmark = test_page.pytestmark
@@ -305,7 +305,7 @@ def test_no_width_scrolls_sideways(show: Open, visit: Visit) -> None:
         page = show(address)
         page.locator(part).first.wait_for()
         for width in (320, 390, 768, 1440, 2560):
-            page.set_viewport_size({"width": width, "height": 900})
+            resize(page, width)
             cut += [f"{width}: {element}" for element in overflowing(page) + wide(page)]
 
     assert cut == []
