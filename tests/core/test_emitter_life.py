@@ -402,7 +402,6 @@ def test_the_numbers_tell_the_truth_in_each_state() -> None:
 SCRIPT = """
 import os, sys, threading
 from dd_pa import Emitter, RetryPolicy, Settings
-from tests.waiting import PATIENCE, wait_until
 settings = Settings(
     application_id="shop", api_key="k" * 32, intake_url=sys.argv[1], timeout=300.0, shutdown_timeout=float(sys.argv[2]),
     spool_dir=None, transport=next(iter(sys.argv[3:]), "auto"),

@@ -21,12 +21,11 @@ from dd_pa.cli.spool import command as spool_command
 from dd_pa.emulator import Emulator
 from dd_pa.observe import signals
 from tests.core.intakes import NEVER, QUICK, RawIntake, answer
-from tests.waiting import wait_until
+from tests.waiting import PATIENCE, wait_until
 
 WRITER = """
 import sys, time
 from dd_pa import Emitter, Settings
-from tests.waiting import wait_until
 emitter = Emitter(Settings.from_env())
 for number in range(int(sys.argv[1])):
     event_id = emitter.track("order.placed", {"number": number}, usr="u-1")
@@ -175,13 +174,13 @@ def test_a_killed_deliverer_loses_nothing(host: Host, emulator: Emulator) -> Non
 
 def test_deliver_ends_in_order(host: Host, emulator: Emulator) -> None:
     """SIGTERM has it finish what is in flight; nothing is left, nothing comes twice."""
-    deliverer = host.command("deliver")
+    deliverer = host.command("deliver", DD_PA_SHUTDOWN_TIMEOUT="600")
     writer = host.python(WRITER, "200", DD_PA_DELIVERY="process")
     tracked = ids_from(writer, 200)
-    writer.wait(10)
+    writer.wait(PATIENCE)
     wait_until(lambda: len(arrived(emulator)) > 0)
     deliverer.send_signal(signal.SIGTERM)
-    _, said = deliverer.communicate(timeout=10)
+    _, said = deliverer.communicate(timeout=PATIENCE)
 
     assert deliverer.returncode == 0
     assert arrived(emulator) == Counter(tracked)

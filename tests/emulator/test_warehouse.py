@@ -197,7 +197,6 @@ import os, signal, sys, time
 from pathlib import Path
 from dd_pa.emulator.warehouse.table_row import Event
 from dd_pa.emulator.warehouse.warehouse import Warehouse
-from tests.waiting import wait_until
 
 warehouse = Warehouse(Path(sys.argv[1]), time.time)
 for batch in range(5):
