@@ -1,13 +1,24 @@
-"""A client's connection: closed on demand, or left by the client."""
+"""A client's connection: read up to a bound, closed on demand, or left by the client."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
+from starlette.requests import Request
 from starlette.types import Receive, Scope
 
 ABORT = "dd_pa.emulator.abort"
 """Scope extension of our server: a callable that drops the connection."""
+
+
+async def read_within(request: Request, most: int) -> bytes | None:
+    """Return the body; None if it has more bytes, of which no more is read then."""
+    body = b""
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > most:
+            return None
+    return body
 
 
 async def drop(scope: Scope, receive: Receive) -> None:

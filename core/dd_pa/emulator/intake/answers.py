@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from functools import cache
 from http import HTTPStatus
 
+from starlette.types import Send
+
 Headers = tuple[tuple[str, str], ...]
 
 # zstd stands in the recorded list too, but Python 3.11 cannot read it: we promise only what we take.
@@ -39,6 +41,17 @@ class Answer:
     """All headers but those of the server itself (date, connection)."""
     body: bytes
     """The whole body."""
+
+
+async def respond(send: Send, answer: Answer) -> None:
+    """Send an answer to an ASGI server."""
+    # Statuses without a body by definition: no length either, or the client waits for one.
+    empty = answer.status in (204, 304)
+    headers = [
+        (name.encode(), value.encode()) for name, value in answer.headers if not empty or name != "content-length"
+    ]
+    await send({"type": "http.response.start", "status": answer.status, "headers": headers})
+    await send({"type": "http.response.body", "body": b"" if empty else answer.body})
 
 
 @cache

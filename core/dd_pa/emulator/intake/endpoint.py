@@ -13,7 +13,7 @@ from starlette.types import Receive, Scope, Send
 
 from dd_pa.emulator.connection import drop
 from dd_pa.emulator.history import History
-from dd_pa.emulator.intake.answers import ACCEPTED, Answer, Headers, Refusal, refused
+from dd_pa.emulator.intake.answers import ACCEPTED, Answer, Headers, Refusal, refused, respond
 from dd_pa.emulator.intake.body import Disconnected, read_body
 from dd_pa.emulator.intake.faults import Fault, Faults
 from dd_pa.emulator.intake.payload import parse
@@ -115,7 +115,7 @@ class IntakeEndpoint:
             return
         verdict, answer = _answer(verdict, fault)
         self._keep(scope, content, verdict, answer)
-        await _send(send, answer)
+        await respond(send, answer)
 
     async def _delay(self, seconds: float) -> None:
         end = time.monotonic() + seconds
@@ -182,16 +182,6 @@ def _answer(verdict: Verdict, fault: Fault | None) -> tuple[Verdict, Answer]:
     # What is left of a body that was not read to its end would be taken for the next request.
     extra: Headers = (("connection", "close"),) if verdict.status in (408, 413) else ()
     return verdict, refused(verdict.status, verdict.reason, extra)
-
-
-async def _send(send: Send, answer: Answer) -> None:
-    # Statuses without a body by definition: no length either, or the client waits for one.
-    empty = answer.status in (204, 304)
-    headers = [
-        (name.encode(), value.encode()) for name, value in answer.headers if not empty or name != "content-length"
-    ]
-    await send({"type": "http.response.start", "status": answer.status, "headers": headers})
-    await send({"type": "http.response.body", "body": b"" if empty else answer.body})
 
 
 def _row(

@@ -6,6 +6,7 @@ import json
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from starlette.datastructures import QueryParams
 
@@ -60,14 +61,20 @@ def integer(query: QueryParams, name: str, low: int = 0, high: int = _MAX_INTEGE
     return int(text)
 
 
-def fault_of(body: bytes) -> Fault:
-    """Read a fault. Raises ParameterError."""
+def json_object(body: bytes) -> dict[str, Any]:
+    """Read a body. Raises ParameterError."""
     try:
-        asked = json.loads(body)
+        found = json.loads(body)
     except (ValueError, RecursionError):
         raise ParameterError("the body is not JSON") from None
-    if not isinstance(asked, dict):
+    if not isinstance(found, dict):
         raise ParameterError("the body must be a JSON object")
+    return found
+
+
+def fault_of(body: bytes) -> Fault:
+    """Read a fault. Raises ParameterError."""
+    asked = json_object(body)
     unknown = asked.keys() - _FAULT_FIELDS
     if unknown:
         raise ParameterError(f"{min(unknown)[:100]!r} is unknown: a fault has {', '.join(sorted(_FAULT_FIELDS))}")

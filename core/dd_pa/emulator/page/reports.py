@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-import json
 
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from dd_pa.emulator.connection import read_within
 from dd_pa.emulator.guard import API
-from dd_pa.emulator.page.parameters import ParameterError
+from dd_pa.emulator.page.parameters import json_object
 from dd_pa.emulator.page.replies import explaining, refusal, reply
 from dd_pa.emulator.page.saved import SavedViews
 from dd_pa.emulator.warehouse.warehouse import Warehouse
@@ -42,17 +42,10 @@ class Reports:
         return reply({"views": self._saved.all()})
 
     async def _save(self, request: Request) -> Response:
-        body = b""
-        async for chunk in request.stream():
-            body += chunk
-            if len(body) > _MAX_BODY:
-                return refusal(413, "a view needs less text than that")
-        try:
-            wanted = json.loads(body)
-        except ValueError:
-            raise ParameterError("the body is no JSON") from None
-        if not isinstance(wanted, dict):
-            raise ParameterError("the body must be an object with name and address")
+        body = await read_within(request, _MAX_BODY)
+        if body is None:
+            return refusal(413, "a view needs less text than that")
+        wanted = json_object(body)
         await asyncio.to_thread(self._saved.save, wanted.get("name"), wanted.get("address"))
         return reply({"views": self._saved.all()}, 201)
 

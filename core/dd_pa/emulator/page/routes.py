@@ -12,6 +12,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from dd_pa.emulator.connection import read_within
 from dd_pa.emulator.guard import API
 from dd_pa.emulator.history import History
 from dd_pa.emulator.intake.faults import Faults
@@ -142,11 +143,9 @@ class PageAPI:
         return reply({"faults": [as_json(fault) for fault in self._faults.armed()]})
 
     async def _arm(self, request: Request) -> Response:
-        body = b""
-        async for chunk in request.stream():
-            body += chunk
-            if len(body) > MAX_FAULT_BODY:
-                return refusal(413, "a fault needs less text than that")
+        body = await read_within(request, MAX_FAULT_BODY)
+        if body is None:
+            return refusal(413, "a fault needs less text than that")
         try:
             self._faults.arm(fault_of(body))
         except ValueError as error:

@@ -15,7 +15,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from dd_pa.emulator.access import BY_COOKIE
-from dd_pa.emulator.connection import drop, left
+from dd_pa.emulator.connection import drop, left, read_within
 from dd_pa.emulator.guard import QUERIES
 from dd_pa.emulator.intake.faults import QUERY_RATE_LIMITED, Fault, Faults
 from dd_pa.emulator.query import analytics, audience_routes, conversion, retention_routes
@@ -146,18 +146,18 @@ class QueryRoutes:
                 return Response()
             if fault and fault.status is not None:
                 return _refused(fault.status, "fault on demand", _headers(fault))
-            body = await _body(request)
+            body = await read_within(request, MAX_BODY)
             try:
-                return self._refusal(request, body) or await handler(request, body, fault)
+                return self._refusal(request, body) or await handler(request, body or b"", fault)
             except BadRequest as error:
                 return _refused(400, str(error))
 
         return handle
 
-    def _refusal(self, request: HttpRequest, body: bytes) -> Response | None:
+    def _refusal(self, request: HttpRequest, body: bytes | None) -> Response | None:
         if not self._may_ask(request):
             return _refused(403, "Forbidden")
-        if len(body) > MAX_BODY:
+        if body is None:
             return _refused(413, f"the body is larger than {MAX_BODY // 1024} KiB")
         if request.path_params.get("entity", "users") not in ENTITIES:
             return _refused(404, "there are users and accounts only")
@@ -236,16 +236,6 @@ def _id(endpoint: Endpoint, data: Fields, attributes: Fields) -> str:
     if endpoint.has_id:
         given = data.text("id", "")
     return given or str(uuid.uuid4())
-
-
-async def _body(request: HttpRequest) -> bytes:
-    """Return the body, or the beginning of one that is too large."""
-    body = b""
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > MAX_BODY:
-            break
-    return body
 
 
 def _headers(fault: Fault) -> Mapping[str, str]:

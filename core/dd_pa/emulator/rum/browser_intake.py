@@ -7,7 +7,7 @@ from typing import TypeAlias
 
 from starlette.types import Receive, Scope, Send
 
-from dd_pa.emulator.intake.answers import ACCEPTED, Answer, Headers, Refusal, refused
+from dd_pa.emulator.intake.answers import ACCEPTED, Answer, Headers, Refusal, refused, respond
 from dd_pa.emulator.intake.body import Disconnected, inflate, read_body
 from dd_pa.emulator.rum.batch import BrowserEvent, Sender, read_batch
 from dd_pa.emulator.rum.target import target_of
@@ -37,7 +37,7 @@ class BrowserIntake:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one POST or preflight."""
         if scope["method"] == "OPTIONS":
-            await _send(send, Answer(status=204, headers=_PREFLIGHT, body=b""))
+            await respond(send, Answer(status=204, headers=_PREFLIGHT, body=b""))
             return
         try:
             answer = await self._take(scope, receive)
@@ -46,7 +46,7 @@ class BrowserIntake:
             answer = refused(refusal.status, refusal.reason, extra)
         except Disconnected:
             return
-        await _send(send, Answer(status=answer.status, headers=(*answer.headers, *_CORS), body=answer.body))
+        await respond(send, Answer(status=answer.status, headers=(*answer.headers, *_CORS), body=answer.body))
 
     async def _take(self, scope: Scope, receive: Receive) -> Answer:
         headers = {name: value.decode("latin-1") for name, value in scope["headers"]}
@@ -79,9 +79,3 @@ def _plain(raw: bytes, encoding: str) -> bytes:
 
 def _cut(text: str | None) -> str | None:
     return text[:_MAX_SHOWN] if text else None
-
-
-async def _send(send: Send, answer: Answer) -> None:
-    headers = [(name.encode(), value.encode()) for name, value in answer.headers]
-    await send({"type": "http.response.start", "status": answer.status, "headers": headers})
-    await send({"type": "http.response.body", "body": answer.body})
