@@ -50,7 +50,7 @@ from dd_pa_django import get_emitter
 client = Client(headers={"Cookie": sys.argv[1]})
 assert client.get("/report").status_code == 200
 assert client.post("/checkout").status_code == 200
-assert get_emitter().flush(10)
+assert get_emitter().flush(60)
 """
 FLASK_VISIT = """
 import sys
@@ -61,7 +61,7 @@ headers = {"Cookie": sys.argv[1]}
 assert client.post("/checkout", json={"total": 89.5}, headers=headers).status_code == 200
 assert client.post("/plan", json={"plan": "team"}, headers=headers).status_code == 200
 with app.app_context():
-    assert analytics.emitter.flush(10)
+    assert analytics.emitter.flush(60)
 """
 
 

@@ -113,7 +113,7 @@ def test_what_was_rejected_and_what_waits(url: str, emulator: Emulator, tmp_path
     emulator.fail(status=400, times=1)
     with Emitter(settings(url, tmp_path)) as emitter:
         emitter.track("order.placed", usr="u-1")
-        assert emitter.flush(20)
+        assert emitter.flush(60)
     Emitter(settings(url, tmp_path, delivery="process")).track("order.placed", usr="u-1")
 
     found = waiting(settings(url, tmp_path))

@@ -54,7 +54,7 @@ def test_a_built_event_waits_for_nobody(make: Make, emulator: Emulator) -> None:
 
     assert (threading.active_count(), emitter.stats().queued, emitter.stats().state) == (threads, 0, "idle")
     assert emitter.integration.submit(built)
-    assert emitter.flush(10)
+    assert emitter.flush(60)
     assert [body["total"] for body in emulator.events] == [1]
     assert emulator.events[0]["dd_pa"] == {"event_id": built.id, "occurred_at": built.occurred_at}
 
@@ -65,7 +65,7 @@ def test_track_is_build_and_submit(make: Make, emulator: Emulator) -> None:
 
     event_id = emitter.track("order.placed", {"total": 1}, usr=5, account="acme", session="s-1")
 
-    assert emitter.flush(10)
+    assert emitter.flush(60)
     [body] = emulator.events
     assert body.pop("dd_pa")["event_id"] == event_id
     assert body == event("order.placed", {"total": 1}, usr="5", account="acme", session="s-1")

@@ -60,7 +60,7 @@ def test_an_event_is_queued_then_delivered(emitter: Emitter, heard: list[tuple[s
     assert event is not None
     emitter.integration.submit(event)
 
-    assert emitter.flush(5)
+    assert emitter.flush(60)
     assert sorted(heard) == [
         ("event-delivered", "dd-pa-delivery", {"event": event}),
         ("event-queued", threading.current_thread().name, {"event": event}),
@@ -74,7 +74,7 @@ def test_a_rejected_event_comes_with_the_intakes_words(
     emulator.fail(400)
     track(emitter, 1)
 
-    assert emitter.flush(5)
+    assert emitter.flush(60)
     rejected = [values for name, _, values in heard if name == "event-rejected"]
     assert [(values["reason"], values["detail"]) for values in rejected] == [("400", "fault on demand")]
 
@@ -109,7 +109,7 @@ def test_a_receiver_that_raises_harms_nobody(
         caplog.at_level(logging.ERROR, logger="dd_pa"),
     ):
         track(emitter, 3)
-        assert emitter.flush(5)
+        assert emitter.flush(60)
 
     assert (len(heard), len(emulator.events)) == (3, 3)
     assert caplog.messages == [f"a receiver of {signal.name} failed: ValueError"] * 3
@@ -126,7 +126,7 @@ def test_a_receiver_that_exits_does_not_end_the_delivery(emitter: Emitter, emula
 
     with signals.event_delivered.connected_to(leave, sender=emitter):
         track(emitter, 3)
-        assert emitter.flush(5)
+        assert emitter.flush(60)
 
     assert exited.is_set()
     assert len({event["dd_pa"]["event_id"] for event in emulator.events}) == 3
@@ -155,6 +155,6 @@ def test_other_emitters_are_not_heard(emitter: Emitter, heard: list[tuple[str, s
     settings = settings_for("http://127.0.0.1:1")
     with Emitter(settings, transport=httpx.ASGITransport(app=Emulator())) as other:
         track(other, 1)
-        assert other.flush(5)
+        assert other.flush(60)
 
     assert heard == []

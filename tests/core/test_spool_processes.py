@@ -146,7 +146,7 @@ def test_a_neighbour_adopts_within_seconds(host: Host, emulator: Emulator) -> No
     """A process that lives on, even an idle one, delivers what a killed one left."""
     with Emitter(host.settings()) as neighbour:
         neighbour.track("neighbour.started", usr="u-1")
-        assert neighbour.flush(10)
+        assert neighbour.flush(60)
         emulator.fail(status=503)
         writer = host.python(WRITER, "50")
         tracked = ids_from(writer, 50)

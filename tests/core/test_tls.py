@@ -136,7 +136,7 @@ def test_tls_without_http2_works(make_emitter: Emitters, certificates: Certifica
         emitter = make_emitter(url, ca_file=certificates.ca_file)
         tracked = track(emitter, 100)
 
-        assert emitter.flush(15)
+        assert emitter.flush(60)
         assert ids([post.event for post in intake.posts]) == tracked
         assert emitter.stats().retried == 0
 
@@ -149,5 +149,5 @@ def test_a_connection_cut_in_the_middle_is_made_again(make_emitter: Emitters, ce
         assert all(first.hanging.acquire(timeout=10) for _ in hung)
     second = RawIntake(accept, tls=certificates.context(), port=first.port)
     with second.running():
-        assert emitter.flush(15)
+        assert emitter.flush(60)
         assert sorted(set(ids([post.event for post in second.posts]))) == hung

@@ -64,7 +64,7 @@ def test_proxy_variables_are_not_obeyed(make_emitter: Emitters, monkeypatch: pyt
         emitter = make_emitter(url)
         tracked = track(emitter, 3)
 
-        assert emitter.flush(5)
+        assert emitter.flush(60)
         assert ids([post.event for post in intake.posts]) == tracked
         assert proxy.connections == 0
 
@@ -76,7 +76,7 @@ def test_the_proxy_setting_is_obeyed(make_emitter: Emitters) -> None:
         emitter = make_emitter("http://127.0.0.1:9", proxy=address)
         tracked = track(emitter, 3)
 
-        assert emitter.flush(5)
+        assert emitter.flush(60)
         assert ids([post.event for post in proxy.posts]) == tracked
         assert proxy.posts[0].head.startswith(b"POST http://127.0.0.1:9/api/v2/prodlytics HTTP/1.1\r\n")
 
@@ -93,7 +93,7 @@ def test_no_netrc_is_read(make_emitter: Emitters, tmp_path: Path, monkeypatch: p
         emitter = make_emitter(url)
         track(emitter, 1)
 
-        assert emitter.flush(5)
+        assert emitter.flush(60)
         assert b"authorization" not in intake.posts[0].head.lower()
 
 
@@ -104,7 +104,7 @@ def test_connections_are_used_again(make_emitter: Emitters) -> None:
         emitter = make_emitter(url, concurrency=4)
         for _ in range(5):
             track(emitter, 20)
-            assert emitter.flush(5)
+            assert emitter.flush(60)
 
         assert len(intake.posts) == 100
         assert intake.connections <= 4
@@ -123,7 +123,7 @@ def test_a_connection_that_the_intake_closed_is_replaced(make_emitter: Emitters)
         emitter = make_emitter(url, concurrency=4)
         tracked = track(emitter, 40)
 
-        assert emitter.flush(10)
+        assert emitter.flush(60)
         assert ids([post.event for post in intake.posts]) == tracked
         assert emitter.stats().retried == 0
 
@@ -195,7 +195,7 @@ def test_nothing_is_left_open(make_emitter: Emitters) -> None:
     with intake.running() as url:
         emitter = make_emitter(url, concurrency=3)
         track(emitter, 30)
-        assert emitter.flush(5)
+        assert emitter.flush(60)
         emitter.close()
 
         assert all(ended.acquire(timeout=5) for _ in range(intake.connections))

@@ -68,7 +68,7 @@ def visit() -> None:
     ):
         answer = browser.post(f"/{address}/", form)
         assert answer.status_code == (200 if "wrong" in str(form) else 302), (address, answer.content)
-        assert get_emitter().flush(20)
+        assert get_emitter().flush(60)
 
 
 if __name__ == "__main__":

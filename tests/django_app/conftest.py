@@ -90,7 +90,7 @@ def events(emulator: Emulator) -> Iterator[Events]:
         order.append(event.id)
 
     def delivered() -> list[dict[str, Any]]:
-        assert get_emitter().flush(10)
+        assert get_emitter().flush(60)
 
         same = {"type", "application", "dd_pa"}
         arrived = {event["dd_pa"]["event_id"]: event for event in emulator.events}  # of a test before this one, too

@@ -89,7 +89,7 @@ def test_on_commit_false_leaves_at_once(emulator: Emulator) -> None:
         track("payment.tried", usr="u-1", on_commit=False)
         raise ViewError
 
-    assert get_emitter().flush(10)
+    assert get_emitter().flush(60)
     assert [event["event"]["name"] for event in emulator.events] == ["payment.tried"]
     assert stored() == []
 
@@ -165,7 +165,7 @@ def test_track_in_async_code_names_atrack(configure: Configure, emulator: Emulat
     configure(OUTBOX=True, STRICT=False)
 
     assert async_to_sync(tracks)() is not None
-    assert get_emitter().flush(10)
+    assert get_emitter().flush(60)
     assert len(emulator.events) == 1
 
 
@@ -194,7 +194,7 @@ def test_missing_table_spoils_nothing(
         before = get_emitter().stats().queued
 
     assert (before, Order.objects.using("other").count()) == (0, 1)
-    assert get_emitter().flush(10)
+    assert get_emitter().flush(60)
     assert len(emulator.events) == 2
     assert "no table dd_pa_outbox in the database 'other': run manage.py migrate" in caplog.text
 

@@ -113,11 +113,11 @@ def test_our_client_comes_to_speak_it() -> None:
         settings = EmitterSettings(application_id="shop", api_key=KEY, intake_url=url, spool_dir=None)
         with Emitter(settings) as emitter:
             emitter.track("order.placed", usr="u-0")
-            assert emitter.flush(20)
+            assert emitter.flush(60)
             first = list(emulator.versions)
             for number in range(1, 500):
                 emitter.track("order.placed", usr=f"u-{number}")
-            assert emitter.flush(20)
+            assert emitter.flush(60)
         came = [body["usr"]["id"] for body in emulator.events]
 
     assert first == ["1.1"]

@@ -388,7 +388,7 @@ def test_app_without_the_toolbar(make_app: MakeApp, analytics: ProductAnalytics,
         return PAGE
 
     assert plain.test_client().get("/", headers=VISITOR).text == PAGE
-    assert state_of(plain).emitter.flush(30)
+    assert state_of(plain).emitter.flush(60)
     assert state_of(plain).emitter.stats().delivered == 1
 
 

@@ -35,7 +35,7 @@ class Shop:
 
     def arrived(self) -> list[tuple[str, str | None, str | None, str | None]]:
         """Return name, user, account and session of each event so far, in the order of tracking."""
-        assert self.emitter.flush(20)
+        assert self.emitter.flush(60)
         events = sorted(self._emulator.events, key=lambda event: event.get("number", 0))
         return [
             (event["event"]["name"], *(_id(event, key) for key in ("usr", "account", "session"))) for event in events

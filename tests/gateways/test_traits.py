@@ -138,7 +138,7 @@ def test_queries_find_it() -> None:
         with emitter:
             for who in plans:
                 ProductAnalyticsMiddleware(application)({"who": who}, lambda *_: None)
-            assert emitter.flush(30)
+            assert emitter.flush(60)
         with QueryClient(made) as client:
             by_plan = client.run(events("seen").count().by("@usr.plan").last(days=1)).rows
             pro = client.run(events("seen").where("@usr.plan:pro").distinct("@usr.id").last(days=1)).value

@@ -29,7 +29,7 @@ assert asyncio.run(AsyncClient().get("/async?marker=async", headers=headers)).st
 shop.ran.enqueue("outside")
 forged = DBTaskResult.objects.get(args_kwargs__args__0="ran").args_kwargs
 shop.ran.enqueue("forged", **forged["kwargs"])
-assert get_emitter().flush(20)
+assert get_emitter().flush(60)
 print(DBTaskResult.objects.filter(args_kwargs__icontains="ada@").count(), "hold an e-mail")
 """
 

@@ -89,7 +89,7 @@ def test_a_typed_event(make: Make, emulator: Emulator) -> None:
 
     event_id = emitter.track(CheckoutCompleted(order=ORDER, coupon="SPRING"), usr="u-1")
 
-    assert emitter.flush(10)
+    assert emitter.flush(60)
     (body,) = emulator.events
     assert (body["event"], body["dd_pa"]["event_id"]) == ({"name": "test.checkout_completed"}, event_id)
     assert body["order"] == {"id": "o-1", "total": 89.5, "lines": ["a"]}
@@ -163,7 +163,7 @@ def test_off_plan_in_production(
         assert emitter.track(CheckoutCompleted(order=order), usr="u-1")
         emitter.track(CheckoutCompleted(order=order), usr="u-1")
 
-    assert emitter.flush(10)
+    assert emitter.flush(60)
     assert len(emulator.events) == 2
     assert (emitter.stats().off_plan, emitter.stats().repaired) == (2, 0)
     (line,) = [record.getMessage() for record in caplog.records]

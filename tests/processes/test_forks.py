@@ -97,10 +97,10 @@ parent()
 pid = os.fork()
 if pid == 0:
     child()
-    assert sys.argv[1:] == ["spool"] or emitter.flush(20)
+    assert sys.argv[1:] == ["spool"] or emitter.flush(60)
     os._exit(0)
 print(os.waitpid(pid, 0)[1])
-assert emitter.flush(20)
+assert emitter.flush(60)
 parent()
 """
     ended, output = run(lines, *(["spool"] if stage.durable else []))

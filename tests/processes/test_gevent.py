@@ -38,7 +38,7 @@ def test_greenlets_deliver(stage: Stage, order: str, end: str) -> None:
 @pytest.mark.parametrize("store", ["spool"], indirect=True)
 def test_patching_under_a_running_delivery_loses_nothing(stage: Stage) -> None:
     """A thread that was started before goes on as a thread (at whose end gevent makes Python complain)."""
-    ended, output = stage.run(STARTED + "second = emitter" + WORK + "assert second.flush(20)\nsecond.close()")
+    ended, output = stage.run(STARTED + "second = emitter" + WORK + "assert second.flush(60)\nsecond.close()")
 
     assert ended == 0, output
     assert stage.names == {"early": 1, "job.ran": 100}

@@ -18,11 +18,11 @@ def work(name):
         emitter.track(name, usr="u-1")
 def child():
     work("child.ran")
-    assert emitter.flush(20)
+    assert emitter.flush(60)
     work("child.ran")
 context = multiprocessing.get_context("fork")
 work("parent.ran")
-assert emitter.flush(20)
+assert emitter.flush(60)
 children = [context.Process(target=child) for _ in range(3)]
 for one in children: one.start()
 work("parent.ran")
@@ -33,7 +33,7 @@ if not grandchild:
     os._exit(0)
 os.waitpid(grandchild, 0)
 work("parent.ran")
-assert emitter.flush(20)
+assert emitter.flush(60)
 assert emitter.stats().retried == 0
 """
 GREENLETS = """
@@ -53,7 +53,7 @@ def greenlet():
 started = [gevent.spawn(greenlet) for _ in range(10)]
 asyncio.run(coroutine())
 gevent.joinall(started, raise_error=True)
-assert emitter.flush(20)
+assert emitter.flush(60)
 asyncio.run(coroutine())
 """
 

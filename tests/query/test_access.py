@@ -110,8 +110,8 @@ def test_the_environment() -> None:
 
 def test_a_missing_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     """When a client is made; the builder needs nothing."""
-    monkeypatch.delattr("dd_pa.query.retrying", raising=False)
-    monkeypatch.setitem(sys.modules, "dd_pa.query.retrying", None)
+    monkeypatch.delattr("dd_pa.query.retry_policy", raising=False)
+    monkeypatch.setitem(sys.modules, "dd_pa.query.retry_policy", None)
 
     with pytest.raises(ImportError, match=r"pip install 'dd-pa\[query\]'"):
         QueryClient(reading())

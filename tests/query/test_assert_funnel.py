@@ -33,7 +33,7 @@ def served() -> Iterator[tuple[Emulator, str]]:
                 ("checkout.completed", "u-2"),
             ):
                 emitter.track(name, usr=usr)
-                assert emitter.flush(30)
+                assert emitter.flush(60)
         yield emulator, url
     emulator.close()
 

@@ -50,7 +50,7 @@ def happened(emulator: Emulator) -> Events:
     """What has arrived, by name and content: many events are under way at once."""
 
     def arrived() -> list[dict[str, Any]]:
-        assert shop.current[-1].flush(30)
+        assert shop.current[-1].flush(60)
         omitted = ("type", "application", "dd_pa", "event")
         found = [
             {"name": item["event"]["name"], **{key: value for key, value in item.items() if key not in omitted}}

@@ -89,7 +89,7 @@ def test_after_the_block_events_go_their_way(make: Make, emulator: Emulator) -> 
         with capture_events() as events:
             emitter.track("inside.block", usr=1)
         emitter.track("after.block", usr=1)
-        assert emitter.flush(10)
+        assert emitter.flush(60)
 
     assert events.names == ["inside.block"]
     assert [event["event"]["name"] for event in emulator.events] == ["after.block"]
@@ -116,7 +116,7 @@ def test_a_block_may_be_for_some_emitters(make: Make, emulator: Emulator) -> Non
             one.track("a.b", usr=1)
             other.track("c.d", usr=1)
             other.track("nobody.there")
-        assert other.flush(10)
+        assert other.flush(60)
 
     assert (events.names, len(emulator.events)) == (["a.b"], 1)
     with pytest.raises(AssertionError) as caught:

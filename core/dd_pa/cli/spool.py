@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 
 import click
 
-from dd_pa.observe.printable import printable
+from dd_pa.observe.log import printable
 from dd_pa.store.dead_letters import Entry
 from dd_pa.store.inspection import Room, rooms
 from dd_pa.store.trusted_directory import UnsafePlaceError, spool_path

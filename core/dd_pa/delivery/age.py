@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping
 from email.utils import parsedate_to_datetime
 
 from dd_pa.capture.event import BuiltEvent
-from dd_pa.delivery.preparation import LATE_AFTER
+from dd_pa.delivery.late_event import LATE_AFTER
 from dd_pa.process.uptime import uptime
 from dd_pa.store.protocol import Source
 

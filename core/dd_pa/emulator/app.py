@@ -27,7 +27,7 @@ from dd_pa.emulator.page.older import OlderRoutes
 from dd_pa.emulator.page.replies import explaining, refusal
 from dd_pa.emulator.page.reports import Reports
 from dd_pa.emulator.page.routes import PageAPI
-from dd_pa.emulator.page.saved import SavedViews
+from dd_pa.emulator.page.saved_views import SavedViews
 from dd_pa.emulator.page.stream import Streams
 from dd_pa.emulator.query.audience_filter import Audience, load_segments
 from dd_pa.emulator.query.former_sessions import FormerSessions

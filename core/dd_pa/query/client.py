@@ -49,7 +49,7 @@ class QueryClient:
     def run(self, query: Query[A]) -> A:
         """Return the answer to a query or request. Raises `QueryError`."""
         exchange = self._queries.begin(query)
-        retrying = self._queries.retrying.Retrying(sleep=self._sleep, **self._queries.retrying.policy(exchange))
+        retrying = self._queries.retry_policy.Retrying(sleep=self._sleep, **self._queries.retry_policy.policy(exchange))
         found: A = retrying(lambda: self._attempt(exchange))
         return found
 
@@ -99,7 +99,9 @@ class AsyncQueryClient:
     async def run(self, query: Query[A]) -> A:
         """Return the answer to a query or request. Raises `QueryError`."""
         exchange = self._queries.begin(query)
-        retrying = self._queries.retrying.AsyncRetrying(sleep=self._sleep, **self._queries.retrying.policy(exchange))
+        retrying = self._queries.retry_policy.AsyncRetrying(
+            sleep=self._sleep, **self._queries.retry_policy.policy(exchange)
+        )
         found: A = await retrying(self._attempt, exchange)
         return found
 
@@ -136,10 +138,10 @@ class _Queries:
 
     def __init__(self, settings: Settings, deadline: float, timeout: float) -> None:
         try:
-            from dd_pa.query import retrying  # noqa: PLC0415 - belongs to an extra
+            from dd_pa.query import retry_policy  # noqa: PLC0415 - belongs to an extra
         except ImportError as error:
             raise ImportError("queries need tenacity; install it with: pip install 'dd-pa[query]'") from error
-        self.retrying = retrying
+        self.retry_policy = retry_policy
         self._access = Access(settings)
         self._limits = Limits(deadline=deadline, timeout=timeout, connect=settings.timeout)
         self._settings = settings

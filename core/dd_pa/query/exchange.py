@@ -21,7 +21,7 @@ from dd_pa.errors import (
     QueryTimeoutError,
     QueryUnavailableError,
 )
-from dd_pa.observe.printable import printable
+from dd_pa.observe.log import printable
 from dd_pa.query.access import Access
 from dd_pa.query.request import Request
 

@@ -17,7 +17,7 @@ from dd_pa.store.destination import Destination
 from dd_pa.store.directory import AlienFileError, Directory
 from dd_pa.store.duty import Duty, Notice
 from dd_pa.store.journal import Held
-from dd_pa.store.merging import Merger
+from dd_pa.store.merger import Merger
 from dd_pa.store.orphans import Orphans
 from dd_pa.store.segment import ack_name
 from dd_pa.store.spool_options import SpoolOptions

@@ -17,7 +17,7 @@ from dd_pa.store.duty import Duty, Notice
 from dd_pa.store.janitor import Janitor
 from dd_pa.store.journal import Held
 from dd_pa.store.memory import MemoryStore
-from dd_pa.store.merging import Merger
+from dd_pa.store.merger import Merger
 from dd_pa.store.orphans import Orphans, Troubles
 from dd_pa.store.record import Line
 from dd_pa.store.spool_options import SpoolOptions

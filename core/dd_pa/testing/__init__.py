@@ -8,6 +8,6 @@ from dd_pa.testing.capture import capture_events
 from dd_pa.testing.cases import EventAssertions
 from dd_pa.testing.events import CapturedEvents
 from dd_pa.testing.funnel import assert_funnel
-from dd_pa.testing.tracked import TrackedEvent
+from dd_pa.testing.tracked_event import TrackedEvent
 
 __all__ = ["ANY", "CapturedEvents", "EventAssertions", "TrackedEvent", "assert_funnel", "capture_events"]

@@ -9,7 +9,7 @@ from dd_pa.emitter import Emitter
 from dd_pa.observe import signals
 from dd_pa.process import testbed
 from dd_pa.testing.events import CapturedEvents
-from dd_pa.testing.tracked import TrackedEvent
+from dd_pa.testing.tracked_event import TrackedEvent
 
 
 def capture_events(*emitters: Emitter) -> AbstractContextManager[CapturedEvents]:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 from dd_pa.testing.capture import capture_events
 from dd_pa.testing.comparison import UNSAID
 from dd_pa.testing.events import CapturedEvents
-from dd_pa.testing.tracked import TrackedEvent
+from dd_pa.testing.tracked_event import TrackedEvent
 
 if TYPE_CHECKING:
     from unittest import TestCase as _Base

@@ -14,7 +14,7 @@ import msgspec
 
 from dd_pa.capture.attributes import AttributeCleaner
 from dd_pa.errors import EventError
-from dd_pa.testing.tracked import TrackedEvent
+from dd_pa.testing.tracked_event import TrackedEvent
 
 UNSAID: Any = object()
 """The default of an id that a test does not look at; None says that there must be none."""

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, overload
 
 from dd_pa.testing.comparison import UNSAID, Expected
-from dd_pa.testing.tracked import TrackedEvent
+from dd_pa.testing.tracked_event import TrackedEvent
 
 _SHOWN = 20
 """Most events that a message lists."""

@@ -103,7 +103,7 @@ def test_relations(using: str, emulator: Emulator) -> None:
         tag.article_set.add(article)
         article.tags.clear()
 
-    assert get_emitter().flush(30)
+    assert get_emitter().flush(60)
     said = [event["changed"]["tags"]["action"] for event in emulator.events]
     assert sorted(said) == ["added", "cleared"]
 

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, cast
 
 from dd_pa.delivery.http2 import fields, frames, settings
 from dd_pa.delivery.http2.exchange import MAX_ANSWER, Exchange, Failure
+from dd_pa.delivery.http2.flow_control import FlowControl
 from dd_pa.delivery.http2.frames import Code, ConnectionFault, StreamFault, frame
-from dd_pa.delivery.http2.sending import Sending
 from dd_pa.delivery.http2.settings import WINDOW
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ class Connection(asyncio.Protocol):
         self._exchanges: dict[int, Exchange] = {}
         self._receive_window = WINDOW
         self._reader = frames.Reader()
-        self._sending = Sending(self._loop)
+        self._sending = FlowControl(self._loop)
         self._silent_since, self._asked, self._quiet_pings = 0.0, False, 0
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:

@@ -10,7 +10,7 @@ from rich.bar import Bar
 from rich.console import RenderableType
 from rich.text import Text
 
-from dd_pa.observe.printable import printable
+from dd_pa.observe.log import printable
 
 _STYLE = "cyan"
 _BLOCKS = "▁▂▃▄▅▆▇█"

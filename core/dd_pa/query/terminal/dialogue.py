@@ -9,7 +9,7 @@ import httpx
 from rich.console import Console
 
 from dd_pa.errors import QueryError, SettingsError
-from dd_pa.observe.printable import printable
+from dd_pa.observe.log import printable
 from dd_pa.query.client import QueryClient
 from dd_pa.query.request import Query
 from dd_pa.query.terminal.question import Question

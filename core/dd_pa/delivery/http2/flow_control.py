@@ -13,7 +13,7 @@ TURN = 262_144
 """Bytes of bodies that are written in one turn of the loop, so that a slow peer is noticed in time."""
 
 
-class Sending:
+class FlowControl:
     """The half of a connection that writes."""
 
     transport: asyncio.Transport
