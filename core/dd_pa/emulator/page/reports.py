@@ -12,13 +12,7 @@ from dd_pa.emulator.connection import read_within
 from dd_pa.emulator.guard import API
 from dd_pa.emulator.page.parameters import json_object
 from dd_pa.emulator.page.replies import explaining, refusal, reply
-<<<<<<< HEAD
 from dd_pa.emulator.page.saved_views import SavedViews
-=======
-from dd_pa.emulator.page.saved_views import SavedViews
-from dd_pa.emulator.warehouse.database import WarehouseError
-from dd_pa.emulator.warehouse.query_deadline import QueryTimeoutError
->>>>>>> e0c7c81 (Name six more modules by noun and role; let flushes of tests wait as long as a busy machine takes)
 from dd_pa.emulator.warehouse.warehouse import Warehouse
 
 _MAX_BODY = 16 * 1024
