@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import ssl
 import struct
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import TypeVar
@@ -195,14 +196,22 @@ class Client:
 
 @contextlib.asynccontextmanager
 async def client(
-    *scripts: Script, timeout: float = 5.0, fields: list[tuple[str, str]] = FIELDS
+    *scripts: Script,
+    timeout: float = 5.0,
+    fields: list[tuple[str, str]] = FIELDS,
+    tls: tuple[ssl.SSLContext, ssl.SSLContext] | None = None,
 ) -> AsyncIterator[Client]:
-    """A client of a peer with such scripts. Whatever reaches the loop's handler of exceptions fails the test."""
+    """A client of a peer with such scripts; `tls`: the peer's and its own.
+
+    Whatever reaches the loop's handler of exceptions fails the test.
+    """
     problems: list[object] = []
     asyncio.get_running_loop().set_exception_handler(lambda _, context: problems.append(context))
     peer = Peer(scripts)
-    server = await asyncio.start_server(peer.accept, "127.0.0.1", 0)
-    origin = Origin("127.0.0.1", server.sockets[0].getsockname()[1], fields, tls=None, timeout=timeout)
+    theirs, ours = tls or (None, None)
+    server = await asyncio.start_server(peer.accept, "127.0.0.1", 0, ssl=theirs)
+    host = "localhost" if tls else "127.0.0.1"
+    origin = Origin(host, server.sockets[0].getsockname()[1], fields, tls=ours, timeout=timeout)
     try:
         yield Client(origin, peer.wires)
     finally:

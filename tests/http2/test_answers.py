@@ -69,8 +69,14 @@ MALFORMED = {
     "switching protocols": [headers(1, (":status", "101"))],
     "a second answer": [headers(1, OK), headers(1, OK, end=True)],
     "trailers with a status": [headers(1, OK), data(1, b"{}", end=False), headers(1, OK, end=True)],
+    "trailers with another pseudo-field": [
+        headers(1, OK),
+        data(1, b"{}", end=False),
+        headers(1, (":path", "/"), end=True),
+    ],
     "trailers without an end": [headers(1, OK), headers(1, ("a", "b"))],
     "too short a body": [headers(1, OK, ("content-length", "3")), data(1, b"{}")],
+    "no body in spite of a length": [headers(1, OK, ("content-length", "3"), end=True)],
     "too long a body": [headers(1, OK, ("content-length", "1")), data(1, b"{}")],
     "two lengths": [headers(1, OK, ("content-length", "2"), ("content-length", "3")), data(1, b"{}")],
     "a length that is none": [headers(1, OK, ("content-length", "+2")), data(1, b"{}")],
@@ -109,6 +115,19 @@ async def test_a_malformed_answer_is_none(frames: list[object]) -> None:
     assert second.content == b"second"
     assert resets(posting.wires[0]) == {1: 1}
     assert len(posting.wires) == 1
+
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize("status", [204, 304])
+async def test_what_never_has_a_body_may_tell_a_length(status: int) -> None:
+    """It is that of the body which another request would have got (RFC 9113, section 8.1.1)."""
+    script = answering(headers(1, (":status", str(status)), ("content-length", "3"), end=True))
+    async with client(script) as posting:
+        [answer] = await posting.post(b"{}")
+
+    assert isinstance(answer, Answer)
+    assert answer.status == status
+    assert resets(posting.wires[0]) == {}
 
 
 @pytest.mark.asyncio

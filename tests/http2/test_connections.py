@@ -97,6 +97,41 @@ async def test_a_goaway_that_asks_for_calm() -> None:
 
 
 @pytest.mark.asyncio
+async def test_a_goaway_that_asks_for_http1() -> None:
+    """As a reset stream may: what it has not seen goes over HTTP/1.1."""
+
+    async def script(wire: Wire) -> None:
+        await wire.hello()
+        await wire.request()
+        wire.send(GoAwayFrame(0, last_stream_id=0, error_code=13))
+        await wire.until_the_end()
+
+    async with client(script) as posting:
+        assert await posting.post(b"1") == [Failure.HTTP1]
+
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize("second", [1, 3, 2**31 - 1])
+async def test_goaways_that_contradict_each_other(second: int) -> None:
+    """The last stream may only fall; where it rises, nothing goes out twice, and nobody is answered twice."""
+
+    async def ending(wire: Wire) -> None:
+        await wire.hello()
+        for _ in range(4):
+            await wire.request()
+        wire.send(GoAwayFrame(0, last_stream_id=3, error_code=0), GoAwayFrame(0, last_stream_id=second, error_code=0))
+        for stream in (1, 3, 5, 7):
+            wire.answer(stream, 400, b"old " + wire.requests[stream])
+        await wire.until_the_end()
+
+    async with client(ending, well_behaved) as posting:
+        answers = await posting.post(b"1", b"3", b"5", b"7")
+
+    assert contents(answers) == [b"old 1", b"3" if second == 1 else b"old 3", b"5", b"7"]
+    assert len(posting.wires[1].requests) == (3 if second == 1 else 2)
+
+
+@pytest.mark.asyncio
 async def test_a_server_that_ends_by_habit_is_forestalled() -> None:
     """From its third connection on the next one is there before the server ends the one in use."""
     successors: list[bool] = []

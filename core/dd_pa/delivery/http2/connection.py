@@ -137,7 +137,8 @@ class Connection(asyncio.Protocol):
         exchanges, self._exchanges = self._exchanges, {}
         for stream in exchanges:
             self._sending.forget(stream)
-        self._sending.write(frame(frames.GOAWAY, 0, 0, struct.pack(">II", 0, code)))
+        if failure is not Failure.HTTP1:  # such a server would take it for a request
+            self._sending.write(frame(frames.GOAWAY, 0, 0, struct.pack(">II", 0, code)))
         self._sending.flush()
         self._sending.transport.close()
         self._farewell = self._loop.call_later(FAREWELL, self._sending.transport.abort)
@@ -238,11 +239,11 @@ class Connection(asyncio.Protocol):
         last &= 0x7FFFFFFF
         late = [self._forget(stream) for stream in list(self._exchanges) if stream > last]
         self.leave((last + 1) // 2 if last < self._next else 0)
-        if code == Code.ENHANCE_YOUR_CALM:
-            for exchange in late:
-                exchange.end(Failure.CALM)
-        else:
+        if code not in _MEANING:
             self._origin.unprocessed(late)
+            return
+        for exchange in late:
+            exchange.end(_MEANING[code])
 
     def _take_window(self, flags: int, stream: int, payload: bytes) -> None:
         self._sending.widen(stream, int.from_bytes(payload, "big") & 0x7FFFFFFF)
