@@ -11,7 +11,7 @@ import httpx
 import pytest
 
 from dd_pa.emulator import Emulator
-from dd_pa.emulator.query.older import FORMER
+from dd_pa.emulator.query.former_events import FORMER
 from tests.emulator.asking import KEYS, QUERIES, SCALAR, analytics, ask, post, table
 from tests.emulator.browser import SESSION, VIEW, line, send, view
 from tests.emulator.client import Client, event

@@ -23,15 +23,15 @@ from dd_pa.emulator.intake.faults import Fault, Faults, On, QueryStatus
 from dd_pa.emulator.label import SERVER
 from dd_pa.emulator.page import assets
 from dd_pa.emulator.page.drops import Drops
-from dd_pa.emulator.page.older import OlderRoutes
+from dd_pa.emulator.page.former_events import FormerEventRoutes
 from dd_pa.emulator.page.replies import explaining, refusal
 from dd_pa.emulator.page.reports import Reports
 from dd_pa.emulator.page.routes import PageAPI
 from dd_pa.emulator.page.saved_views import SavedViews
 from dd_pa.emulator.page.stream import Streams
 from dd_pa.emulator.query.audience_filter import Audience, load_segments
+from dd_pa.emulator.query.former_events import FormerEvents, Numbers
 from dd_pa.emulator.query.former_sessions import FormerSessions
-from dd_pa.emulator.query.older import Numbers, Older
 from dd_pa.emulator.query.routes import QueryRoutes
 from dd_pa.emulator.row import Row
 from dd_pa.emulator.rum.batch import BrowserEvent
@@ -120,7 +120,7 @@ class Emulator:
         queries = QueryRoutes(*ways)
         stream_route = Route(f"{API}/stream", stream, methods=["GET"])
         reports = Reports(self._warehouse, self._saved)
-        older = OlderRoutes(Older(self._history, self._numbers, self._warehouse))
+        older = FormerEventRoutes(FormerEvents(self._history, self._numbers, self._warehouse))
         own = (
             *api.routes(),
             *older.routes(),

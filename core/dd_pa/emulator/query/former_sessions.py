@@ -7,7 +7,7 @@ from collections import OrderedDict, defaultdict
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from dd_pa.emulator.query.older import ALWAYS, FORMER, former_row
+from dd_pa.emulator.query.former_events import ALWAYS, FORMER, former_row
 from dd_pa.emulator.query.statement import Statement
 from dd_pa.emulator.row import Row
 from dd_pa.emulator.rum.batch import KINDS, BrowserEvent

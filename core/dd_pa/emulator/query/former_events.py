@@ -45,7 +45,7 @@ class Numbers:
 
 
 @dataclass(frozen=True, slots=True)
-class Older:
+class FormerEvents:
     """Reads events of the warehouse that are no rows of the list any more, or never were."""
 
     history: History

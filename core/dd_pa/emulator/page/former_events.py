@@ -13,15 +13,15 @@ from dd_pa.emulator.guard import API
 from dd_pa.emulator.page.detail import detail_of
 from dd_pa.emulator.page.parameters import Wanted, integer, wanted_of
 from dd_pa.emulator.page.replies import explaining, refusal, reply
-from dd_pa.emulator.query.older import ALWAYS, FORMER, Older
+from dd_pa.emulator.query.former_events import ALWAYS, FORMER, FormerEvents
 
 MAX_PAGE = 5_000
 
 
-class OlderRoutes:
+class FormerEventRoutes:
     """Tells the page of them."""
 
-    def __init__(self, older: Older) -> None:
+    def __init__(self, older: FormerEvents) -> None:
         self._older = older
 
     def routes(self) -> list[Route]:
