@@ -63,6 +63,10 @@ simulate: $(VENV)/installed ## Delivery under trouble of all kinds (SEEDS=0:1000
 mutations: $(VENV)/installed ## Which seed of the simulation finds each of 41 faults made on purpose (10 minutes)
 	$(RUN) -m tests.simulation.mutations $(if $(ONLY),--only "$(ONLY)")
 
+docs: $(VENV)/installed ## The documentation's site in build/site; a warning is an error
+	$(VENV)/bin/pip install --quiet --group docs
+	$(RUN) site/build.py
+
 release-check: $(VENV)/installed ## What must hold before a version is tagged (TAG=v1.2.3); leaves the files in dist/
 	$(VENV)/bin/pip install --quiet --group release
 	$(RUN) release/check.py $(if $(TAG),--tag $(TAG))

@@ -1,0 +1,72 @@
+"""Each page holds against the code: its Python compiles, what it imports, sets and runs is there."""
+
+from __future__ import annotations
+
+import ast
+import importlib
+import re
+import textwrap
+from collections.abc import Iterator
+from dataclasses import fields
+from pathlib import Path
+
+import pytest
+
+from dd_pa import Settings
+from dd_pa.cli.program import COMMANDS
+from dd_pa_flask.commands import COMMANDS as FLASK_COMMANDS
+
+ROOT = Path(__file__).parents[1]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+KEYS = {item.name.upper() for item in fields(Settings)}
+OURS = ("dd_pa", "dd_pa_django", "dd_pa_flask", "dd_pa_pytest")
+
+
+def blocks(page: Path, language: str) -> Iterator[str]:
+    for block in re.findall(rf"^[ \t]*```{language}\n(.*?)^[ \t]*```$", page.read_text(), re.DOTALL | re.MULTILINE):
+        yield textwrap.dedent(block)
+
+
+def parsed(block: str) -> ast.Module:
+    """Return a block's syntax tree; an ellipsis may stand for anything, `await` at the top for an async function."""
+    tree = compile(block.replace("…", "..."), "page", "exec", ast.PyCF_ONLY_AST | ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
+    assert isinstance(tree, ast.Module)
+    return tree
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_python(page: Path) -> None:
+    """Every block is Python, and imports of ours what there is."""
+    for block in blocks(page, "python"):
+        for node in ast.walk(parsed(block)):
+            if isinstance(node, ast.ImportFrom) and str(node.module).partition(".")[0] in OURS:
+                module = importlib.import_module(str(node.module))
+                assert [name.name for name in node.names if not hasattr(module, name.name)] == [], block
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_settings(page: Path) -> None:
+    """Every setting that a page names is one."""
+    text = page.read_text()
+    named = set(re.findall(r"DD_PA\[\"([A-Z_]+)\"\]", text)) | set(re.findall(r"\bDD_PA_([A-Z_]+[A-Z])\b", text))
+
+    assert {name for name in named if not name.startswith(("EMULATOR_", "RUM_OPTIONS", "TEST_RUN"))} <= KEYS
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_commands(page: Path) -> None:
+    """Every command that a page tells to run is there."""
+    text = page.read_text()
+    django = {path.stem for path in (ROOT / "dd_pa_django/management/commands").glob("dd_pa_*.py")}
+
+    assert set(re.findall(r"manage\.py (dd_pa_\w+)", text)) <= django
+    assert set(re.findall(r"flask dd-pa ([a-z]+)", text)) <= set(FLASK_COMMANDS)
+    assert set(re.findall(r"^\$ dd-pa ([a-z]+)", text, re.MULTILINE)) <= set(COMMANDS)
+    assert set(re.findall(r"`dd-pa ([a-z]+)[ `]", text)) <= set(COMMANDS)
+
+
+def test_the_site_lists_every_page() -> None:
+    """A page that nobody finds is not there."""
+    listed = re.findall(r"^([a-z0-9/-]+)$", (ROOT / "site/index.md").read_text(), re.MULTILINE)
+
+    assert {name for name in listed if "/" not in name} == {page.stem for page in PAGES[1:]}
