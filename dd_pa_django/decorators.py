@@ -14,6 +14,7 @@ from django.shortcuts import resolve_url
 from django.template.response import SimpleTemplateResponse
 from django.urls import NoReverseMatch
 
+from dd_pa import Event
 from dd_pa.gateways.event_rule import EventRule, RuleAnswers
 from dd_pa.gateways.view_event import AttributesOfView, ViewCondition, earned
 from dd_pa_django.emitter import slot
@@ -24,7 +25,10 @@ View = TypeVar("View", bound=Callable[..., Any])
 
 
 def tracked(
-    name: str, *, attributes: AttributesOfView | None = None, when: ViewCondition | None = None
+    name: str | Event | type[Event],
+    *,
+    attributes: AttributesOfView | None = None,
+    when: ViewCondition | None = None,
 ) -> Callable[[View], View]:
     """Track an event after each call of a view that did what it says: it answered with a status from 200 to 399.
 
@@ -37,9 +41,9 @@ def tracked(
     request and the response; `when`, a callable of the same, decides instead of the status, as `form_accepted` does. In
     strict mode their errors are raised; otherwise the event is dropped and counted, and the answer stays what it is.
     """
-    if not isinstance(name, str):
+    if not isinstance(name, (str, Event, type(Event))):
         raise TypeError('tracked needs the name of an event: @tracked("report.viewed")')
-    rule = EventRule(name=name, attributes=attributes, when=when)
+    rule = EventRule(event=name, attributes=attributes, when=when)
 
     def decorate(view: View) -> View:
         if isinstance(view, type):
@@ -81,7 +85,7 @@ async def _finish(pending: Awaitable[Any], rule: EventRule, request: Any) -> Any
         with serving(_http_request(request)):
             found = _earned(rule, request, response)
             if found is not None:
-                await atrack(rule.name, found.attributes)
+                await atrack(found.event, found.attributes)
     return response
 
 
@@ -89,7 +93,7 @@ def _fire(rule: EventRule, request: Any, response: Any) -> None:
     with serving(_http_request(request)):
         found = _earned(rule, request, response)
         if found is not None:
-            track(rule.name, found.attributes)
+            track(found.event, found.attributes)
 
 
 def _earned(rule: EventRule, request: Any, response: Any) -> RuleAnswers | None:

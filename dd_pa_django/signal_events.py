@@ -5,7 +5,7 @@ from typing import Any
 
 from django.dispatch import Signal
 
-from dd_pa import Id
+from dd_pa import Event, Id
 from dd_pa.gateways.event_rule import EventRule
 from dd_pa_django.model_events.event_firing import active_emitter
 from dd_pa_django.tracking import track
@@ -15,7 +15,7 @@ Given = Callable[..., Any]
 
 def connect(
     signal: Signal,
-    name: str,
+    name: str | Event | type[Event],
     attributes: Mapping[str, Any] | Given | None = None,
     *,
     sender: Any = None,
@@ -32,13 +32,13 @@ def connect(
     if not isinstance(signal, Signal):
         raise TypeError(f"connect() needs a Django signal, not {type(signal).__name__}")
 
-    rule = EventRule(name=name, attributes=attributes, when=when, usr=usr, account=account)
+    rule = EventRule(event=name, attributes=attributes, when=when, usr=usr, account=account)
 
     def receive(sender: Any, signal: Signal, **given: Any) -> None:
         emitter = active_emitter()
         found = None if emitter is None else rule.ask(emitter, sender, named=given)
         if found is not None:
-            track(name, found.attributes, usr=found.usr, account=found.account)
+            track(found.event, found.attributes, usr=found.usr, account=found.account)
 
     signal.connect(receive, sender=sender, weak=False)
 

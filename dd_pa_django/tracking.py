@@ -6,7 +6,7 @@ from typing import Any, ParamSpec, TypeVar
 
 from asgiref.sync import sync_to_async
 
-from dd_pa import Emitter, Id, Identity, bound_identity, identify
+from dd_pa import Emitter, Event, Id, Identity, bound_identity, identify
 from dd_pa_django.emitter import slot
 from dd_pa_django.handover import hand_over, has_open_transactions
 from dd_pa_django.identity import served_request
@@ -17,7 +17,7 @@ R = TypeVar("R")
 
 
 def track(
-    name: str,
+    name: str | Event,
     attributes: Mapping[str, Any] | None = None,
     *,
     usr: Id | None = None,
@@ -48,7 +48,7 @@ def track(
 
 
 async def atrack(
-    name: str,
+    name: str | Event,
     attributes: Mapping[str, Any] | None = None,
     *,
     usr: Id | None = None,

@@ -14,7 +14,7 @@ from flask import (
     request_started,
 )
 
-from dd_pa import Emitter, Id, Identity, SettingsError
+from dd_pa import Emitter, Event, Id, Identity, SettingsError
 from dd_pa.gateways.event_rule import EventRule
 from dd_pa.gateways.view_event import AttributesOfView, ViewCondition
 from dd_pa_flask import browser, commands
@@ -97,7 +97,7 @@ class ProductAnalytics:
 
     def track(
         self,
-        name: str,
+        name: str | Event,
         attributes: Mapping[str, Any] | None = None,
         *,
         usr: Id | None = None,
@@ -124,7 +124,11 @@ class ProductAnalytics:
         return self._state().track(name, attributes, on_commit=on_commit, **ids)
 
     def tracked(
-        self, name: str, attributes: AttributesOfView | None = None, *, when: ViewCondition | None = None
+        self,
+        name: str | Event | type[Event],
+        attributes: AttributesOfView | None = None,
+        *,
+        when: ViewCondition | None = None,
     ) -> Callable[[Callable[P, R]], Callable[P, R]]:
         """Decorate a view, sync or async, so that it fires an event each time the request ends in a success.
 
@@ -139,9 +143,9 @@ class ProductAnalytics:
         does not dispatch, as Flask-SocketIO does, has succeeded when it returns; its callables get what it returned.
         Called outside of a request, the view just runs.
         """
-        if not isinstance(name, str):
+        if not isinstance(name, (str, Event, type(Event))):
             raise TypeError('tracked() needs the name of the event: @analytics.tracked("report.viewed")')
-        rule = EventRule(name=name, attributes=attributes, when=when)
+        rule = EventRule(event=name, attributes=attributes, when=when)
         return lambda view: observed(view, lambda: self._expect(rule))
 
     def _expect(self, rule: EventRule) -> OnReturn | None:
@@ -150,7 +154,7 @@ class ProductAnalytics:
     def connect(
         self,
         signal: Signal,
-        name: str,
+        name: str | Event | type[Event],
         attributes: AttributesOfSignal | None = None,
         *,
         when: Callable[..., bool] | None = None,
@@ -170,7 +174,7 @@ class ProductAnalytics:
         """
         if not isinstance(signal, Signal):
             raise TypeError(f"connect() needs a blinker signal, not {type(signal).__name__}")
-        rule = EventRule(name=name, attributes=attributes, when=when, usr=usr, account=account)
+        rule = EventRule(event=name, attributes=attributes, when=when, usr=usr, account=account)
         state = None if app is None else self._state(app)
         connection = Connection(signal, rule, app)
         if state is not None:

@@ -9,13 +9,13 @@ from typing import Any
 from blinker import Signal
 from flask import Flask, current_app, has_app_context
 
-from dd_pa import Id
+from dd_pa import Event, Id
 from dd_pa.gateways.event_rule import EventRule
 from dd_pa_flask.context import UnmarkedSession
 from dd_pa_flask.state import StateFinder
 
-AttributesOfSignal = Mapping[str, Any] | Callable[..., Mapping[str, Any] | None]
-"""The attributes of an event, or a callable of the signal's sender and keywords."""
+AttributesOfSignal = Mapping[str, Any] | Callable[..., Mapping[str, Any] | Event | None]
+"""The attributes of an event, or a callable of the signal's sender and keywords; or it returns a typed event."""
 
 IdOfSignal = Id | Callable[..., Id | None]
 """An id, or a callable of the signal's sender and keywords."""
@@ -49,7 +49,7 @@ class Connection:
         with UnmarkedSession():
             found = self._rule.ask(state.emitter, sender, named=values)
         if found is not None:
-            state.track(self._rule.name, found.attributes, usr=found.usr, account=found.account)
+            state.track(found.event, found.attributes, usr=found.usr, account=found.account)
 
 
 def _app_of(sender: Any) -> Flask | None:

@@ -13,7 +13,7 @@ from weakref import WeakKeyDictionary, WeakSet
 
 from flask import Flask, Request, Response, after_this_request, current_app, has_app_context, has_request_context
 
-from dd_pa import Emitter, Identity, Settings, SettingsError
+from dd_pa import Emitter, Event, Identity, Settings, SettingsError
 from dd_pa.gateways.event_rule import EventRule
 from dd_pa.gateways.gateway import HANDSHAKE, Handshake, RequestIdentity, Work, is_request_known
 from dd_pa.gateways.rum_page import is_personal, unknown_visitor
@@ -95,7 +95,7 @@ class AppState:
 
     def track(
         self,
-        name: str,
+        name: str | Event,
         attributes: Mapping[str, Any] | None = None,
         *,
         on_commit: bool | AnySession | None = None,

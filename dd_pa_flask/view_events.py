@@ -27,7 +27,7 @@ def fire(rule: EventRule, emitter: Emitter, request: Request, response: Any) -> 
     """Track an event if the response deserves it. In strict mode raises what a callable raises."""
     found = earned(rule, emitter, request, response, path=request.path)
     if found is not None:
-        emitter.track(rule.name, found.attributes)
+        emitter.track(found.event, found.attributes)
 
 
 def observed(view: Callable[P, R], on_call: Callable[[], OnReturn | None]) -> Callable[P, R]:

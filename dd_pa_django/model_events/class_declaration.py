@@ -33,7 +33,9 @@ class ClassDeclaration:
         self.constant = attributes if isinstance(attributes, Mapping) else {}
         """What each event says, whatever the row has."""
 
-        self.sent = {name: self._column(name) for name in declaration.columns}
+        declaration.check_rows(self.label, lambda name: hasattr(model, name) or self._has_column(name))
+        columns = [name for name in declaration.names_of_rows(self.label) if self._has_column(name)]
+        self.sent = {name: self._column(name) for name in (*declaration.columns, *columns)}
         """The columns that each event carries."""
 
         self._reads = tuple((name, field.attname, field, field.primary_key) for name, field in self.sent.items())
@@ -44,6 +46,12 @@ class ClassDeclaration:
             return self._model._meta.pk if name == "pk" else self._model._meta.get_field(name)
         except FieldDoesNotExist:
             raise ValueError(f"track_model: {self._model._meta.label} has no field {name!r}") from None
+
+    def _has_column(self, name: str) -> bool:
+        try:
+            return _is_column(self._model._meta.get_field(name))
+        except FieldDoesNotExist:
+            return False
 
     def _followed(self, name: str) -> Any:
         field = self._field(name)
@@ -62,7 +70,8 @@ class ClassDeclaration:
     def asks_instances(self) -> bool:
         """Whether callables of the declaration want to see the object of a row."""
         declaration = self.declaration
-        return callable(declaration.attributes) or declaration.when is not None or declaration.identity is not None
+        asks = callable(declaration.attributes) or declaration.when is not None or declaration.identity is not None
+        return asks or bool(declaration.typed)
 
     def changed(self, changes: Changes) -> Change:
         """Return changes as events say them, of what is followed here."""
@@ -77,11 +86,14 @@ class ClassDeclaration:
 
     def columns_of(self, instance: Model, using: str) -> Callable[[Sequence[str]], Mapping[str, Any]]:
         """Return what reads the columns of an instance, foreign keys as keys."""
+        is_typed = bool(self.declaration.typed)
 
         def read(names: Sequence[str]) -> Mapping[str, Any]:
             found, unknown = {}, False
             for name, attname, field, is_key in self._reads:
                 value = getattr(instance, attname)
+                if is_typed and not stored_values.is_expression(value):  # "12.50" of a decimal is no text to a class
+                    value = stored_values.assigned(field, value, using)
                 if type(value) in stored_values.PLAIN:
                     if value is not None or not is_key:  # a bulk insert on MySQL says no key
                         found[name] = value

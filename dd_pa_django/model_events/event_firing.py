@@ -8,7 +8,7 @@ from typing import Any
 
 from django.db.models import Model
 
-from dd_pa import BuiltEvent, Emitter, identify
+from dd_pa import BuiltEvent, Emitter, Event, identify
 from dd_pa.model_events import Change, Columns, Part, ask
 from dd_pa_django.emitter import slot
 from dd_pa_django.handover import event_batch, hand_over, hand_over_all
@@ -58,15 +58,17 @@ class EventFiring:
         if answers is None:
             return None
         if answers.ids is None:
-            return self._build(name, answers.attributes, None)
+            return self._build(answers.event, answers.attributes, None)
         ids = dict(answers.ids)
         consent = ids.pop("consent")
         if consent is None:
-            return self._build(name, answers.attributes, ids)
+            return self._build(answers.event, answers.attributes, ids)
         with identify(consent=bool(consent)):
-            return emitter.integration.build(name, answers.attributes, owner=True, **ids)
+            return emitter.integration.build(answers.event, answers.attributes, owner=True, **ids)
 
-    def _build(self, name: str, attributes: Mapping[str, Any], ids: Mapping[str, Any] | None) -> BuiltEvent | None:
+    def _build(
+        self, name: str | Event, attributes: Mapping[str, Any] | None, ids: Mapping[str, Any] | None
+    ) -> BuiltEvent | None:
         if ids is None:
             return self._emitter.integration.build(name, attributes)
         return self._emitter.integration.build(name, attributes, owner=True, **ids)
@@ -113,7 +115,9 @@ class BatchFiring(EventFiring):
         if event is not None:
             self._events.append(event)
 
-    def _build(self, name: str, attributes: Mapping[str, Any], ids: Mapping[str, Any] | None) -> BuiltEvent | None:
+    def _build(
+        self, name: str | Event, attributes: Mapping[str, Any] | None, ids: Mapping[str, Any] | None
+    ) -> BuiltEvent | None:
         return self._batch.build(name, attributes, **(ids or {}))
 
     def _keep(self, event: BuiltEvent | None) -> None:

@@ -9,7 +9,7 @@ from django.http import HttpRequest, HttpResponse
 from django.utils.decorators import method_decorator
 from django.views import View
 
-from dd_pa import Emitter
+from dd_pa import Emitter, Event
 from dd_pa_django import TrackedQuerySet, atrack, get_emitter, track, track_model, tracked
 
 
@@ -55,3 +55,14 @@ async def use(request: HttpRequest) -> None:
     assert_type(Orders(Order).update(status="paid"), int)
     report(request, number="one")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
     tracked(report)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+
+
+class OrderShipped(Event, name="order.shipped"):
+    number: int
+
+
+def ship() -> None:
+    assert_type(track(OrderShipped(number=1)), str | None)
+    tracked(OrderShipped, attributes={"number": 1})(report)
+    tracked(OrderShipped, attributes=lambda request, response: OrderShipped(number=1))(report)
+    track_model(Order, created=OrderShipped, updated={"status": {"shipped": OrderShipped}})

@@ -7,16 +7,21 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from dd_pa.capture.person import Id
+from dd_pa.plan.event import Event, EventType, event_name, said_event
 
 if TYPE_CHECKING:
     from dd_pa.emitter import Emitter
 
 Condition = Callable[..., bool]
 
+AttributesOrEvent = Mapping[str, Any] | Callable[..., Mapping[str, Any] | Event | None] | None
+"""The attributes of an event, or a callable of what the happening gives, that returns them or a typed event."""
+
 
 class RuleAnswers(NamedTuple):
-    """What is passed to `track()` beside the name."""
+    """What is passed to `track()`."""
 
+    event: str | Event
     attributes: Mapping[str, Any] | None
     usr: Id | None
     account: Id | None
@@ -27,11 +32,11 @@ class RuleAnswers(NamedTuple):
 class EventRule:
     """Name, attributes, whose, and when. The callables are all given what the happening gives."""
 
-    name: str
-    """`event.name`."""
+    event: str | Event | type[Event]
+    """`event.name`; or a typed event, or the class of one, whose fields the attributes are then."""
 
-    attributes: Mapping[str, Any] | Callable[..., Mapping[str, Any] | None] | None = None
-    """Its attributes, or a callable that returns them."""
+    attributes: AttributesOrEvent = None
+    """Its attributes, or a callable that returns them, or the typed event."""
 
     when: Condition | None = None
     """Decides whether there is an event."""
@@ -41,6 +46,15 @@ class EventRule:
 
     account: Id | Callable[..., Id | None] | None = None
     """For which account, or a callable that knows."""
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.event, (str, Event, EventType)):
+            raise TypeError("the name of an event is needed, or a class of typed ones: 'report.viewed', ReportViewed")
+
+    @property
+    def name(self) -> str:
+        """`event.name`."""
+        return str(event_name(self.event))
 
     def ask(
         self, emitter: Emitter, *given: Any, usually: Condition | None = None, named: Mapping[str, Any] | None = None
@@ -54,11 +68,19 @@ class EventRule:
         try:
             if when is not None and not when(*given, **named):
                 return None
-            said = (self.attributes, self.usr, self.account)
-            return RuleAnswers(*(_answer(value, given, named) for value in said))
+            attributes, *ids = (_answer(value, given, named) for value in (self.attributes, self.usr, self.account))
+            return RuleAnswers(*_tracked(self.event, attributes), *ids)
         except Exception as error:
             emitter.integration.drop_invalid(self.name, error)
             return None
+
+
+def _tracked(event: Any, attributes: Any) -> tuple[str | Event, Mapping[str, Any] | None]:
+    if isinstance(attributes, Event):
+        return attributes, None
+    if isinstance(event, EventType):
+        return said_event(event, attributes or {}), None
+    return event, attributes
 
 
 def _answer(said: Any, given: tuple[Any, ...], named: Mapping[str, Any]) -> Any:

@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 from dd_pa.gateways.event_rule import EventRule, RuleAnswers
+from dd_pa.plan.event import Event
 
 if TYPE_CHECKING:
     from dd_pa.emitter import Emitter
 
-AttributesOfView = Mapping[str, Any] | Callable[[Any, Any], Mapping[str, Any] | None]
-"""The attributes of an event, or a callable of the request and the response."""
+AttributesOfView = Mapping[str, Any] | Callable[[Any, Any], Mapping[str, Any] | Event | None]
+"""The attributes of an event, or a callable of the request and the response, which may return a typed event, too."""
 
 ViewCondition = Callable[[Any, Any], bool]
 """A callable of the request and the response."""

@@ -7,6 +7,8 @@ from typing import Any, NamedTuple
 
 from dd_pa.capture.person import Identity
 from dd_pa.model_events.declaration import Change, Declaration
+from dd_pa.model_events.row_event import changed_event, row_event
+from dd_pa.plan.event import Event
 
 _IDS = ("usr", "account", "session", "consent")
 
@@ -15,9 +17,12 @@ Columns = Callable[[Sequence[str]], Mapping[str, Any]]
 
 
 class Answers(NamedTuple):
-    """The attributes of an event, and whose it is."""
+    """An event with its attributes, and whose it is."""
 
-    attributes: Mapping[str, Any]
+    event: str | Event
+    """Its name; or a typed one, which has its attributes inside."""
+
+    attributes: Mapping[str, Any] | None
     ids: Mapping[str, Any] | None
     """`usr`, `account`, `session` and `consent`, each perhaps None; None for whoever acts."""
 
@@ -28,11 +33,16 @@ def ask(
     """Ask whether there is to be an event, and of whom. Returns None for none. Raises what the callables raise."""
     if declaration.when is not None and not declaration.when(instance, name, change):
         return None
+    ids = None if declaration.identity is None else _ids(declaration.identity(instance, name, change))
+    kind = declaration.typed.get(name)
+    if kind is not None and declaration.attributes is None:
+        return Answers(row_event(kind, label, instance, columns, change), None, ids)
     attributes = _attributes(declaration, name, instance, change, label, columns)
-    return Answers(
-        attributes if change is None else {**attributes, "changed": change},
-        None if declaration.identity is None else _ids(declaration.identity(instance, name, change)),
-    )
+    if isinstance(attributes, Event):
+        return Answers(attributes, None, ids)
+    if kind is not None:
+        return Answers(changed_event(kind, attributes, change), None, ids)
+    return Answers(name, attributes if change is None else {**attributes, "changed": change}, ids)
 
 
 def _attributes(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import inspect
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -9,11 +10,16 @@ from typing import Any, NamedTuple, TypeAlias, TypedDict
 
 from dd_pa.capture.attributes import RESERVED
 from dd_pa.capture.person import Id, Identity
+from dd_pa.model_events.row_event import row_names
+from dd_pa.plan.event import Event, EventType
 
 Change: TypeAlias = Mapping[str, Mapping[str, Any]]
 """What has changed: `{"status": {"old": "new", "new": "paid"}}`, or `{"tags": {"action": "added", …}}`."""
 
-Updated: TypeAlias = Mapping[str, "str | Mapping[Any, str]"]
+EventOrName: TypeAlias = "str | type[Event]"
+"""The name of an event, or the class of a typed one."""
+
+Updated: TypeAlias = "Mapping[str, EventOrName | Mapping[Any, EventOrName]]"
 """Followed fields, and the event of their change: one for any, or one for each new value (a transition)."""
 
 Attributes: TypeAlias = "Mapping[str, Any] | Sequence[str] | Callable[..., Mapping[str, Any] | None] | None"
@@ -41,9 +47,9 @@ class DeclaredEvent(NamedTuple):
 class ModelOptions(TypedDict, total=False):
     """The keywords of `track_model`; see `Declaration`."""
 
-    created: str | None
+    created: EventOrName | None
     updated: Updated | None
-    deleted: str | None
+    deleted: EventOrName | None
     attributes: Attributes
     when: Condition
     identity: Owner
@@ -58,13 +64,13 @@ class Declaration:
     order; those that it does not ask for are not given. Here they take all three.
     """
 
-    created: str | None = None
-    """Event of a new row."""
+    created: Any = None
+    """Event of a new row; a class is kept as its name, as everywhere here."""
 
-    updated: Updated | None = None
+    updated: Any = None
     """Fields that are followed, and the events of their changes."""
 
-    deleted: str | None = None
+    deleted: Any = None
     """Event of a row that is deleted."""
 
     attributes: Attributes = None
@@ -79,7 +85,11 @@ class Declaration:
     label: str | None = None
     """The name under which columns are sent; without it that of the class which was declared."""
 
+    typed: dict[str, type[Event]] = dataclasses.field(default_factory=dict)
+    """The classes of typed events, by name; found among the others."""
+
     def __post_init__(self) -> None:
+        self._keep_classes()
         names: list[Any] = [event.name for event in self.events]
         if not any(names):
             raise TypeError("track_model needs the name of an event: created=, updated= or deleted=")
@@ -94,6 +104,41 @@ class Declaration:
             given = getattr(self, role)
             if callable(given):
                 object.__setattr__(self, role, _of_three(role, given))
+
+    def _keep_classes(self) -> None:
+        for role in ("created", "updated", "deleted"):
+            object.__setattr__(self, role, self._named(getattr(self, role)))
+        if self.typed and self.columns:
+            raise TypeError("attributes=[…] is for events by name: a typed event takes what its class has as fields")
+
+    def _named(self, given: Any) -> Any:
+        """Return what was given with classes replaced by their names; keep the classes."""
+        if isinstance(given, Mapping):
+            return {key: self._named(value) for key, value in given.items()}
+        if not isinstance(given, EventType):
+            return given
+        if given.__schema__.name is None:
+            raise TypeError(
+                f"{given.__name__} has no name of an event: class {given.__name__}(Event, name='order.placed')"
+            )
+        kind: Any = given
+        self.typed[given.__schema__.name] = kind
+        return given.__schema__.name
+
+    def check_rows(self, label: str, has: Callable[[str], bool]) -> None:
+        """Raise `ValueError` if rows lack what a typed event needs, and no callable says it."""
+        if self.attributes is not None:
+            return
+        for kind in self.typed.values():
+            for name, required in row_names(kind, label):
+                if required and not has(name):
+                    fix = "give it a default, or attributes= a callable that returns the event"
+                    raise ValueError(f"track_model: {label} has no {name!r} for {kind.__name__}.{name}: {fix}")
+
+    def names_of_rows(self, label: str) -> Sequence[str]:
+        """Return what typed events take from a row."""
+        kinds = self.typed.values() if self.attributes is None else ()
+        return tuple({name: None for kind in kinds for name, _ in row_names(kind, label)})
 
     @property
     def events(self) -> Iterator[DeclaredEvent]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping
 from contextlib import suppress
 from types import FrameType
 from typing import Any, ClassVar, TypeVar, dataclass_transform
@@ -58,6 +59,14 @@ class EventType(msgspec.StructMeta):
             schema.read()
         registry.add(schema)
         return made
+
+
+def said_event(kind: Any, values: Mapping[str, Any]) -> Any:
+    """Return an event, or a part of one, of values by name. Raises `EventError` for one that is missing or unknown."""
+    try:
+        return kind(**values)
+    except TypeError as error:
+        raise EventError(kind.__name__, str(error)) from error
 
 
 def event_name(given: object) -> Any:

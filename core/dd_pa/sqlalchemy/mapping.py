@@ -17,6 +17,7 @@ def check_names(declaration: Declaration, mapper: Mapper[Any], label: str) -> No
         if not mapper.has_property(name):
             raise _refusal(mapper, name, "is not mapped")
     declaration.check_label(label)
+    declaration.check_rows(label, lambda name: hasattr(mapper.class_, name))
 
 
 def check_kinds(declaration: Declaration, mapper: Mapper[Any], label: str) -> None:

@@ -30,14 +30,14 @@ def answers_of(
         return None
 
 
-def build(emitter: Emitter, builder: Build, name: str, answers: Answers) -> BuiltEvent | None:
+def build(emitter: Emitter, builder: Build, answers: Answers) -> BuiltEvent | None:
     """Return the event with the identity of this moment, or None if it is dropped. Raises in strict mode."""
     ids = {} if answers.ids is None else dict(answers.ids)
     consent = ids.pop("consent", None)
     if consent is None:
-        return builder(name, answers.attributes, **ids)
+        return builder(answers.event, answers.attributes, **ids)
     with identify(consent=bool(consent)):
-        return emitter.integration.build(name, answers.attributes, owner=True, **ids)
+        return emitter.integration.build(answers.event, answers.attributes, owner=True, **ids)
 
 
 def _values(instance: Any, names: Sequence[str]) -> Mapping[str, Any]:
@@ -221,7 +221,7 @@ class _Follower:
             return
         answers = answers_of(emitter, self._declaration, name, instance, self._label(type(instance)), None)
         if answers is not None:
-            pending_in(session).after_flush.append(partial(_submit, session, emitter, name, answers))
+            pending_in(session).after_flush.append(partial(_submit, session, emitter, answers))
 
     def _expect_changes(self, session: Session, emitter: Emitter, instance: Any, change: Change) -> None:
         if not change:
@@ -251,7 +251,7 @@ class _Follower:
     ) -> None:
         answers = answers_of(emitter, self._declaration, name, instance, self._label(type(instance)), change())
         if answers is not None:
-            _submit(session, emitter, name, answers)
+            _submit(session, emitter, answers)
 
 
 @sqlalchemy_event.listens_for(Mapper, "after_configured")
@@ -260,10 +260,10 @@ def _after_configured() -> None:
         follower.listen_to_other_sides()
 
 
-def _submit(session: Session, emitter: Emitter, name: str, answers: Answers) -> None:
+def _submit(session: Session, emitter: Emitter, answers: Answers) -> None:
     together = pending_in(session).together
     event = build(
-        emitter, emitter.integration.batch().build if together is None else together.builder(emitter), name, answers
+        emitter, emitter.integration.batch().build if together is None else together.builder(emitter), answers
     )
     if event is not None:
         submit_on_commit(session, emitter, event)
