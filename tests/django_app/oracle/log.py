@@ -11,7 +11,7 @@ from django.db import connections, models
 
 from tests.django_app.oracle.models import Item
 
-FIELDS = ("status", "total", "data", "at", "owner", "keeper")
+FIELDS = ("status", "total", "data", "at", "owner", "keeper", "stock")
 TABLE = "change_log"
 
 _FIELDS: list[Any] = [Item._meta.get_field(name) for name in FIELDS]

@@ -30,6 +30,7 @@ VALUES: dict[str, list[Any]] = {
     "status": ["new", "paid", "sent", "again"],
     "total": [0, "0.00", Decimal("1.5"), 1.504, "2.25", Decimal("2.251")],
     "data": [{}, {"1": ["a"]}, {1: ("a",)}, ["a"]],
+    "stock": [3, 4, "5", True],
     "at": [None, NOON, NOON.replace(tzinfo=None), NOON.isoformat(), NOON + dt.timedelta(hours=1)],
 }
 index = st.integers(0, 3)
@@ -281,6 +282,58 @@ class Operations(RuleBasedStateMachine):
             total=F("total") + 1, status=Concat(F("status"), Value("!"))
         )
 
+    @rule()
+    def updates_values_by_expressions(self) -> None:
+        """Of fields alone that no callable is asked about."""
+        self.rows.exclude(status="sent").update(stock=F("stock") + 1)
+
+    @rule(status=st.sampled_from(VALUES["status"]), given=values)
+    def gets_or_creates(self, status: str, given: dict[str, Any]) -> None:
+        if self.rows.filter(status=status).count() < 2:
+            item, _ = self.rows.get_or_create(status=status, defaults={"note": "", **given})
+            self.hold(item)
+
+    @rule(number=index, given=values)
+    def updates_or_creates(self, number: int, given: dict[str, Any]) -> None:
+        """Which loads the row, locks it and saves it in part."""
+        item, _ = self.rows.update_or_create(pk=self.any_of(Item, number).pk, defaults={"note": "", **given})
+        self.hold(item)
+
+    @rule(given=values, tag=index)
+    def saves_when_committed(self, given: dict[str, Any], tag: int) -> None:
+        """What is done on commit is after the block, or in that of a receiver."""
+        pk = self.any_of(Item, tag).pk
+
+        def act() -> None:
+            with suppress(RuntimeError), transaction.atomic(using=self.using):
+                self.rows.filter(pk=pk).update(**given)
+                raise RuntimeError
+            self.rows.filter(pk=pk).update(**given)
+
+        with transaction.atomic(using=self.using):
+            transaction.on_commit(act, using=self.using)
+
+    @rule(number=index, given=values)
+    def saves_what_it_has_locked(self, number: int, given: dict[str, Any]) -> None:
+        with transaction.atomic(using=self.using):
+            item = self.rows.select_for_update().order_by("pk").get(pk=self.any_of(Item, number).pk)
+            item.note = ""
+            for name, value in given.items():
+                setattr(item, name, value)
+            item.save(using=self.using)
+        self.hold(item)
+
+    @rule(owner=index, number=index)
+    def adds_objects_one_by_one(self, owner: int, number: int) -> None:
+        """`bulk=False` saves each."""
+        item = self.any_of(Item, number)
+        item.note = ""
+        self.any_of(Owner, owner).items.add(item, bulk=False)
+
+    @rule(owner=index, number=index)
+    def creates_through_an_owner(self, owner: int, number: int) -> None:
+        self.hold(self.any_of(Owner, owner).items.create(status="paid"))
+
     @rule(owner=index)
     def updates_in_async_code(self, owner: int) -> None:
         async_to_sync(self.rows.filter(owner=None).aupdate)(owner=self.any_of(Owner, owner))
@@ -431,6 +484,10 @@ def agree(
     assert differences == [], "\n".join(sorted(differences))
 
 
+_OF_ROW = {"INSERT": ("item.made", "item.listed"), "DELETE": ("item.gone",)}
+"""The events of rows that come and go."""
+
+
 class Story:
     """What became of rows."""
 
@@ -447,7 +504,7 @@ class Story:
     def hear(self, name: str, attributes: dict[str, Any], using: str) -> None:
         item = attributes.get("item", {})
         row = attributes["row"] if "row" in attributes else f"{item['place'] or using}/{item['id']}"
-        if name in ("item.made", "item.gone"):
+        if name in ("item.made", "item.listed", "item.gone"):
             self.rows[name, row] += 1
         for field, change in attributes.get("changed", {}).items():
             if "action" in change:
@@ -470,7 +527,7 @@ class Story:
     def _row(self, using: str, entry: Entry) -> None:
         row = f"{using}/{(entry.old or entry.new)['id']}"
         if entry.kind != "UPDATE":
-            self.rows["item.made" if entry.kind == "INSERT" else "item.gone", row] += 1
+            self.rows.update((name, row) for name in _OF_ROW[entry.kind])
             return
         for field in FIELDS:
             old, new = normal(field, entry.old[field]), normal(field, entry.new[field])

@@ -43,6 +43,7 @@ class Item(models.Model):
     total = models.DecimalField(max_digits=8, decimal_places=2, default=0)
     data = models.JSONField(default=dict)
     at = models.DateTimeField(null=True)
+    stock = models.IntegerField(db_default=3)
     note = models.CharField(max_length=9, default="")
     place = models.CharField(max_length=99, default="")
     owner = models.ForeignKey(Owner, models.SET_NULL, null=True, related_name="items")
@@ -111,9 +112,10 @@ track_model(
     attributes=row,
     identity=lambda _: {"usr": "u-1"},
 )
-# Without callables, which an update() of many rows tells from their values, and not from objects.
+# Without callables, so that many rows are told of column by column, and not by their objects.
 track_model(
     Item,
-    updated={"data": "item.data", "at": "item.at", "keeper": "item.keeper"},
+    created="item.listed",
+    updated={"data": "item.data", "at": "item.at", "keeper": "item.keeper", "stock": "item.stock"},
     attributes=["id", "place"],
 )
