@@ -66,11 +66,12 @@ class ModelWatch:
         note_read(instance, found, connection_of(instance._state.db or DEFAULT_DB_ALIAS))
 
     def on_refresh(self, instance: Model, names: Collection[str] | None) -> None:
-        """Remember what was read again, with what is known of the rest."""
+        """Remember what was read again, of some fields with what is known of the rest."""
         using = instance._state.db or DEFAULT_DB_ALIAS
         read = stored_values.loaded(instance, self.written(names), using)
         connection = connection_of(using)
-        note_read(instance, {**known(instance, self.root, connection), **read}, connection)
+        others = {} if names is None else known(instance, self.root, connection)  # of what is deferred, nothing is
+        note_read(instance, {**others, **read}, connection)
 
     def before_save(self, instance: Model, names: Collection[str] | None, using: str) -> None:
         """Read the old values that are not known of one row. Mostly there are none, and then this is all."""

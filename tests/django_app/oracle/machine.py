@@ -106,6 +106,10 @@ class Operations(RuleBasedStateMachine):
     def hold(self, item: Item) -> None:
         self.held = [*self.held[-3:], item]
 
+    def let_go(self, item: Item) -> None:
+        """Let go this object, and no other one of the same row."""
+        self.held = [other for other in self.held if other is not item]
+
     def one(self, number: int) -> Item | None:
         return self.held[number % len(self.held)] if self.held else None
 
@@ -148,6 +152,7 @@ class Operations(RuleBasedStateMachine):
     def saves_in_async_code(self, number: int, given: dict[str, Any]) -> None:
         item = self.assigned(number, given)
         if self.is_there(item):
+            self.forget_what_has_gone(item)
             async_to_sync(item.asave)(using=self.using)
 
     @rule(number=index, owner=index)
@@ -179,7 +184,7 @@ class Operations(RuleBasedStateMachine):
         if self.is_there(item) and not isinstance(item, Gift):
             item.owner = item.keeper = item.shelf = None
             item.save(using=self.other)
-            self.held.remove(item)
+            self.let_go(item)
 
     @rule(number=index, names=st.sampled_from([None, ("status",), ("total", "note")]))
     def refreshes(self, number: int, names: tuple[str, ...] | None) -> None:
@@ -195,14 +200,17 @@ class Operations(RuleBasedStateMachine):
 
     def save(self, item: Item | None, **options: Any) -> None:
         """Save a row that is there: what an instance writes that was deleted is a new row, or an error."""
-        if not self.is_there(item):
-            return
+        if self.is_there(item):
+            self.forget_what_has_gone(item)
+            with suppress(Meddled):
+                item.save(using=self.using, **options)
+
+    def forget_what_has_gone(self, item: Item) -> None:
+        """Let an item point to nothing that was deleted: no database would take that."""
         for model, name in ((Owner, "owner_id"), (Owner, "keeper_id"), (Shelf, "shelf_id")):
             rows: Any = model._base_manager.using(self.using)
             if not rows.filter(pk=getattr(item, name)).exists():
                 setattr(item, name, None)
-        with suppress(Meddled):
-            item.save(using=self.using, **options)
 
     def is_there(self, item: Item | None) -> TypeGuard[Item]:
         rows = Item._base_manager.using(self.using)
@@ -216,7 +224,7 @@ class Operations(RuleBasedStateMachine):
         if item is not None and getattr(item, "pk", None) is not None:
             with self.deleting():
                 item.delete(using=self.using)
-            self.held.remove(item)
+            self.let_go(item)
 
     @rule(number=index, model=st.sampled_from([Item, Gift, Owner, Shelf, Tag]))
     def deletes_what_there_is(self, number: int, model: Any) -> None:

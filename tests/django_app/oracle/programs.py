@@ -86,6 +86,12 @@ PROGRAMS: dict[str, tuple[Step, ...]] = {
     ),
     "through another instance": (load(), save(1, status="paid"), save(status="sent")),
     "refreshed after raw SQL": (("by_raw_sql", {"status": "paid"}), save(status="sent")),
+    "deferred, and refreshed after raw SQL": (
+        load(0, "note"),
+        ("updates_many_held", {"given": {"data": ["a"]}}),
+        ("by_raw_sql", {"status": "sent"}),
+        ("updates_many_held", {"given": {"status": "paid"}}),
+    ),
     "of a deferred field": (load(0, "note"), save(1, status="paid")),
     "by an expression": (("saves_an_expression", {"number": 0}), save(total="2.25")),
     "in part": (("saves_in_part", {"number": 0, "given": {"status": "paid", "total": 1}, "name": "total"}),),
