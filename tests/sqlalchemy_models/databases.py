@@ -1,4 +1,4 @@
-"""Databases of one test run: SQLite in a file, and schemas of its own on this machine's PostgreSQL."""
+"""Databases of one test run: SQLite in a file, and its own on this machine's PostgreSQL and MariaDB."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from sqlalchemy import Connection, Engine, create_engine, event, text
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.schema import CreateSchema, DropSchema
 
+MARIADB = "mysql+pymysql://root@127.0.0.1/"
 POSTGRES = "postgresql+psycopg://postgres@127.0.0.1/postgres"
 
 
@@ -33,6 +34,25 @@ def begin_as_told(engine: Engine, statement: str = "BEGIN") -> None:
     @event.listens_for(engine, "begin")
     def begin(connection: Connection) -> None:
         connection.exec_driver_sql(statement)
+
+
+@contextmanager
+def mariadb_database() -> Iterator[str]:
+    """Make a database, and yield its address. Skips where there is no MariaDB."""
+    name = f"dd_pa_{uuid.uuid4().hex[:12]}"
+    admin = create_engine(MARIADB, connect_args={"connect_timeout": 3})
+    try:
+        with admin.begin() as connection:
+            connection.execute(text(f"CREATE DATABASE {name} CHARACTER SET utf8mb4"))
+    except OperationalError as error:
+        admin.dispose()
+        pytest.skip(f"no MariaDB on 127.0.0.1:3306: {error}")
+    try:
+        yield f"{MARIADB}{name}"
+    finally:
+        with admin.begin() as connection:
+            connection.execute(text(f"DROP DATABASE {name}"))
+        admin.dispose()
 
 
 @contextmanager

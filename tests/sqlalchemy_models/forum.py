@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from sqlalchemy import Column, Connection, Engine, ForeignKey, Table, event, select, text, update
+from sqlalchemy import Column, Connection, Engine, ForeignKey, String, Table, event, select, text, update
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column, relationship
 
 from dd_pa import Emitter
@@ -19,7 +19,7 @@ events = ModelEvents(lambda: current[-1] if current else None)
 
 
 class Base(DeclarativeBase):
-    pass
+    type_annotation_map = {str: String(99)}  # noqa: RUF012 - SQLAlchemy's way
 
 
 topic_tags = Table(
@@ -114,7 +114,7 @@ def _triggers() -> list[tuple[str, str, list[str]]]:
     """Return the table, the operation and the statements of each trigger."""
     changes = [
         _entry("NEW.id", name, old=f"CAST(OLD.{name} AS TEXT)", new=f"CAST(NEW.{name} AS TEXT)")
-        + f" WHERE OLD.{name} IS DISTINCT FROM NEW.{name}"
+        + f" WHERE OLD.{name} <> NEW.{name} OR (OLD.{name} IS NULL) <> (NEW.{name} IS NULL)"
         for name in COLUMNS
     ]
     return [
@@ -131,6 +131,9 @@ def _made(dialect: str) -> Iterator[str]:
         name, body = f"tell_{table}_{operation}".lower(), "; ".join(statements) + ";"
         if dialect == "sqlite":
             yield f"CREATE TRIGGER {name} AFTER {operation} ON {table} BEGIN {body} END"
+        elif dialect == "mysql":
+            body = body.replace(" AS TEXT)", " AS CHAR)")
+            yield f"CREATE TRIGGER {name} AFTER {operation} ON {table} FOR EACH ROW BEGIN {body} END"
         else:
             yield f"CREATE FUNCTION {name}() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN {body} RETURN NULL; END $$"
             yield f"CREATE TRIGGER {name} AFTER {operation} ON {table} FOR EACH ROW EXECUTE FUNCTION {name}()"

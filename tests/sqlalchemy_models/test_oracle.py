@@ -27,7 +27,7 @@ UNKNOWN = object()
 """What the session did not know: the old value of what was not loaded, the new one of what was set to SQL."""
 
 
-@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
+@pytest.fixture(scope="module", params=["sqlite", "postgresql", "mariadb"])
 def engine(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
     if request.param == "sqlite":
         engine = databases.sqlite(Path(tmp_path_factory.mktemp("oracle")) / "forum.db")
@@ -35,7 +35,8 @@ def engine(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
         yield engine
         engine.dispose()
         return
-    with databases.postgres_schema() as url:
+    server = databases.postgres_schema if request.param == "postgresql" else databases.mariadb_database
+    with server() as url:
         engine = create_engine(url)
         forum.build(engine)
         yield engine
