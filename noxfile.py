@@ -31,6 +31,13 @@ def flask(session: nox.Session, flask: str) -> None:
     _test(session, f"flask=={flask}.*", f"werkzeug=={flask}.*", tests=["tests/flask_app", *without])
 
 
+@nox.session(python="3.13")
+def httpx2(session: nox.Session) -> None:
+    """Run the delivery's and the queries' tests where httpx's successor is installed, and used in its place."""
+    names = ("delivery_faults", "doctor", "outlet", "secrets_in_logs", "tls", "transport")
+    _test(session, "httpx2", tests=["tests/query", *(f"tests/core/test_{name}.py" for name in names)])
+
+
 def _test(session: nox.Session, *versions: str, tests: list[str]) -> None:
     session.install("--editable", ".[django,flask,cli,emulator,query,sqlalchemy]", "--group", "test", *versions)
     forbid = ["-p", "tests.forbid_skips"] if "forbid-skips" in session.posargs else []

@@ -6,11 +6,11 @@ import threading
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
-import httpx
 import pytest
 
 from dd_pa import BuiltEvent
 from dd_pa.delivery.http2_outlet import Http2Outlet
+from dd_pa.delivery.httpx_library import httpx
 from dd_pa.delivery.httpx_outlet import HttpxOutlet
 from dd_pa.delivery.outcome import DELIVERED
 from dd_pa.delivery.outlet_factory import open_outlet

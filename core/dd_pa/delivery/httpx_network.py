@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import ssl
 from typing import Any
 
@@ -10,10 +9,19 @@ from dd_pa.delivery.httpx_library import httpx
 from dd_pa.delivery.loop import yielding
 
 
-def use_own_network(transport: httpx.AsyncHTTPTransport) -> None:
-    """Have a transport connect by `Network`: httpx has no name for it, its pool has."""
-    pool: Any = transport._pool  # pyright: ignore[reportPrivateUsage]
-    pool._network_backend = Network(pool._network_backend)
+class OwnTransport(httpx.AsyncHTTPTransport):
+    """httpx's transport over `Network`, which it has no name for; it also closes what its pool has lost sight of."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        pool: Any = self._pool
+        self._network = pool._network_backend = Network(pool._network_backend)
+
+    async def aclose(self) -> None:
+        """Close all connections. Of one to a server that changed its protocol httpx2 forgets some."""
+        await super().aclose()
+        for connection in list(self._network.open):
+            await connection.aclose()
 
 
 class Network:
@@ -21,10 +29,11 @@ class Network:
 
     def __init__(self, network: Any) -> None:
         self._network = network
+        self.open: set[Connection] = set()
 
     async def connect_tcp(self, *args: Any, **kwargs: Any) -> Connection:
         """Connect."""
-        return Connection(await self._network.connect_tcp(*args, **kwargs))
+        return Connection(await self._network.connect_tcp(*args, **kwargs), self.open)
 
     async def sleep(self, seconds: float) -> None:
         """Wait."""
@@ -34,8 +43,9 @@ class Network:
 class Connection:
     """One that is closed when its handshake is cancelled, and that does not show the delivery's loop to greenlets."""
 
-    def __init__(self, stream: Any) -> None:
-        self._stream = stream
+    def __init__(self, stream: Any, open_ones: set[Connection]) -> None:
+        self._stream, self._open = stream, open_ones
+        self._open.add(self)
 
     async def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
         """Read."""
@@ -48,6 +58,7 @@ class Connection:
 
     async def aclose(self) -> None:
         """Close."""
+        self._open.discard(self)
         await self._stream.aclose()
 
     async def start_tls(
@@ -55,10 +66,12 @@ class Connection:
     ) -> Connection:
         """Encrypt. When this is cancelled httpcore forgets the connection, and whoever collects it is blamed."""
         try:
-            return Connection(await self._stream.start_tls(ssl_context, server_hostname, timeout))
-        except asyncio.CancelledError:
-            await self._stream.aclose()
+            stream = await self._stream.start_tls(ssl_context, server_hostname, timeout)
+        except BaseException:
+            await self.aclose()
             raise
+        self._open.discard(self)
+        return Connection(stream, self._open)
 
     def get_extra_info(self, info: str) -> Any:
         """Look; `is_readable` polls the socket, which gevent makes a wait that lets other greenlets run."""

@@ -7,7 +7,7 @@ import ssl
 from collections.abc import AsyncIterator, Callable
 
 from dd_pa.delivery.httpx_library import httpx
-from dd_pa.delivery.httpx_network import use_own_network
+from dd_pa.delivery.httpx_network import OwnTransport
 from dd_pa.delivery.log_filter import keep_headers_out_of_logs
 from dd_pa.settings.settings import Settings
 
@@ -50,12 +50,10 @@ def http1_transport(settings: Settings) -> httpx.AsyncBaseTransport:
     return SeparateConnections(lambda: _connection_pool(settings))
 
 
-def _connection_pool(settings: Settings) -> httpx.AsyncHTTPTransport:
+def _connection_pool(settings: Settings) -> httpx.AsyncBaseTransport:
     keep_headers_out_of_logs()
     tls = tls_context(settings.ca_file) if is_secure(settings) else tls_to_nobody()
-    transport = httpx.AsyncHTTPTransport(verify=tls, http2=True, proxy=settings.proxy, trust_env=False)
-    use_own_network(transport)
-    return transport
+    return OwnTransport(verify=tls, http2=True, proxy=settings.proxy, trust_env=False)
 
 
 class SeparateConnections(httpx.AsyncBaseTransport):
