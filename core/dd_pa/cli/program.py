@@ -12,6 +12,7 @@ COMMANDS = {
     "emulator": ("dd_pa.emulator.command", "emulator", "lark", "starlette", "uvicorn"),
     "events": ("dd_pa.cli.events", "cli"),
     "init": ("dd_pa.cli.init", "cli"),
+    "mcp": ("dd_pa.cli.mcp", "mcp", "mcp", "tenacity"),
     "query": ("dd_pa.cli.query", "cli,query", "rich", "tenacity"),
     "spool": ("dd_pa.cli.spool", "cli", "fcntl"),
 }

@@ -1,0 +1,24 @@
+"""`dd-pa mcp`: lets a coding agent ask the emulator what events arrived, and why one did not."""
+
+from __future__ import annotations
+
+from urllib.parse import urlsplit
+
+import click
+
+from dd_pa.agents import EmulatorTools, make_server
+from dd_pa.settings.checks import is_loopback
+
+
+@click.command("mcp")
+@click.option(
+    "--url", default="http://127.0.0.1:8994", show_default=True, help="Where the emulator is, on this machine."
+)
+def command(url: str) -> None:
+    """Serve the Model Context Protocol on standard input and output.
+
+    The tools read and change nothing, and tell ids and values of attributes only when they are asked to.
+    """
+    if not is_loopback(urlsplit(url).hostname or ""):
+        raise click.UsageError("--url must be on this machine")
+    make_server(EmulatorTools(url.rstrip("/"))).run("stdio")
