@@ -15,6 +15,7 @@ from dd_pa_django.model_events import stored_values
 from dd_pa_django.model_events.class_declaration import Changes, ClassDeclaration
 from dd_pa_django.model_events.event_firing import EventFiring, active_emitter, firing_together
 from dd_pa_django.model_events.row_memory import (
+    forget,
     is_doubtful,
     known,
     note_created,
@@ -94,7 +95,10 @@ class ModelWatch:
                     getattr(item, name)
         found = stored_values.read(self.model, [item.pk for item in unsure], self.fields, using)
         for item in unsure:
-            note_read(item, found.get(item.pk, {}), connection)
+            if item.pk in found:
+                note_read(item, found[item.pk], connection)
+            else:  # the row has gone, and an instance that has looked for it has not seen another
+                forget(item)
 
     def after_save(self, instance: Model, names: Collection[str] | None, using: str) -> None:
         """Do what `after_update` does of one row, of which mostly nothing has changed."""

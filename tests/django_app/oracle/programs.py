@@ -137,6 +137,12 @@ PROGRAMS: dict[str, tuple[Step, ...]] = {
     ),
     "two tables": (make(model=3), save(1, status="paid"), delete(0, Gift)),
     "deleted through two instances": (load(), delete(), delete()),
+    "deleted through two instances, after one has looked for the row": (
+        load(),
+        delete(),
+        ("updates_many_held", {"given": {"status": "paid"}}),
+        delete(),
+    ),
     "a proxy": (make(model=2), save(1, status="paid"), delete(1)),
     "deleted, and another with its key": (load(), delete(), make(), save(status="paid"), delete(1, Item)),
 }
