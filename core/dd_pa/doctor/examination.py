@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from importlib.metadata import version
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
@@ -11,18 +12,14 @@ from typing import TYPE_CHECKING
 from dd_pa.delivery.outcome import Verdict
 from dd_pa.delivery.probe import Answer, probe
 from dd_pa.delivery.transport import is_secure
-from dd_pa.doctor.report import Finding
+from dd_pa.doctor.report import Finding, State
 from dd_pa.errors import SpoolError
+from dd_pa.outbox import Counts, OutboxTable, is_missing_table
 from dd_pa.process import hosts
 from dd_pa.settings.settings import Settings
 
 if TYPE_CHECKING:
     from dd_pa.store.inspection import SpoolContents
-import time
-from collections.abc import Mapping, Sequence
-
-from dd_pa.doctor.report import State
-from dd_pa.outbox import Counts, OutboxTable, is_missing_table
 
 _PROXY_VARIABLES = ("HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy")
 
