@@ -71,7 +71,7 @@ class EventFactory:
             pipeline.ledger.count_dropped(reason, None, event_name(name))
             return None
         written = None
-        if isinstance(name, Event):
+        if type(name) is not str and isinstance(name, Event):  # a question to a metaclass is dear
             name, written = self._written(name, attributes, pipeline)
         if self._drafts is not None:
             given = attributes if written is None else decoded(written)

@@ -20,7 +20,7 @@ PUBLIC = {
         HEADER EmitterOrGetter IdentityCarrier bind
     """,
     "dd_pa.testing": """
-        ANY CapturedEvents EventAssertions TrackedEvent assert_funnel capture_events
+        ANY CapturedEvents EventAssertions TrackedEvent assert_funnel capture_events events_of
     """,
     "dd_pa.query": """
         AsyncQueryClient BadQueryError Events Funnel FunnelBuilder Measure Query QueryClient QueryError

@@ -9,7 +9,7 @@ import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 import pytest
@@ -199,6 +199,37 @@ def test_a_whole_number_of_more_than_64_bits(make: Make, number: int) -> None:
     assert attributes_of(make(strict=False), Counted(number=number)) == {}
     with pytest.raises(EventError, match="number: needs more than 64 bits"):
         make(strict=True).track(Counted(number=number), usr="u-1")
+
+
+LIMITED = {
+    "ge": Annotated[int, msgspec.Meta(ge=1)],
+    "gt": Annotated[int, msgspec.Meta(gt=0, lt=10)],
+    "both": Annotated[int, msgspec.Meta(ge=1, le=9)],
+    "multiple": Annotated[int, msgspec.Meta(multiple_of=2)],
+    "number": Annotated[float, msgspec.Meta(ge=0.5)],
+    "decimal": Annotated[Decimal, msgspec.Meta(gt=0)],
+    "texts": Annotated[list[str], msgspec.Meta(max_length=2)],
+    "pattern": Annotated[str, msgspec.Meta(pattern="^a")],
+}
+
+
+@pytest.mark.parametrize(
+    ("kind", "good", "bad"),
+    [
+        ("ge", 1, 0), ("gt", 1, 10), ("both", 9, 10), ("multiple", 2, 3), ("number", 0.5, 0.4),
+        ("decimal", Decimal("0.1"), Decimal(0)), ("texts", ["a"], ["a", "b", "c"]), ("pattern", "ab", "b"),
+    ],
+)  # fmt: skip
+def test_limits(make: Make, kind: str, good: Any, bad: Any) -> None:
+    """What `Meta` of msgspec says of a value is checked, too."""
+    metaclass: Any = type(Event)
+    namespace = {"__annotations__": {"x": LIMITED[kind]}, "__module__": __name__}
+    made = metaclass("Made", (Event,), namespace, name="test.limits")
+    emitter = make(strict=True)
+
+    assert emitter.track(made(x=good), usr="u-1")
+    with pytest.raises(OffPlanError, match="x: "):
+        emitter.track(made(x=bad), usr="u-1")
 
 
 def test_more_than_an_event_can_have(make: Make) -> None:

@@ -40,6 +40,7 @@ class EventSchema:
         self._names = names
         self._fields: dict[str, Field] | None = None
         self._is_plain = False
+        self._check: Any = None
 
     @property
     def label(self) -> str:
@@ -55,6 +56,10 @@ class EventSchema:
                 raise PlanError(f"{self.label}.{member.name}", f"is a reserved name: {fix}")
         reader = AnnotationReader(self._names)
         fields = reader.fields(members or (), self.label)
+        try:
+            self._check = wire.decoder(self.label, fields).decode
+        except (TypeError, ValueError) as error:  # limits that do not fit their types
+            raise PlanError(self.label, str(error)) from None
         self._fields, self._is_plain, self._names = fields, reader.is_plain, None
 
     @property
@@ -77,7 +82,8 @@ class EventSchema:
     @cached_property
     def check(self) -> Any:
         """What raises `msgspec.ValidationError` for encoded attributes that are not as the class says."""
-        return wire.decoder(self.label, self.fields).decode
+        _ = self.fields
+        return self._check
 
     @cached_property
     def personal(self) -> tuple[tuple[str, ...], ...]:

@@ -74,9 +74,18 @@ def _texts(texts: list[Type]) -> list[Any]:
 def _numbers(numbers: list[Type]) -> list[Any]:
     if len(numbers) == 1 and not (numbers[0].kind == "number" and numbers[0].values):
         (kind,) = numbers
-        return [Literal[kind.values] if kind.values else _limited(_SCALARS[kind.kind], kind.limits)]
+        if kind.values:
+            return [Literal[kind.values]]
+        return [_limited(float, kind.limits) if kind.kind == "number" else _whole(kind.limits)]
     kinds = {kind.kind for kind in numbers}
     return [_SCALARS["number" if "number" in kinds else "integer"]] if numbers else []
+
+
+def _whole(limits: Mapping[str, Any]) -> Any:
+    """Return what stands for a whole number: within its own limits, and those of 64 bits."""
+    least = {} if limits.keys() & {"minimum", "exclusiveMinimum"} else {"minimum": MIN_INT}
+    most = {} if limits.keys() & {"maximum", "exclusiveMaximum"} else {"maximum": MAX_INT}
+    return _limited(int, {**least, **most, **limits})
 
 
 def _mapping(kind: Type) -> Any:

@@ -51,6 +51,9 @@ waiting: list[Callable[[], PendingEvents]] = []
 """Where to find events that will be submitted when a test's transaction commits, which it never does; each with its
 emitter. A framework's glue adds to it."""
 
+names: set[str] | None = None
+"""Collects the names of the events that are built, where somebody asks which are never tracked."""
+
 _captures: list[Capture] = []
 _is_on: bool | None = None
 _has_said = False
@@ -82,6 +85,8 @@ def is_capturing(emitter: object) -> bool:
 
 def built(emitter: object, event: Any) -> None:
     """Tell captures of an event that was built."""
+    if names is not None:
+        names.add(event.name)
     for capture in captures_of(emitter):
         capture.built(event)
 

@@ -9,5 +9,6 @@ from dd_pa.testing.cases import EventAssertions
 from dd_pa.testing.events import CapturedEvents
 from dd_pa.testing.funnel import assert_funnel
 from dd_pa.testing.tracked_event import TrackedEvent
+from dd_pa.testing.typed_event import events_of
 
-__all__ = ["ANY", "CapturedEvents", "EventAssertions", "TrackedEvent", "assert_funnel", "capture_events"]
+__all__ = ["ANY", "CapturedEvents", "EventAssertions", "TrackedEvent", "assert_funnel", "capture_events", "events_of"]

@@ -3,6 +3,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from dd_pa.plan.event import Event
 from dd_pa.testing.capture import capture_events
 from dd_pa.testing.comparison import UNSAID
 from dd_pa.testing.events import CapturedEvents
@@ -26,7 +27,7 @@ class EventAssertions(_Base):
 
     def assertTracked(  # noqa: N802 - unittest's way
         self,
-        name: str,
+        name: str | Event | type[Event],
         attributes: Mapping[str, Any] | None = None,
         *,
         usr: Any = UNSAID,
@@ -42,7 +43,7 @@ class EventAssertions(_Base):
 
     def assertNotTracked(  # noqa: N802
         self,
-        name: str,
+        name: str | Event | type[Event],
         attributes: Mapping[str, Any] | None = None,
         *,
         usr: Any = UNSAID,

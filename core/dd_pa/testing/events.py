@@ -3,8 +3,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, overload
 
+from dd_pa.plan.event import Event
 from dd_pa.testing.comparison import UNSAID, Expected
 from dd_pa.testing.tracked_event import TrackedEvent
+from dd_pa.testing.typed_event import expectation
 
 _SHOWN = 20
 """Most events that a message lists."""
@@ -42,7 +44,7 @@ class CapturedEvents(Sequence[TrackedEvent]):
 
     def assert_tracked(
         self,
-        name: str,
+        name: str | Event | type[Event],
         attributes: Mapping[str, Any] | None = None,
         *,
         usr: Any = UNSAID,
@@ -55,11 +57,13 @@ class CapturedEvents(Sequence[TrackedEvent]):
 
         `attributes` may leave some out, at each level, unless `exact`. They are compared as on the wire, so a `Decimal`
         or a `datetime` may be given; `ANY`, or any other matcher, stands for a value that must be there. An id that is
-        left out is not looked at; None says that there must be none.
+        left out is not looked at; None says that there must be none. Of a typed event all fields are compared, but for
+        personal data; of its class, the name.
         """
         __tracebackhide__ = True
         links = {"usr": usr, "account": account, "session": session}
-        expected = Expected(name=name, attributes=attributes, exact=exact, links=links)
+        said, attributes, exact = expectation(name, attributes, exact=exact)
+        expected = Expected(name=said, attributes=attributes, exact=exact, links=links)
         events = self._look()
         matching = [event for event in events if not expected.differences(event)]
         if count is None and not matching:
@@ -70,7 +74,7 @@ class CapturedEvents(Sequence[TrackedEvent]):
 
     def assert_not_tracked(
         self,
-        name: str,
+        name: str | Event | type[Event],
         attributes: Mapping[str, Any] | None = None,
         *,
         usr: Any = UNSAID,
@@ -81,7 +85,8 @@ class CapturedEvents(Sequence[TrackedEvent]):
         """Assert that no such event was tracked; the arguments are those of `assert_tracked`."""
         __tracebackhide__ = True
         links = {"usr": usr, "account": account, "session": session}
-        expected = Expected(name=name, attributes=attributes, exact=exact, links=links)
+        said, attributes, exact = expectation(name, attributes, exact=exact)
+        expected = Expected(name=said, attributes=attributes, exact=exact, links=links)
         matching = [event for event in self._look() if not expected.differences(event)]
         if matching:
             raise AssertionError("\n".join([f"{expected} was tracked:", *_listed(matching)]))
