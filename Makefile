@@ -20,9 +20,10 @@ demo: ## Two shops and a local Product Analytics (ONCE=1: check and exit; PYTHON
 
 test: lint types pytest ## All tests, lint and types
 
-# Left out: what starts processes and servers, or waits for time-outs.
+# Left out: what starts processes and servers, waits for time-outs, or goes through hundreds of outages.
 SLOW = tests/core/test_attributes.py tests/core/test_delivery_faults.py tests/core/test_doctor.py \
-  tests/core/test_emitter_life.py tests/core/test_secrets_in_logs.py tests/core/test_spool_processes.py tests/core/test_tls.py
+  tests/core/test_emitter_life.py tests/core/test_quarantine.py tests/core/test_reentrancy.py tests/core/test_secrets_in_logs.py \
+  tests/core/test_spool_processes.py tests/core/test_tls.py
 
 check: lint $(VENV)/installed ## While you work: lint, types and the quick tests
 	$(RUN) -m mypy $(SOURCES) example_project/demo benchmarks tests
