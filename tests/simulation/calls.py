@@ -35,6 +35,9 @@ class Calls:
         self.on_open: Callable[[Process], None] | None = None
         """Called once, when a process has made a file and does not know its descriptor yet."""
 
+        self.doom: tuple[str, int] | None = None
+        """The process that makes such a call next, or the one so many later, is killed before it is done."""
+
         self.on_kill: Callable[[Process], None] = lambda process: None
 
     def is_ours(self, path: object, dir_fd: int | None) -> bool:
@@ -60,10 +63,8 @@ class Calls:
         strand.work += 1
         process.calls += 1
         process.most_work = max(process.most_work, strand.work)
-        if process.dies_after is not None:
-            process.dies_after -= 1
-            if process.dies_after < 0:
-                self._die(process)
+        if self._is_last(process, call):
+            self._die(process)
         work = strand.work
         if self.cost >= 0.001:
             self._scheduler.park(self.cost)
@@ -78,6 +79,16 @@ class Calls:
                 process.failed_calls += 1
                 raise problem(error)
         return process
+
+    def _is_last(self, process: Process, call: str) -> bool:
+        if process.dies_after is not None:
+            process.dies_after -= 1
+            if process.dies_after < 0:
+                return True
+        if self.doom is None or self.doom[0] != call:
+            return False
+        self.doom = (call, self.doom[1] - 1) if self.doom[1] else None
+        return self.doom is None
 
     def _die(self, process: Process) -> None:
         self.on_kill(process)

@@ -32,4 +32,7 @@ CAMPAIGNS = (
     Campaign("0:6", "clock"),
     Campaign("0:6", "clock,kill,outage"),
     Campaign("0:8", "reboot,outage"),
+    Campaign("0:6", "kill_within,ends,lost"),
+    Campaign("0:6", "rot,outage,kill"),
+    Campaign("0:4", "kill,outage"),
 )

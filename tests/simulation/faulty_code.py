@@ -187,10 +187,10 @@ _STORE = (
     _in(
         "store/journal.py",
         "the journal goes before its segment",
-        "        self._directory.remove(self.name, self.reader.file)\n"
+        "        self._directory.remove(self.name, self.reader.file)\n        self.removed = True\n"
         "        self._directory.remove(ack_name(self.name), self.journal.file)",
         "        self._directory.remove(ack_name(self.name), self.journal.file)\n"
-        "        self._directory.remove(self.name, self.reader.file)",
+        "        self._directory.remove(self.name, self.reader.file)\n        self.removed = True",
     ),
     _in(
         "store/reader.py",

@@ -51,6 +51,9 @@ class Intake:
     date: Callable[[], float] | None = None
     """What its answers say of the time; None: nothing."""
 
+    altered: set[str] = field(default_factory=set)
+    """Events that came with what nobody wrote."""
+
     stripped: set[str] = field(default_factory=set)
     """Events that came without the session that they were tracked with."""
 
@@ -78,6 +81,8 @@ class Intake:
         if not body:  # somebody asks for the time
             self.questions += 1
         event, name = (str(body["dd_pa"]["event_id"]), str(body["event"]["name"])) if body else ("", "bad.400")
+        if "y" in str(body.get("filling", "")):
+            self.altered.add(event)
         if "session_id" in body.get("dd_pa", {}):
             self.stripped.add(event)
         self.attempts[event] += 1

@@ -103,8 +103,13 @@ def _accounted(shop: Shop, event: Tracked) -> bool:
 
 
 def _is_of_revoked(shop: Shop, event: Tracked) -> bool:
-    """Tell whether the process that holds it has a key that is refused."""
-    return shop.plan.has("revoked")
+    """Tell whether only a process whose key is refused has it: its own, while it lives, and all where it is alone."""
+    if shop.revoked is None:
+        return False
+    able = [place for place in shop.places if place is not shop.revoked and "spool_dir" not in place.settings]
+    if not any(place.delivers_for_all or "delivery" not in place.settings for place in able):
+        return True
+    return event.process is not None and (event.process.alive or event.process.name.startswith("memory"))
 
 
 def _is_unreadable(shop: Shop, event: Tracked) -> bool:
@@ -182,6 +187,12 @@ def _nobody_knows_its_age(shop: Shop, event: Tracked) -> bool:
     if shop.plan.has("reboot") and shop.plan.has("no_date"):
         return True
     return bool(shop.plan.kinds & {"enospc", "eio", "descriptors"})  # it was in memory while the clock was set
+
+
+def check_bodies(shop: Shop) -> None:
+    """What was damaged is never sent."""
+    for event in shop.intake.altered:
+        shop.violated(f"{event[:6]} was sent though its record was damaged")
 
 
 def check_sessions(shop: Shop) -> None:
@@ -285,4 +296,13 @@ def check_scripts(shop: Shop) -> None:
                 shop.violated(f"a short program ended without having delivered its event {str(event)[:6]}")
 
 
-FINAL = (check_account, check_sessions, check_duplicates, check_bounds, check_neighbours, check_drops, check_scripts)
+FINAL = (
+    check_account,
+    check_bodies,
+    check_sessions,
+    check_duplicates,
+    check_bounds,
+    check_neighbours,
+    check_drops,
+    check_scripts,
+)

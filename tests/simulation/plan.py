@@ -20,8 +20,8 @@ BAD = {
 """Kinds of events that fail whatever happens, and the answers that they get."""
 
 INTAKE = ("flaky", "outage", "lost", "lost_answer", "revoked", "no_date")
-DISK = ("eio", "enospc", "bad_file", "bad_block", "letters_fail", "list_fail", "descriptors", "nfs", "slow_disk")
-PROCESSES = ("kill", "ends", "stall", "fork", "scripts", "deliverer", "memory", "clock", "reboot")
+DISK = ("eio", "enospc", "bad_file", "bad_block", "letters_fail", "list_fail", "descriptors", "nfs", "slow_disk", "rot")
+PROCESSES = ("kill", "kill_within", "ends", "stall", "fork", "scripts", "deliverer", "memory", "clock", "reboot")
 NEIGHBOURS = ("alien", "other_version", "orphans")
 SIZES = ("tight", "big", "storm")
 
@@ -126,7 +126,7 @@ def _bad(plan: Plan, worker: int, kind: str, answers: tuple[str, ...]) -> list[E
     many = plan.has("storm") and draws.random() < 0.7
     usual = draws.choice((1, 1, 2)) if kind in PAUSING else draws.choice((1, 1, 2, 5, 20))
     count = draws.randint(60, 250) if many else usual
-    size = 0 if not many else draws.choice((0, 200))
+    size = 0 if not many else draws.choice((0, 200, 2000) if kind == "bad_400" else (0, 200))
     begins = draws.uniform(0.1, plan.lasts / 2)
     lasts = draws.uniform(0.1, plan.lasts / 2)
     return [

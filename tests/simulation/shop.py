@@ -74,6 +74,9 @@ class Shop:
         self.processes: list[Process] = []
         self.books = Books()
         self.violations: list[str] = []
+        self.revoked: Place | None = None
+        """Whose key ends."""
+
         self.forked = self.reboots = 0
         self._pids = itertools.count(100)
         self._restarts = plan.draws("restarts")
@@ -237,7 +240,12 @@ class Shop:
         written = [line for line in self.contents().split(b"\n") if line[:9] == b"%08x " % crc32(line[9:])]
         whole = b"\n".join(written)  # and not what a full disk kept of a record
         for event in self.books.tracked.values():
-            if event.process is process and not self.is_known(event) and event.id.encode() not in whole:
+            if (
+                event.process is process
+                and not event.excused
+                and not self.is_known(event)
+                and event.id.encode() not in whole
+            ):
                 event.excused = "in memory when its process was killed"
                 if self.plan.has("tight") and (event.id in self.intake.on_the_way or self._has_just_dropped()):
                     continue  # its segment went for want of room, and it would have been counted next

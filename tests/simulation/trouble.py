@@ -50,6 +50,7 @@ def revoked(shop: Shop, draws: random.Random) -> None:
     """One worker goes on with a key that ends."""
     place = draws.choice(shop.places)
     place.settings["api_key"] = OLD_KEY
+    shop.revoked = place
     shop.intake.revoked_from = draws.uniform(0, shop.plan.lasts)
 
 
@@ -186,6 +187,39 @@ def kill(shop: Shop, draws: random.Random) -> None:
 
     for moment in moments(shop, draws, 8):
         shop.scheduler.at(moment, act)
+
+
+def kill_within(shop: Shop, draws: random.Random) -> None:
+    """Some process is killed between two file operations that belong together."""
+
+    def act() -> None:
+        if not shop.healed:
+            shop.calls.doom = draws.choice(("rename", "unlink", "unlink", "create")), draws.randint(0, 1)
+
+    for moment in moments(shop, draws, 8):
+        shop.scheduler.at(moment, act)
+
+
+def rot(shop: Shop, draws: random.Random) -> None:
+    """A byte of a record changes on the disk."""
+
+    def act() -> None:
+        waiting = [node for path, node in shop.spool_files() if path.endswith(".seg") and "/rejected/" not in path]
+        for node in draws.sample(waiting, min(3, len(waiting))):
+            found = list(_RECORD.finditer(node.data))
+            if found:
+                match = draws.choice(found)
+                node.data[match.start(2)] = ord("y")
+                event = shop.books.tracked.get(match[1].decode())
+                if event is not None and not shop.is_known(event):
+                    event.excused = "its record was damaged"
+                shop.note("disk", f"damages {match[1][:6].decode()}")
+
+    for moment in moments(shop, draws, 6):
+        shop.scheduler.at(moment, act)
+
+
+_RECORD = re.compile(rb'"event_id":"([0-9a-f]{32})"[^\n]*?"filling":"(x)')
 
 
 def ends(shop: Shop, draws: random.Random) -> None:
@@ -421,6 +455,8 @@ _ARRANGED: dict[str, Arrange] = {
         descriptors,
         nfs,
         kill,
+        kill_within,
+        rot,
         ends,
         stall,
         fork,
@@ -449,5 +485,6 @@ def heal(shop: Shop) -> None:
     shop.calls.cost = 1e-5
     shop.intake.flaky = shop.intake.lost = shop.intake.lost_answer = 0.0
     shop.intake.outages = []
+    shop.calls.doom = None
     for process in shop.living:
         process.dies_after = None
