@@ -15,6 +15,8 @@ ENTITIES = {"session.id": "session", "usr.id": "user", "account.id": "account"}
 
 _ALIAS = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,63}")
 _SHIFT = 1 << 40
+ORDER = f"ts::HUGEINT * {_SHIFT} + seq"
+"""What events are ordered by: their time, and the number where that is the same."""
 _OPERATORS = {"=": "=", "<": "<", ">": ">", "<=": "<=", ">=": ">="}
 
 
@@ -60,8 +62,7 @@ class Journey:
         late = "" if self.key == "session.id" else f" AND e.o < (s1.o // {_SHIFT} + {WINDOW_MS + 1}) * {_SHIFT}"
         tables = []
         for number, condition in enumerate(conditions, 1):
-            order = f"ts::HUGEINT * {_SHIFT} + seq"
-            events = f"SELECT {key} AS k, {order} AS o FROM events WHERE {condition} AND {known}"
+            events = f"SELECT {key} AS k, {ORDER} AS o FROM events WHERE {condition} AND {known}"
             if number == 1:
                 tables.append(f"s1 AS MATERIALIZED (SELECT k, min(o) AS o FROM ({events}) GROUP BY k)")
                 continue

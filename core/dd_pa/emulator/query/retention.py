@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -113,7 +114,7 @@ class Retention:
         return [member for member in members if member.group in kept]
 
     def _cohort_at(self, moment: int) -> int:
-        return next(number for number, cohort in enumerate(self.cohorts) if moment < cohort.end)
+        return bisect_right(self.cohorts, moment, key=lambda cohort: cohort.end)
 
     def returned(self, members: Sequence[Member]) -> dict[str, set[int]]:
         """Return for each member the periods it returned in, its own first event or a later one counting."""
@@ -127,20 +128,26 @@ class Retention:
             f"GROUP BY k, ts // {statement.bind(slot)}"
         )
         found: dict[str, set[int]] = defaultdict(set)
+        # Periods follow each other without a gap.
+        starts = [[start for start, _ in cohort.periods] for cohort in self.cohorts]
         for identity, moment in rows:
             statement.deadline.check()
             member = known.get(identity)
             if member is None or moment < member.first:
                 continue
-            for number, (start, end) in enumerate(self.cohorts[member.cohort].periods):
-                if start <= moment < end or (self._later and moment >= start):
-                    found[identity].add(number)
+            last = bisect_right(starts[member.cohort], moment) - 1
+            if self._later:
+                found[identity].update(range(last + 1))
+            elif last >= 0 and moment < self.cohorts[member.cohort].periods[last][1]:
+                found[identity].add(last)
         return found
 
     def _slot_ms(self) -> int:
         """Return a length of time that divides every period, so that no slot lies in two of them."""
         moments = [moment for cohort in self.cohorts for period in cohort.periods for moment in period]
-        return next(slot for slot in (3_600_000, 900_000, 60_000, 1_000, 1) if all(at % slot == 0 for at in moments))
+        return next(
+            slot for slot in (_DAY_MS, 3_600_000, 900_000, 60_000, 1_000, 1) if all(at % slot == 0 for at in moments)
+        )
 
     def is_partial(self, period: tuple[int, int]) -> bool:
         """Say whether a period was not over at the end of the time range, or is not yet."""

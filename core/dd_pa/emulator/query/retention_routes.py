@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
@@ -48,8 +48,8 @@ def lines_of(retention: Retention, members: Sequence[Member]) -> list[Line]:
         by_line |= {(number, ()): by_line[number, ()] for number in range(len(retention.cohorts))}
     lines = []
     for (number, group), own in sorted(by_line.items()):
-        periods = range(len(retention.cohorts[number].periods))
-        counts = [sum(period in returned.get(member.id, ()) for member in own) for period in periods]
+        counted = Counter(period for member in own for period in returned.get(member.id, ()))
+        counts = [counted[period] for period in range(len(retention.cohorts[number].periods))]
         lines.append(Line(number, group, len(own), [Cell(count, len(own)) for count in counts]))
     return lines
 

@@ -30,15 +30,17 @@ class Conditions:
             case tree.OnFacet(path, asked):
                 return self._values(asked, path)
             case tree.Word(written):
-                return self._matches(_word_pattern(written.lower()))
+                return self._matches(_word_pattern(written.lower()), _longest_literal(written.lower()))
             case tree.Phrase(text):
-                return self._matches(_phrase_pattern(text.lower()))
+                return self._matches(_phrase_pattern(text.lower()), text.lower())
             case tree.Anywhere(asked):
                 return self._anywhere(lowered(asked))
         return _combined(node, self.of)
 
-    def _matches(self, pattern: str) -> str:
-        return f"regexp_matches(words, {self._bind(pattern)})"
+    def _matches(self, pattern: str, literal: str) -> str:
+        """Return the condition that a pattern matches, which holds nowhere where its literal part does not stand."""
+        found = f"regexp_matches(words, {self._bind(pattern)})"
+        return f"(contains(words, {self._bind(literal)}) AND {found})" if literal else found
 
     def _anywhere(self, node: tree.Node) -> str:
         condition = self._leaf(node)
@@ -136,6 +138,16 @@ def _phrase_pattern(words: str) -> str:
     start = f"(?:^|{_NO_WORD})" if re.match(r"\w", words) else ""
     end = f"(?:$|{_NO_WORD})" if re.search(r"\w\Z", words) else ""
     return start + _literal(words) + end
+
+
+def _longest_literal(written: str) -> str:
+    runs = [""]
+    for symbol in _symbols(written):
+        if symbol in ("*", "?"):
+            runs.append("")
+        else:
+            runs[-1] += symbol[-1]
+    return max(runs, key=len)
 
 
 def _word_pattern(written: str) -> str:
