@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any, cast
 
 import httpx
 import pytest
 from playwright.sync_api import Page, expect
 
+from dd_pa.emulator import Emulator
 from tests.emulator import test_page
 from tests.emulator.client import INTAKE, KEY
 from tests.emulator.test_page import Open
@@ -227,3 +231,67 @@ def test_nothing_scrolls_sideways(show: Open, shop: str, width: int) -> None:
         room = page.locator("main").evaluate("main => [main.scrollWidth, main.clientWidth]")
         assert room[0] <= room[1], address
         page.close()
+
+
+def test_numbers_can_be_taken_out(show: Open, shop: str) -> None:
+    """As CSV, in which nothing is a formula, and as a request that the API answers alike."""
+    page = show(FUNNEL)
+    stages(page)
+    with page.expect_download() as download:
+        page.get_by_role("button", name="CSV").click()
+    lines = Path(download.value.path()).read_text(encoding="utf-8").splitlines()
+    page.get_by_role("button", name="Copy API request").click()
+    expect(page.get_by_text("API request copied").first).to_be_attached()
+    command = shlex.split(page.evaluate("navigator.clipboard.readText()"))
+    body = command[command.index("-d") + 1]
+    answer = httpx.post(command[3], content=body, headers={"dd-api-key": KEY, "dd-application-key": "b"}, timeout=20)
+
+    assert [line.split(",")[:2] for line in lines[1:]] == [[VIEWED, "5"], [ADDED, "3"], [PAID, "2"]]
+    steps = answer.json()["data"]["attributes"]["funnel_steps"]
+    assert [step["value"] for step in steps] == [5, 3, 2]
+
+
+def test_a_report_is_asked_again(show: Open, shop: str) -> None:
+    page = show(FUNNEL)
+    expect(page.locator(".stage").first).to_contain_text("5")
+    with httpx.Client(base_url=shop, headers={"dd-api-key": KEY}, timeout=20) as http:
+        send(http, VIEWED, 7)
+    page.get_by_role("button", name="Refresh").click()
+
+    expect(page.locator(".stage").first.locator("dd").first).to_have_text("6")
+
+
+def test_days_of_ones_own(show: Open, shop: str) -> None:
+    """They stand in the address, and hold what happened on them, in UTC."""
+    today = datetime.now(UTC).date()
+    page = show(f"/explore?last={today}..{today}")
+    legend(page)
+    expect(page.get_by_label("First day, UTC")).to_have_value(str(today))
+    expect(page.locator(".card-foot").first).to_contain_text("10 events")
+    before = today - timedelta(days=30)
+    page.get_by_label("Last day, UTC").fill(str(before))
+
+    expect(page.get_by_text("No event in this time")).to_be_visible()
+    expect(page).to_have_url(re.compile(f"last={before}"))
+
+
+def test_a_bar_of_another_day_opens_its_events(show: Open, tmp_path: Path) -> None:
+    """Events that only the disk has are listed in Live, and open; their session has its timeline."""
+    first = Emulator(data=tmp_path)
+    with first.running() as base, httpx.Client(base_url=base, headers={"dd-api-key": KEY}, timeout=20) as http:
+        send(http, VIEWED, 1)
+        send(http, PAID, 1)
+    first.close()
+    again = Emulator(data=tmp_path)
+    with again.running() as base:
+        page = show("/")
+        page.goto(f"{base}/explore?last=24h")
+        page.get_by_role("button", name=VIEWED).click()
+        expect(page.get_by_role("option")).to_have_count(1)
+        page.get_by_role("option").click()
+        expect(page.get_by_role("region", name="Event", exact=True)).to_contain_text("acme")
+        assert "event=old-1" in page.url
+        page.get_by_role("link", name="Open timeline").click()
+        expect(page.locator(".moment-row")).to_have_count(2)
+        page.close()
+    again.close()

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Callable, Iterator
 
+import httpx
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
+from tests.emulator import browser as sdk
 from tests.emulator import test_page
 from tests.emulator.browser import SESSION
 from tests.emulator.journey import TRACE_IN_HEX, Journey, buy
@@ -336,3 +339,32 @@ def test_hostile_text_stays_text(show: Open, url: str) -> None:
     expect(page.locator(".in-browser .name").nth(1)).to_contain_text(f"click on “{HOSTILE}”")
     expect(page.locator(".on-server")).to_contain_text(f"{HOSTILE}.{HOSTILE}")
     expect(page.locator("img, #app script")).to_have_count(0)
+
+
+def test_a_session_of_thousands_of_events(show: Open, url: str) -> None:
+    """Only what is near the part that is seen is in the document, and every part can be reached."""
+    start = int(time.time() * 1000) - 3_000_000
+    with httpx.Client(base_url=url, timeout=60) as http:
+        for batch in range(4):
+            lines = [
+                sdk.line(
+                    "action",
+                    start + n * 500,
+                    action={"id": f"a-{n}", "type": "click", "target": {"name": f"click {n}"}},
+                )
+                for n in range(batch * 1200, (batch + 1) * 1200)
+            ]
+            assert sdk.send(http, *lines).status_code == 202
+    page = show(f"/sessions/{SESSION}")
+    expect(page.get_by_text("“click 0”")).to_be_visible()
+    assert page.evaluate("document.getElementsByTagName('*').length") < 6_000
+
+    page.locator("main").evaluate("main => (main.scrollTop = 60_000)")
+    expect(page.get_by_text("“click 0”")).not_to_be_attached()
+    page.goto(f"{url}/sessions/{SESSION}?at=2399")
+    expect(page.locator(".moment-row.pointed")).to_contain_text("click 4799")
+    expect(page.locator(".moment-row.pointed")).to_be_in_viewport()
+    page.goto(f"{url}/sessions/{SESSION}?at=1200")
+    expect(page.locator(".moment-row.pointed")).to_contain_text("click 2401")
+    expect(page.locator(".moment-row.pointed")).to_be_in_viewport()
+    assert page.evaluate("document.getElementsByTagName('*').length") < 8_000

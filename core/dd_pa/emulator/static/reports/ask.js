@@ -1,5 +1,7 @@
 // Asks Datadog's query API, which the emulator answers on Datadog's own paths; and its own few routes for reports.
 import { ApiError } from "../shared/api.js";
+import { useTaken } from "../shared/hooks.js";
+import { refreshing } from "./refresh.js";
 import { useEffect, useRef, useState } from "../vendor/vendor.js";
 
 /** @typedef {{from: number, to: number}} Span epoch ms */
@@ -21,10 +23,14 @@ async function read(response) {
 const post = (path, body, signal) =>
   fetch(path, { method: "POST", body: JSON.stringify(body), signal, headers: { "Content-Type": "application/json" } }).then(read);
 
+/** @param {string} path @param {string} type @param {Record<string, unknown>} attributes */
+export const requestOf = (path, type, attributes) => ({ path: `/api/v2/product-analytics/${path}`, body: { data: { type, attributes } } });
+
 /** Runs one query and returns the attributes of its answer. @param {string} path @param {string} type
  * @param {Record<string, unknown>} attributes @param {AbortSignal} [signal] @returns {Promise<any>} */
 export async function ask(path, type, attributes, signal) {
-  const answer = await post(`/api/v2/product-analytics/${path}`, { data: { type, attributes } }, signal);
+  const request = requestOf(path, type, attributes);
+  const answer = await post(request.path, request.body, signal);
   const status = answer.meta?.status ?? "done";
   if (status !== "done") throw new ApiError(200, `The query is not done: ${status}.`, null);
   return answer.data.attributes;
@@ -55,6 +61,7 @@ export const deleteView = (name) =>
 export function useAnswer(key, run) {
   const [state, setState] = useState(/** @type {Omit<Asked<A>, "retry">} */ ({ answer: null, problem: null, running: true }));
   const [again, setAgain] = useState(0);
+  const times = useTaken(refreshing, (store) => store.times);
   const latest = useRef(run);
   latest.current = run;
   useEffect(() => {
@@ -69,6 +76,6 @@ export function useAnswer(key, run) {
       },
     );
     return () => stop.abort();
-  }, [key, again]);
+  }, [key, again, times]);
   return { ...state, retry: () => setAgain((n) => n + 1) };
 }

@@ -1,13 +1,15 @@
 // Explore: how often something happened, over time, by its name or a facet.
 import { html, useMemo, useState } from "../vendor/vendor.js";
-import { ask, found, useAnswer } from "./ask.js";
+import { ask, found, requestOf, useAnswer } from "./ask.js";
 import { Chart } from "./chart.js";
 import { count, moment } from "./times.js";
 import { useStore } from "../shared/hooks.js";
-import { Card, change, Choice, Facets, lastOf, one, Report, spanOf, spans, Text } from "./report.js";
+import { barSpan, Card, change, Choice, Facets, intervalOf, lastOf, one, Report, Text } from "./report.js";
 import { Search, searchFocus } from "../shared/search.js";
 import { SeriesTable } from "./seriestable.js";
+import { Takeaway } from "./takeaway.js";
 import { term, withTerm } from "./terms.js";
+import { iso } from "../shared/format.js";
 
 /** @typedef {import("../shared/views.js").Page} Page */
 /** @typedef {{name: string, values: number[], sum: number, rest: boolean, q: string}} Series `q` finds its events; `rest`: all that has no series of its own */
@@ -19,12 +21,6 @@ const measures = /** @type {[string, string][]} */ ([["count", "events"], ["@usr
 
 /** @param {string} of @param {number} [interval] */
 const compute = (of, interval) => ({ ...(of === "count" ? { aggregation: "count" } : { aggregation: "cardinality", metric: of }), ...(interval && { interval }) });
-
-/** The time that whole bars and the running one cover. @param {string} last @param {number} interval @returns {import("./ask.js").Span} */
-function barSpan(last, interval) {
-  const { to } = spanOf(last);
-  return { from: Math.floor(to / interval) * interval + interval - spans[last].ms, to };
-}
 
 /** Every time that has a bar, those without events too. @param {import("./ask.js").Span} span @param {number} interval @returns {number[]} */
 function allTimes({ from, to }, interval) {
@@ -54,7 +50,7 @@ function sums({ columns }) {
 
 /** @param {{q: string, by: string, of: string, last: string, interval: number}} wanted @param {AbortSignal} signal @returns {Promise<Counts>} */
 async function counted({ q, by, of, last, interval }, signal) {
-  const span = barSpan(last, interval);
+  const span = barSpan(last);
   const times = allTimes(span, interval);
   const whole = by ? withTerm(q, `${by}:*`) : q;
   /** Values of each bar, and the sums, which bars of distinct users do not add up to. @param {string} search @param {boolean} grouped */
@@ -67,7 +63,7 @@ async function counted({ q, by, of, last, interval }, signal) {
   };
   const [all, groups] = await Promise.all([counts(whole, false), by ? counts(whole, true) : []]);
   const words = measures.find(([key]) => key === of)?.[1] ?? of;
-  const known = { q, by, words, times, interval, sum: all[0]?.sum ?? 0, running: times.length > 0 && times[times.length - 1] + interval > span.to };
+  const known = { q, by, words, times, interval, sum: all[0]?.sum ?? 0, running: times.length > 0 && times[times.length - 1] + interval > Math.min(span.to, Date.now()) };
   if (!by) return { ...known, series: all.map((series) => ({ ...series, name: "all" })) };
   const series = groups.sort((a, b) => b.sum - a.sum);
   if (series.length < MOST) return { ...known, series };
@@ -75,6 +71,16 @@ async function counted({ q, by, of, last, interval }, signal) {
   const rest = await counts(withTerm(whole, `-(${series.map(({ name }) => term(by, name)).join(" OR ")})`), false);
   return { ...known, series: [...series, ...rest.map((other) => ({ ...other, name: "other", rest: true }))] };
 }
+
+/** @param {Counts} counts */
+const sheet = ({ times, series }) => [["from", ...series.map(({ name }) => name)], ...times.map((at, i) => [iso(at), ...series.map(({ values }) => values[i])])];
+
+/** The question of the bars, as the API is asked. @param {{q: string, by: string, of: string, last: string, interval: number}} wanted */
+const request = ({ q, by, of, last, interval }) =>
+  requestOf("analytics/timeseries", "formula_analytics_extended_request", {
+    ...barSpan(last),
+    query: { query: found(by ? withTerm(q, `${by}:*`) : q), compute: compute(of, interval), ...(by && { group_by: [{ facet: by, limit: MOST }] }) },
+  });
 
 /** @param {{page: Page}} props */
 export function Explore({ page }) {
@@ -84,7 +90,7 @@ export function Explore({ page }) {
   const last = lastOf(place, "24h");
   const by = one(place, "by", "@event.name");
   const of = measures.some(([key]) => key === one(place, "of", "count")) ? one(place, "of", "count") : "count";
-  const asked = useMemo(() => ({ q: place.q, by: by === "-" ? "" : by, of, last, interval: spans[last].interval }), [place.q, by, of, last]);
+  const asked = useMemo(() => ({ q: place.q, by: by === "-" ? "" : by, of, last, interval: intervalOf(last) }), [place.q, by, of, last]);
   const answered = useAnswer(JSON.stringify(asked), (signal) => counted(asked, signal));
   const [table, setTable] = useState(false);
   const counts = answered.answer;
@@ -105,7 +111,7 @@ export function Explore({ page }) {
         <${SeriesTable} counts=${counts} title=${counts.by || "all events"} onOpen=${(/** @type {Series} */ series) => open(series, null)} />
         <p class="card-foot">
           <span class="faint">${count(counts.sum)} ${counts.words} in ${counts.times.length} bars${counts.running && ", the last of which is not over yet"}. Times are UTC.</span>
-          <span class="spring"></span><button type="button" class="plain small" onClick=${() => setTable(!table)}>${table ? "as chart only" : "as table"}</button>
+          <span class="spring"></span><${Takeaway} name="explore" rows=${() => sheet(counts)} request=${request(asked)} /><button type="button" class="plain small" onClick=${() => setTable(!table)}>${table ? "as chart only" : "as table"}</button>
         </p>
         ${table && html`<${TimesTable} counts=${counts} onOpen=${(/** @type {number} */ at) => open(null, at)} />`}`}
     <//>

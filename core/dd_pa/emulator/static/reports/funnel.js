@@ -1,12 +1,13 @@
 // Funnel: who did one thing after another, where they left, and who they are.
 import { html, useMemo } from "../vendor/vendor.js";
-import { ask, useAnswer } from "./ask.js";
+import { ask, requestOf, useAnswer } from "./ask.js";
 import { FunnelBars } from "./funnelbars.js";
 import { useStore } from "../shared/hooks.js";
 import { People } from "./people.js";
 import { Card, change, Choice, lastOf, many, one, Report, spanOf } from "./report.js";
 import { StepsEditor } from "./stepseditor.js";
 import { journey, letter, stepOf, written } from "./steps.js";
+import { Takeaway } from "./takeaway.js";
 
 /** @typedef {import("../shared/views.js").Page} Page */
 /** @typedef {import("./steps.js").Step} Step */
@@ -20,10 +21,16 @@ export const entities = {
   accounts: { key: "@account.id", words: "accounts" },
 };
 
+/** @param {Step[]} steps @param {string} key @param {string} last @returns {[string, string, Record<string, unknown>]} */
+const question = (steps, key, last) => ["journey/funnel", "journey_request", { ...spanOf(last), query: { search: journey(steps, key) } }];
+
+/** @param {Stage[]} stages @param {string} words */
+const sheet = (stages, words) => [["step", words, "average ms from the step before"], ...stages.map(({ step, reached, time }) => [step.text, reached, time])];
+
 /** @param {Step[]} steps @param {string} key @param {string} last @param {AbortSignal} signal @returns {Promise<Stage[]>} */
 async function staged(steps, key, last, signal) {
   if (steps.length < 2) return [];
-  const answer = await ask("journey/funnel", "journey_request", { ...spanOf(last), query: { search: journey(steps, key) } }, signal);
+  const answer = await ask(...question(steps, key, last), signal);
   const times = [null, ...answer.funnel_steps.map((/** @type {any} */ step) => step.elapsed_time_to_next_step?.avg ?? null)];
   return steps.map((step, n) => ({ step, reached: answer.funnel_steps[n].value, time: times[n] }));
 }
@@ -72,6 +79,7 @@ export function Funnel({ page }) {
       <div class="funnel-side">
         <${Card} asked=${asked} empty=${stages.length < 2} nothing="A funnel has two steps or more: add what people do first, and what they should do next." label="Funnel">
           <${FunnelBars} stages=${stages} words=${words} lost=${shown ? lost : 0} onLost=${(/** @type {number} */ step) => change(page, { lost: String(step) }, { push: true })} />
+          <p class="card-foot"><span class="spring"></span><${Takeaway} name="funnel" rows=${() => sheet(stages, words)} request=${requestOf(...question(steps, key, last))} /></p>
         <//>
         ${shown &&
         html`<${People}

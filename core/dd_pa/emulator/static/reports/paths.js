@@ -1,12 +1,13 @@
 // Paths: which way sessions go, as a flow and as a table.
 import { html, useState } from "../vendor/vendor.js";
-import { ask, useAnswer } from "./ask.js";
+import { ask, requestOf, useAnswer } from "./ask.js";
 import { count } from "../shared/format.js";
 import { useStore } from "../shared/hooks.js";
 import { Card, change, Choice, lastOf, one, Report, spanOf } from "./report.js";
 import { Flow } from "./flow.js";
 import { Search, searchFocus } from "../shared/search.js";
 import { written } from "./steps.js";
+import { Takeaway } from "./takeaway.js";
 
 /** @typedef {import("../shared/views.js").Page} Page */
 /** @typedef {{id: string, name: string, column: number, kind: "regular" | "dropoff" | "other", value: number}} FlowNode */
@@ -20,10 +21,21 @@ const facets = {
   pages: { facet: "@view.name", step: "page", words: "pages" },
 };
 
+/** @param {string} facet @param {string} q @param {string} last @param {number} width @returns {[string, string, Record<string, unknown>]} */
+function question(facet, q, last, width) {
+  const definition = { source: facet, target: facet, number_of_steps: COLUMNS, entries_per_step: width };
+  return ["sankey", "sankey_request", { time: spanOf(last), search: q ? { query: q } : {}, definition }];
+}
+
+/** @param {Graph} graph */
+function sheet({ nodes, links }) {
+  const names = new Map(nodes.map((node) => [node.id, node]));
+  return [["step", "from", "to", "sessions"], ...links.map(({ source, target, value }) => [(names.get(source)?.column ?? 0) + 1, names.get(source)?.name, names.get(target)?.name, value])];
+}
+
 /** @param {string} facet @param {string} q @param {string} last @param {number} width @param {AbortSignal} signal @returns {Promise<Graph>} */
 async function graph(facet, q, last, width, signal) {
-  const definition = { source: facet, target: facet, number_of_steps: COLUMNS, entries_per_step: width };
-  const answer = await ask("sankey", "sankey_request", { time: spanOf(last), search: q ? { query: q } : {}, definition }, signal);
+  const answer = await ask(...question(facet, q, last, width), signal);
   const nodes = answer.nodes.map((/** @type {any} */ node) => ({
     id: node.id,
     name: node.type === "dropoff" ? "left" : node.name,
@@ -91,6 +103,7 @@ export function Paths({ page }) {
       html`<${Flow} graph=${asked.answer} kind=${step} onOpen=${open} />
         <p class="card-foot">
           <span class="faint">Sessions, from the first thing they did. A step opens the funnel that leads to it.</span><span class="spring"></span>
+          <${Takeaway} name="paths" rows=${() => sheet(/** @type {Graph} */ (asked.answer))} request=${requestOf(...question(facet, place.q, last, width))} />
           <button type="button" class="plain small" onClick=${() => setTable(!table)}>${table ? "as flow only" : "as table"}</button>
         </p>
         ${table && html`<${LinksTable} graph=${asked.answer} />`}`}

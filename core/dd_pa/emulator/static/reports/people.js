@@ -5,6 +5,7 @@ import { clock, count, day, iso, MISSING } from "../shared/format.js";
 import * as icons from "../shared/icons.js";
 import { follow, sessionPath } from "../shared/links.js";
 import { Card } from "./report.js";
+import { Takeaway } from "./takeaway.js";
 import { term } from "./terms.js";
 
 /** @typedef {{total: number, records: Record<string, any>[]}} Found */
@@ -51,7 +52,10 @@ export function People({ page, asked, title, entity, onClose }) {
           </tbody>
         </table>
       </div>
-      ${records.length < total && html`<p class="card-foot faint">The first ${count(records.length)} of ${count(total)}.</p>`}
+      <p class="card-foot"><span class="faint">${records.length < total && `The first ${count(records.length)} of ${count(total)}.`}</span><span class="spring"></span><${Takeaway}
+        name="people"
+        rows=${() => [[entity, ...others, "last seen"], ...records.map((record) => [record[entity], ...others.map((facet) => record[facet]), record.timestamp ? iso(record.timestamp) : ""])]}
+      /></p>
     <//>
   </div>`;
 }

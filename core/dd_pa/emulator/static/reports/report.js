@@ -1,7 +1,9 @@
 // What all reports share: the column with its head, the time they look at, and a card with the state of its question.
 import { html, useEffect, useMemo, useRef, useState } from "../vendor/vendor.js";
 import { facets } from "./ask.js";
+import { refreshing } from "./refresh.js";
 import { SavedMenu } from "./saved.js";
+import { useStore } from "../shared/hooks.js";
 import { Banner } from "../shared/states.js";
 
 /** @typedef {import("../shared/views.js").Page} Page */
@@ -9,6 +11,7 @@ import { Banner } from "../shared/states.js";
 
 const HOUR = 3_600_000;
 const DAY = 24 * HOUR;
+const MOST_DAYS = 460;
 const PATIENCE_MS = 200;
 
 /** @type {Record<string, {words: string, ms: number, interval: number}>} */
@@ -26,11 +29,37 @@ export const one = (place, name, otherwise) => place.more[name]?.[0] ?? otherwis
 /** @param {Place} place @param {string} name @returns {string[]} */
 export const many = (place, name) => place.more[name] ?? [];
 
-/** @param {Place} place @param {string} otherwise @returns {string} a key of `spans` */
-export const lastOf = (place, otherwise) => (one(place, "last", otherwise) in spans ? one(place, "last", otherwise) : otherwise);
+/** Days of one's own, both included, as `2026-11-01..2026-11-07`; UTC. @param {string} last @returns {import("./ask.js").Span | null} */
+function daysIn(last) {
+  const [, first, final] = /^(\d{4}-\d\d-\d\d)\.\.(\d{4}-\d\d-\d\d)$/.exec(last) ?? [];
+  const from = Date.parse(first ?? ""), to = Date.parse(final ?? "") + DAY - 1;
+  return to > from && to - from <= MOST_DAYS * DAY ? { from, to } : null;
+}
+
+/** @param {Place} place @param {string} otherwise @returns {string} a key of `spans`, or days */
+export function lastOf(place, otherwise) {
+  const last = one(place, "last", otherwise);
+  return last in spans || daysIn(last) ? last : otherwise;
+}
+
+/** How long a bar is. @param {string} last @returns {number} ms */
+export function intervalOf(last) {
+  const days = daysIn(last);
+  if (!days) return spans[last].interval;
+  const length = days.to - days.from;
+  return length <= 2 * DAY ? HOUR : length <= 14 * DAY ? 6 * HOUR : DAY;
+}
+
+/** The time that whole bars and the running one cover. @param {string} last @returns {import("./ask.js").Span} */
+export function barSpan(last) {
+  const { to } = spanOf(last), interval = intervalOf(last);
+  return daysIn(last) ?? { from: Math.floor(to / interval) * interval + interval - spans[last].ms, to };
+}
 
 /** @param {string} last @returns {import("./ask.js").Span} */
 export function spanOf(last) {
+  const days = daysIn(last);
+  if (days) return days;
   const to = Date.now();
   return { from: to - spans[last].ms, to };
 }
@@ -47,12 +76,28 @@ export function change({ router }, changes, how) {
   router.go({ more }, how);
 }
 
+/** @param {number} ms @returns {string} */
+const dateOf = (ms) => new Date(ms).toISOString().slice(0, 10);
+
 /** @param {{page: Page, last: string}} props */
-export const Last = ({ page, last }) => html`<div class="segments" role="group" aria-label="Time">
+function Days({ page, last }) {
+  const { from, to } = spanOf(last);
+  const [first, final] = [dateOf(from), dateOf(to)];
+  /** @param {string} a @param {string} b */
+  const choose = (a, b) => a && b && change(page, { last: a <= b ? `${a}..${b}` : `${b}..${a}` });
+  /** @param {string} label @param {string} value @param {(value: string) => void} onChoose */
+  const field = (label, value, onChoose) =>
+    html`<input type="date" class="field" aria-label=${label} value=${value} onChange=${(/** @type {Event} */ event) => onChoose(/** @type {HTMLInputElement} */ (event.target).value)} />`;
+  return html`<span class="days">${field("First day, UTC", first, (value) => choose(value, final))}<span aria-hidden="true">–</span>${field("Last day, UTC", final, (value) => choose(first, value))}</span>`;
+}
+
+/** @param {{page: Page, last: string}} props */
+export const Last = ({ page, last }) => html`${!(last in spans) && html`<${Days} page=${page} last=${last} />`}<div class="segments" role="group" aria-label="Time">
   ${Object.entries(spans).map(
     ([key, { words }]) =>
       html`<button type="button" key=${key} aria-pressed=${key === last} aria-label=${`Last ${words}`} onClick=${() => change(page, { last: key })}>${words}</button>`,
   )}
+  <button type="button" aria-pressed=${!(last in spans)} aria-label="Days of your own" onClick=${() => change(page, { last: `${dateOf(spanOf(last).from)}..${dateOf(spanOf(last).to)}` })}>Days</button>
 </div>`;
 
 /** @param {{label: string, value: string, options: [value: string, words: string][], onChoose: (value: string) => void}} props */
@@ -93,6 +138,14 @@ export function Facets({ id }) {
   return useMemo(() => html`<datalist id=${id}>${known.map((path) => html`<option key=${path} value=${path}></option>`)}</datalist>`, [known]);
 }
 
+function Refresh() {
+  useStore(refreshing);
+  return html`<span class="refresh">
+    <button type="button" class="button" onClick=${() => refreshing.now()}>Refresh</button>
+    <button type="button" class="button" aria-pressed=${refreshing.isOn} title="Ask again every 10 seconds" onClick=${() => refreshing.byItself(!refreshing.isOn)}>Auto</button>
+  </span>`;
+}
+
 /** @param {{page: Page, title: string, last: string, controls: unknown, children?: unknown}} props */
 export const Report = ({ page, title, last, controls, children }) => html`<main class="page" tabindex="-1">
   <${Banner} feed=${page.feed} />
@@ -101,6 +154,7 @@ export const Report = ({ page, title, last, controls, children }) => html`<main 
       <h2>${title}</h2>
       <span class="spring"></span>
       <${Last} page=${page} last=${last} />
+      <${Refresh} />
       <${SavedMenu} page=${page} />
     </div>
     <div class="controls">${controls}</div>

@@ -1,7 +1,8 @@
 // Retention: who comes back, by the week (or day, or month) in which they were first seen.
 import { html } from "../vendor/vendor.js";
-import { ask, found, useAnswer } from "./ask.js";
-import { count } from "../shared/format.js";
+import { ask, found, requestOf, useAnswer } from "./ask.js";
+import { count, iso } from "../shared/format.js";
+import { Takeaway } from "./takeaway.js";
 import { useStore } from "../shared/hooks.js";
 import { People } from "./people.js";
 import { Card, change, Choice, lastOf, one, Report, spanOf, Text } from "./report.js";
@@ -24,10 +25,22 @@ const search = ({ first, back, key, unit }) => ({
   return_criteria: { base_query: found(back || first) },
 });
 
+/** @param {Wanted} wanted @returns {[string, string, Record<string, unknown>]} */
+function question(wanted) {
+  const query = { search: search(wanted), compute: { metric: "__dd.retention_rate", aggregation: "count" } };
+  return ["retention/grid", "retention_grid_request", { ...spanOf(wanted.last), query }];
+}
+
+/** @param {Cohort[]} cohorts */
+function sheet(cohorts) {
+  const width = Math.max(0, ...cohorts.map(({ cells }) => cells.length));
+  const heads = ["first", "size", ...Array.from({ length: width }, (_, n) => `came back in ${n + 1}`)];
+  return [heads, ...cohorts.map(({ start, size, cells }) => [iso(start), size, ...cells.map((cell) => cell?.came ?? "")])];
+}
+
 /** @param {Wanted} wanted @param {AbortSignal} signal @returns {Promise<Cohort[]>} */
 async function grid(wanted, signal) {
-  const query = { search: search(wanted), compute: { metric: "__dd.retention_rate", aggregation: "count" } };
-  const answer = await ask("retention/grid", "retention_grid_request", { ...spanOf(wanted.last), query }, signal);
+  const answer = await ask(...question(wanted), signal);
   return answer.cohorts
     .filter((/** @type {any} */ cohort) => cohort.type === "raw")
     .map((/** @type {any} */ cohort) => ({
@@ -126,7 +139,8 @@ export function Retention({ page }) {
   return html`<${Report} page=${page} title="Retention" last=${last} controls=${controls}>
     <${Card} asked=${asked} empty=${cohorts.length === 0} nothing=${`No ${by} in this time. Choose a longer one, or another first event.`} label="Retention">
       <${Grid} cohorts=${cohorts} words=${words} unit=${unit} chosen=${chosen} onCell=${(/** @type {string} */ cell) => change(page, { cell }, { push: true })} />
-      <p class="card-foot faint">Counted from the first event in this time, in UTC; what is not over yet has a dashed line.</p>
+      <p class="card-foot"><span class="faint">Counted from the first event in this time, in UTC; what is not over yet has a dashed line.</span><span class="spring"></span>
+        <${Takeaway} name="retention" rows=${() => sheet(cohorts)} request=${requestOf(...question(wanted))} /></p>
     <//>
     ${chosen &&
     html`<${People}

@@ -24,6 +24,19 @@ function stays(events, end) {
   });
 }
 
+/** What can be told apart: one mark of a look for each pixel. @param {Moment[]} marks @param {(at: number) => number} x
+ * @returns {Map<string, {kind: Kind, look: string, at: number}>} */
+function seen(marks, x) {
+  const found = new Map();
+  for (const event of marks) {
+    const kind = kindOf(event);
+    const look = kind === "server" && isFailure(event) ? "error" : kind;
+    const at = x(event.at);
+    found.set(`${kind} ${look} ${Math.round(at)}`, { kind, look, at });
+  }
+  return found;
+}
+
 /** @param {{events: Moment[], start: number, end: number, shown: Set<Kind>, onPoint: (at: number) => void}} props */
 export function Minimap({ events, start, end, shown, onPoint }) {
   const box = useRef(/** @type {HTMLElement | null} */ (null));
@@ -45,10 +58,8 @@ export function Minimap({ events, start, end, shown, onPoint }) {
       <svg role="img" aria-label=${sentence} width=${width} height=${LANE * LANES}>
         ${scale.gaps.map((gap) => html`<line key=${gap.x} class="map-gap" x1=${gap.x + 6} x2=${gap.x + gap.width - 3} y1=${(LANE * LANES) / 2} y2=${(LANE * LANES) / 2}><title>${duration(gap.ms)} without events</title></line>`)}
         ${pages.map(({ key, at, end: until }) => html`<rect key=${key} class="k-page" x=${x(at)} y="4" width=${Math.max(LEAST, x(until) - x(at) - 1.5)} height="14" rx="2" />`)}
-        ${marks.map((event) => {
-          const kind = kindOf(event);
-          const bad = kind === "server" && isFailure(event);
-          return html`<rect key=${event.key} class=${`k-${bad ? "error" : kind}`} x=${x(event.at)} y=${laneOf[kind] * LANE + (kind === "server" ? 1 : 4)} width=${LEAST} height=${kind === "server" ? 20 : 14} rx="1" />`;
+        ${[...seen(marks, x)].map(([key, { kind, look, at }]) => {
+          return html`<rect key=${key} class=${`k-${look}`} x=${at} y=${laneOf[kind] * LANE + (kind === "server" ? 1 : 4)} width=${LEAST} height=${kind === "server" ? 20 : 14} rx="1" />`;
         })}
       </svg>
     </div>

@@ -150,13 +150,13 @@ function ServerMoment({ moment, after, around: { changes, router, several } }) {
   </article>`;
 }
 
-/** @param {{row: Row, open: boolean, around: Around}} props `open`: the page is looked at now */
-export function TimelineRow({ row, open, around }) {
+/** @param {{row: Row, open: boolean, pointed: boolean, around: Around}} props `open`: the page is looked at now */
+export function TimelineRow({ row, open, pointed, around }) {
   const { start, router } = around;
   const { browser, server, at, quiet } = row;
   const seconds = Math.max(0, Math.floor((at - start) / 1000));
   return html`${quiet > 0 && html`<li class="quiet-row"><span>${duration(quiet)} without events</span></li>`}
-    <li class=${`moment-row${browser ? "" : " server-only"}`} data-at=${at}>
+    <li class=${`moment-row${browser ? "" : " server-only"}${pointed ? " pointed" : ""}`} data-at=${at}>
       <div class="left">${browser && html`<${BrowserMoment} moment=${browser} open=${open} around=${around} />`}</div>
       <button type="button" class=${`when${browser ? " from-browser" : ""}${server.length ? " to-server" : ""}`} title=${`${time(at)} · ${iso(at)}: link to this moment`} onClick=${() => router.go({ at: seconds })}>
         <time datetime=${iso(at)}>${offset(at - start)}</time>

@@ -1,12 +1,13 @@
 // One session as a timeline: what happened in the browser, and beside it what that led to on the server.
-import { html, useEffect, useMemo, useRef } from "../vendor/vendor.js";
+import { html, useEffect, useMemo } from "../vendor/vendor.js";
 import { copy } from "../shared/clipboard.js";
 import { session as idOf } from "../shared/columns.js";
 import { clock, count, day, duration, iso } from "../shared/format.js";
 import { useNow, useStore } from "../shared/hooks.js";
 import * as icons from "../shared/icons.js";
 import { Minimap } from "./minimap.js";
-import { hostOf, TimelineRow } from "./momentrow.js";
+import { hostOf } from "./momentrow.js";
+import { Moments } from "./moments.js";
 import { OpenSession } from "./opensession.js";
 import { backToList, follow, ROOT } from "../shared/links.js";
 import { isActive, Who } from "./sessionwords.js";
@@ -87,14 +88,6 @@ const hostsIn = (events) => new Set(events.filter(({ kind }) => kind === "view")
 /** @param {import("../shared/api.js").Moment[]} events @returns {number} */
 const servicesIn = (events) => new Set(events.filter(({ kind }) => kind === "server").map(({ detail }) => detail)).size;
 
-/** Scrolls to the row nearest to a moment. @param {number} at epoch ms @param {ScrollBehavior} behavior */
-function scrollTo(at, behavior) {
-  const rows = /** @type {HTMLElement[]} */ ([...document.querySelectorAll(".moment-row")]);
-  const next = rows.findLast((row) => Number(row.dataset.at) <= at) ?? rows[0];
-  next?.scrollIntoView({ block: "center", behavior });
-  for (const row of rows) row.classList.toggle("pointed", row === next);
-}
-
 /** @param {{detail: SessionDetail, page: Page}} props */
 function Timeline({ detail, page }) {
   const { router } = page;
@@ -106,17 +99,10 @@ function Timeline({ detail, page }) {
     () => ({ start: session.start, changes: identityChanges(events), router, several: { hosts: hostsIn(events) > 1, services: servicesIn(events) > 1 } }),
     [events, session.start],
   );
-  const still = matchMedia("(prefers-reduced-motion: reduce)").matches;
-  const first = useRef(true);
   const now = useNow();
   const active = isActive(session, now);
   const last = events.findLast((event) => event.kind === "view");
   const looking = last !== undefined && isActive({ end: last.at + (last.duration_ms ?? 0) }, now);
-  useEffect(() => {
-    if (at !== null) scrollTo(session.start + at * 1000 + 999, first.current || still ? "auto" : "smooth");
-    first.current = false;
-  }, [at]);
-
   /** @param {Kind} kind */
   const turn = (kind) => {
     const next = new Set(shown);
@@ -132,9 +118,7 @@ function Timeline({ detail, page }) {
     </section>
     <section class="card timeline" aria-label="Timeline">
       <div class="timeline-head" aria-hidden="true"><span>In the browser</span><span class="faint">time</span><span>On the server</span></div>
-      <ol class="moments">
-        ${rows.map((row) => html`<${TimelineRow} key=${(row.browser ?? row.server[0].moment).key} row=${row} open=${looking && row.browser === last} around=${around} />`)}
-      </ol>
+      <${Moments} rows=${rows} at=${at === null ? null : session.start + at * 1000 + 999} open=${looking ? last : undefined} around=${around} />
       ${rows.length === 0 && html`<p class="list-end">No event of the kinds that are switched on.</p>`}
       ${active && html`<p class="list-end still-open"><i class="dot" aria-hidden="true"></i>What happens next appears here.</p>`}
     </section>`;

@@ -94,41 +94,78 @@ function submits(action) {
 }
 
 /** The page load during which it happened; what a form's button sent is the button's doing until the browser is sent elsewhere.
- * @param {Moment} event @param {Load[]} all @returns {Moment | null} */
-function causeInLoad(event, all) {
-  const load = all.findLast(({ view, answered }) => event.at >= view.at - CLOCK_MS && event.at <= answered + CLOCK_MS);
+ * @param {Moment} event @param {Browser} browser @returns {Moment | null} */
+function causeInLoad(event, { loads: all, longest }) {
+  let n = countUntil(all, ({ view }) => view.at, event.at + CLOCK_MS) - 1;
+  while (n >= 0 && all[n].answered + CLOCK_MS < event.at && all[n].view.at + longest + CLOCK_MS >= event.at) n -= 1;
+  const load = n >= 0 && all[n].answered + CLOCK_MS >= event.at ? all[n] : null;
   if (!load) return null;
   const { click, view, redirected } = load;
   if (!click || !submits(click)) return view;
   return redirected === view.at || event.at <= redirected ? click : view;
 }
 
-/** @param {Moment} event @param {Moment[]} events @returns {Moment | null} */
-function causeByTrace(event, events) {
-  if (event.trace_key === null) return null;
-  const same = events.find((other) => other.kind !== "server" && other.trace_key === event.trace_key);
+/** What the browser did, to be looked up: by trace, by action, and in the order in which it happened.
+ * @typedef {{traces: Map<string, Moment>, actions: Map<string, Moment>, causes: Moment[], loads: Load[], longest: number}} Browser `longest` load, ms */
+
+/** @param {Moment[]} events @returns {Browser} */
+function browserOf(events) {
+  /** @type {Map<string, Moment>} */
+  const traces = new Map();
+  /** @type {Map<string, Moment>} */
+  const actions = new Map();
+  for (const event of events) {
+    if (event.kind === "server") continue;
+    if (event.trace_key !== null && !traces.has(event.trace_key)) traces.set(event.trace_key, event);
+    if (event.kind === "action" && event.action !== null && !actions.has(event.action)) actions.set(event.action, event);
+  }
+  const all = loads(events);
+  const longest = all.reduce((most, { view, answered }) => Math.max(most, answered - view.at), 0);
+  return { traces, actions, causes: events.filter(isCause), loads: all, longest };
+}
+
+/** How many come no later than a moment. @template E @param {E[]} sorted @param {(each: E) => number} when @param {number} at @returns {number} */
+function countUntil(sorted, when, at) {
+  let low = 0, high = sorted.length;
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (when(sorted[middle]) <= at) low = middle + 1;
+    else high = middle;
+  }
+  return low;
+}
+
+/** The last thing done in the browser, no later than a moment, that passes. @param {Browser} browser @param {number} at @param {number} since
+ * @param {(cause: Moment) => boolean} passes @returns {Moment | null} */
+function lastCause({ causes }, at, since, passes) {
+  for (let n = countUntil(causes, (cause) => cause.at, at) - 1; n >= 0 && causes[n].at >= since; n--) if (passes(causes[n])) return causes[n];
+  return null;
+}
+
+/** @param {Moment} event @param {Browser} browser @returns {Moment | null} */
+function causeByTrace(event, browser) {
+  const same = event.trace_key === null ? undefined : browser.traces.get(event.trace_key);
   if (!same) return null;
-  const action = same.action === null ? null : events.find((other) => other.kind === "action" && other.action === same.action);
-  return action ?? events.findLast((other) => isCause(other) && other.view === same.view && other.at <= same.at) ?? same;
+  const action = same.action === null ? undefined : browser.actions.get(same.action);
+  return action ?? lastCause(browser, same.at, -Infinity, (cause) => cause.view === same.view) ?? same;
 }
 
 /** @param {Moment} event @returns {boolean} */
 const isCause = (event) => event.kind === "view" || event.kind === "action";
 
 /** What in the browser led to an event of the server: the same trace, else the page that was being loaded, else what happened
- * within a second before. @param {Moment} event @param {Moment[]} events @param {Load[]} all @returns {Moment | null} */
-function causeOf(event, events, all) {
+ * within a second before. @param {Moment} event @param {Browser} browser @returns {Moment | null} */
+function causeOf(event, browser) {
   return (
-    causeByTrace(event, events) ??
-    causeInLoad(event, all) ??
-    events.findLast((other) => isCause(other) && other.at <= event.at && event.at - other.at <= CAUSE_MS) ??
-    null
+    causeByTrace(event, browser) ??
+    causeInLoad(event, browser) ??
+    lastCause(browser, event.at, event.at - CAUSE_MS, () => true)
   );
 }
 
 /** @param {Moment[]} events in the order in which they happened @param {Set<Kind>} shown @returns {Row[]} */
 export function rowsOf(events, shown) {
-  const all = loads(events);
+  const browser = browserOf(events);
   /** @type {Map<Moment, Row>} */
   const rows = new Map();
   for (const event of events) {
@@ -136,7 +173,7 @@ export function rowsOf(events, shown) {
   }
   for (const event of shown.has("server") ? events : []) {
     if (event.kind !== "server") continue;
-    const cause = causeOf(event, events, all);
+    const cause = causeOf(event, browser);
     const row = cause && rows.get(cause);
     if (row) row.server.push({ moment: event, after: event.at - cause.at });
     else rows.set(event, { at: event.at, browser: null, server: [{ moment: event, after: null }], quiet: 0 });
