@@ -85,7 +85,7 @@ def test_explore_leads_to_the_events_and_back(show: Open, shop: str) -> None:
     page.get_by_role("button", name=ADDED).click()
 
     expect(page.locator(".row")).to_have_count(3)
-    expect(page).to_have_url(re.compile(rf"/\?q=@event\.name:{ADDED}$"))
+    expect(page).to_have_url(re.compile(rf"/\?q=@event\.name:{ADDED}&source=all&from=\d+&to=\d+$"))
     page.go_back()
     assert legend(page)[ADDED] == 3
     page.get_by_role("button", name="as table").click()
