@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-import http.client
 import json
 import threading
 from collections import Counter, deque
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from dd_pa.process import testbed
 from dd_pa.settings.settings import Settings
+
+if TYPE_CHECKING:
+    import http.client
 
 STATUS, DROPS = "/api/emulator/status", "/api/emulator/drops"
 TIMEOUT = 1.0
@@ -65,6 +67,8 @@ class DropReport:
 
     def _post(self, drops: Counter[tuple[str, str]]) -> None:
         listed = [{"reason": reason, "name": name, "count": count} for (reason, name), count in drops.items()]
+        import http.client  # noqa: PLC0415 - see delivery.warmup
+
         connection = http.client.HTTPConnection(*self._address, timeout=TIMEOUT)
         try:
             # Asked first, as it may be a relay that passes on whatever it gets.
@@ -78,11 +82,14 @@ class DropReport:
             connection.close()
 
 
+HTTP_OK = 200
+
+
 def _answer(connection: http.client.HTTPConnection, method: str, path: str, body: str | None = None) -> bytes:
     connection.request(method, path, body, {"Content-Type": "application/json"})
     response = connection.getresponse()
     content = response.read(65_536)
-    return content if response.status == http.client.OK else b""
+    return content if response.status == HTTP_OK else b""
 
 
 def _is_emulator(answer: bytes) -> bool:
