@@ -12,6 +12,7 @@ from dd_pa.event_factory import EventFactory
 from dd_pa.integration import Integration
 from dd_pa.observe import metrics, observers
 from dd_pa.plan.event import Event
+from dd_pa.process import hosts
 from dd_pa.settings.settings import Settings
 
 if TYPE_CHECKING:
@@ -41,11 +42,9 @@ class Emitter:
         self._transport = transport
         self._retry = retry or RetryPolicy()
         self._closed = False
-        if settings.enabled:  # not again in a forked child: OpenSSL may have been forked with a lock taken
-            from dd_pa.delivery.warmup import warm_up  # noqa: PLC0415 - httpx and asyncio, dearer than all of ours
-
-            warm_up(settings)
         self._pipelines = ProcessPipelines(self._make_pipeline)
+        if settings.enabled and hosts.delivers_soon():
+            self._pipelines.latest.load()
         self._factory = EventFactory(self, settings, identity, self._pipelines)
         self.integration = Integration(self._factory, self._pipelines)
         """What the integration of a framework, an ORM or a queue needs besides."""

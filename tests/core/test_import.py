@@ -44,15 +44,60 @@ emitter = Emitter(Settings(application_id="shop", api_key="k" * 32, enabled=Fals
 emitter.track("opened", usr="7")
 """
 
-DELIVERY = """
-import sys
+EMITTER = """
 from dd_pa import Emitter, Settings
 emitter = Emitter(Settings(application_id="shop", api_key="k" * 32, intake_url="http://127.0.0.1:9"))
+"""
+
+WHO_LOADS = """
+import sys, threading
+class Watch:
+    def find_spec(self, name, path=None, target=None):
+        if name in ("asyncio", "httpx", "httpx2"):
+            print(name != "httpx2" and name, threading.current_thread() is threading.main_thread())
+sys.meta_path.insert(0, Watch())
+{before}
+from dd_pa import Emitter, Settings
+emitter = Emitter(Settings(application_id="shop", api_key="k" * 32, intake_url="http://127.0.0.1:9"))
+print("made")
+emitter.track("opened", usr="7")
+emitter.flush(1.0)
+"""
+
+LATE = """
+import sys
+from dd_pa import Emitter, Settings
+from dd_pa.delivery.warmup import warm_up
+emitter = Emitter(Settings(application_id="shop", api_key="k" * 32, intake_url="http://127.0.0.1:9"))
+warm_up(emitter.settings)
 known = set(sys.modules)
 emitter.track("opened", usr="7")
 emitter.flush(1.0)
 late = sorted(name for name in set(sys.modules) - known if not name.startswith("encodings"))
 print(emitter.stats().retried > 0, late)
+"""
+
+FORK = """
+import os, sys, threading
+from dd_pa import Emitter, Settings
+midst, on = threading.Event(), threading.Event()
+class Slow:
+    def find_spec(self, name, path=None, target=None):
+        if name == "httpx" and threading.current_thread() is not threading.main_thread():
+            midst.set()
+            on.wait()
+sys.meta_path.insert(0, Slow())
+intake = "http://127.0.0.1:9"
+emitter = Emitter(Settings(application_id="shop", api_key="k" * 32, intake_url=intake, shutdown_timeout=0.2))
+emitter.track("opened", usr="7")
+midst.wait()
+threading.Timer(0.05, on.set).start()
+child = os.fork()
+emitter.track("opened", usr="7")
+emitter.flush(1.0)
+print(bool(child), emitter.stats().retried > 0, flush=True)
+if child:
+    os.waitpid(child, 0)
 """
 
 
@@ -79,8 +124,37 @@ def test_nothing_that_only_the_delivery_needs_is_loaded_before_it(ours: str, fra
     assert heavy(ours, framework) == []
 
 
-def test_the_delivery_thread_imports_nothing() -> None:
-    assert printed(DELIVERY) == "True []\n"
+def test_an_emitter_loads_nothing_that_only_the_delivery_needs() -> None:
+    """But the one module that registers something for the end of the process, when that would be refused."""
+    assert [name for name in heavy(EMITTER) if name.split(".")[0] != "concurrent"] == []
+
+
+@pytest.mark.parametrize(
+    ("before", "by_main_thread"),
+    [
+        pytest.param("", False, id="by itself"),
+        pytest.param("import gunicorn", True, id="gunicorn, whose workers share what its master has loaded"),
+        pytest.param(
+            "from gevent import monkey; monkey.patch_all()", True, id="gevent, whose greenlets an import would stop"
+        ),
+    ],
+)
+def test_the_first_event_loads_the_rest_where_that_is_not_too_late(before: str, by_main_thread: bool) -> None:
+    """On the delivery's thread; else the emitter does, before there is one."""
+    said = printed(WHO_LOADS.format(before=before)).splitlines()
+    loaded = [line for line in said if line.startswith("httpx")]
+
+    assert loaded == [f"httpx {by_main_thread}"]
+    assert (said.index(loaded[0]) < said.index("made")) == by_main_thread
+
+
+def test_the_delivery_thread_imports_nothing_bit_by_bit() -> None:
+    """All is loaded at once, while no fork can come."""
+    assert printed(LATE) == "True []\n"
+
+
+def test_a_fork_in_the_midst_of_loading_leaves_the_child_able_to_deliver() -> None:
+    assert sorted(printed(FORK).splitlines()) == ["False True", "True True"]
 
 
 WINDOWS = """

@@ -3,6 +3,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Sequence
+from importlib import import_module
 from typing import TYPE_CHECKING
 
 from dd_pa.capture.event import BuiltEvent, EventBuilder
@@ -64,9 +65,18 @@ class Pipeline:
             open_outlet=self._open_outlet,
             make_dispatcher=self._make_dispatcher,
             on_start=self._started,
+            load=self.load,
         )
         if settings.enabled:
+            import_module("concurrent.futures.thread")  # refused at the end of the process, when a script may deliver
             shutdown.handle_sigterm()
+
+    def load(self) -> None:
+        """Load what the delivery needs."""
+        with forks.loading:
+            from dd_pa.delivery.warmup import warm_up  # noqa: PLC0415 - httpx and asyncio, dearer than all of ours
+
+            warm_up(self._settings)
 
     def _started(self) -> None:
         shutdown.add(self)
@@ -174,6 +184,9 @@ class Pipeline:
 
     def hurry(self) -> None:
         self._worker.hurry()
+
+    def await_loaded(self, timeout: float) -> None:
+        self._worker.await_loaded(timeout)
 
     def finish(self, deadline: float) -> None:
         """Deliver until `deadline` (`time.monotonic()`), and log what will be lost if the process ends then."""

@@ -1,10 +1,9 @@
-"""What the delivery needs and `import dd_pa` does not, loaded before there is a delivery thread.
+"""What the delivery needs and an emitter does not, loaded before the delivery begins.
 
-httpx, asyncio and OpenSSL take ten times as long as all of ours: who makes no emitter, or one that is not enabled, does
-not pay for them.
-
-A process that forks while one of its threads imports a module, or sets up OpenSSL, hands its child a lock that nobody
-will ever open: the child's own delivery would wait for it for ever.
+httpx, asyncio and OpenSSL take ten times as long as all of ours: who tracks nothing does not pay for them. The delivery
+thread loads them with the first event, under `forks.loading`: a process that forks while one of its threads imports a
+module, or sets up OpenSSL, hands its child a lock that nobody will ever open. Where that would be too late
+(`hosts.delivers_soon`), the emitter does.
 """
 
 from __future__ import annotations
@@ -40,7 +39,7 @@ _OURS = (
 
 
 def warm_up(settings: Settings) -> None:
-    """Do now, on the thread that makes an emitter, what the first event would else do on the delivery thread."""
+    """Load and make now what would else be loaded and made bit by bit; a second time, it takes nothing."""
     for name in _OURS:
         importlib.import_module(name)
     for name in _LATE:

@@ -53,16 +53,17 @@ class Worker:
         open_outlet: Callable[[], Outlet | DirectOutlet],
         make_dispatcher: Callable[[Outlet | DirectOutlet, Callable[[], None]], Dispatcher],
         on_start: Callable[[], object],
+        load: Callable[[], object],
     ) -> None:
         self._store, self._ledger = store, ledger
         self._open_outlet, self._make_dispatcher = open_outlet, make_dispatcher
-        self._on_start = on_start
+        self._on_start, self._load = on_start, load
         self._turns = itertools.count()
         self._starting = False
         self._begun = threading.Event()
         self._thread: threading.Thread | None = None
         self._stop = threading.Event()
-        self._ended = threading.Event()
+        self._loaded, self._ended = threading.Event(), threading.Event()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._poked: asyncio.Event | None = None
         self._dispatcher: Dispatcher | None = None
@@ -170,6 +171,11 @@ class Worker:
         self._hurry = True
         self._poke()
 
+    def await_loaded(self, timeout: float) -> None:
+        """Wait until what the delivery needs is loaded, if the thread has begun, at most `timeout` seconds."""
+        if self._other_thread() is not None:
+            self._loaded.wait(timeout)
+
     def stop(self, deadline: float) -> None:
         """Deliver what waits until the deadline (`time.monotonic()`), then end the thread.
 
@@ -189,28 +195,32 @@ class Worker:
             while not self._stop.is_set():
                 self._live()
         finally:
+            self._loaded.set()
             self._ended.set()
             for done in list(self._flushes):
                 done.set()
 
     def _live(self) -> None:
         """Run one loop until the end, or until an error that should not happen."""
+        try:
+            self._load()
+            self._loaded.set()
+            self._run_loop()
+        except BaseException as error:  # delivery must survive a bug of its own, and a receiver that calls exit()
+            self._ledger.last_error = type(error).__name__
+            self._ledger.say("worker", "delivery failed and starts again: %s", type(error).__name__)
+            self._store.reclaim()
+            self._stop.wait(RESTART)
+
+    def _run_loop(self) -> None:
         from dd_pa.delivery.loop import InlineExecutor, close_loop, make_loop  # noqa: PLC0415 - see delivery.warmup
 
         loop = self._loop = make_loop()
         loop.set_default_executor(InlineExecutor())
-        failure: BaseException | None = None
         try:
             loop.run_until_complete(self._run())
-        except BaseException as error:  # delivery must survive a bug of its own, and a receiver that calls exit()
-            failure = error
         finally:
             close_loop(loop)
-        if failure is not None:
-            self._ledger.last_error = type(failure).__name__
-            self._ledger.say("worker", "delivery failed and starts again: %s", type(failure).__name__)
-            self._store.reclaim()
-            self._stop.wait(RESTART)
 
     async def _run(self) -> None:
         import asyncio  # noqa: PLC0415 - see delivery.warmup

@@ -80,6 +80,7 @@ class OutboxDeliverer:
             open_outlet=self._open_outlet,
             make_dispatcher=self._make_dispatcher,
             on_start=lambda: None,
+            load=lambda: None,
         )
         self._lessee = Lessee(table, self._store, owner=self.owner, lease=lease)
         self._oldest: int | None = None

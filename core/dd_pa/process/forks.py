@@ -19,6 +19,14 @@ held_up = threading.RLock()
 """No fork comes while a thread has this: for steps of which a child must see both or none. Never held for long."""
 
 
+loading = threading.RLock()
+"""No fork comes while a thread has this: for the import of what the delivery needs. A child whose parent forked in the
+midst of it would wait for ever for the import's lock, or for OpenSSL's. Nobody who tracks an event takes it."""
+
+LOADING = 20.0
+"""Seconds that a fork waits for that at most: a module that forks while it is imported may be what is waited for."""
+
+
 class Closable(Protocol):
     """Something that a forked child must not keep."""
 
@@ -27,6 +35,7 @@ class Closable(Protocol):
         ...
 
 
+_has_waited = False
 _inherited: dict[int, weakref.ref[Closable]] = {}
 
 
@@ -38,9 +47,9 @@ def close_in_children(resource: Closable) -> None:
 
 def forked() -> None:
     """Note that this process is a child now; for forks that Python does not see. Takes no lock, logs nothing."""
-    global generation, held_up  # noqa: PLW0603 - the one thing a fork hook may safely do
+    global generation, held_up, loading  # noqa: PLW0603 - the one thing a fork hook may safely do
     generation += 1
-    held_up = threading.RLock()  # the parent's may be held by a thread that is not here
+    held_up, loading = threading.RLock(), threading.RLock()  # a thread that is not here may hold the parent's
     for reference in list(_inherited.values()):
         resource = reference()
         if resource is not None:
@@ -49,11 +58,17 @@ def forked() -> None:
 
 
 def _before() -> None:
+    global _has_waited  # noqa: PLW0603 - set under the lock
+    waited = loading.acquire(timeout=LOADING)
     held_up.acquire()
+    _has_waited = waited
 
 
 def _after_in_parent() -> None:
+    waited = _has_waited
     held_up.release()
+    if waited:
+        loading.release()
 
 
 if hasattr(os, "register_at_fork"):

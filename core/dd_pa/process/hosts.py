@@ -19,6 +19,18 @@ LAST = -1000
 """Priority among what multiprocessing runs at the end of a child: after everything else."""
 
 
+def delivers_soon() -> bool:
+    """Tell whether what the delivery needs is to be loaded with the emitter, and not with the first event.
+
+    Under gunicorn, so that workers share the pages of a master that loads the application first, and no request pays;
+    under uWSGI, whose forks wait for nobody; and under gevent, where an import would stop all greenlets.
+    """
+    if _uwsgi is not None or "gunicorn" in sys.modules:
+        return True
+    monkey = sys.modules.get("gevent.monkey")
+    return monkey is not None and bool(monkey.is_module_patched("threading"))
+
+
 def look_around(say: Say) -> None:
     """Adapt to whatever runs this process. Called with the first event, as few of them are to be seen before it."""
     _follow_multiprocessing()
