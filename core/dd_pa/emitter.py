@@ -43,7 +43,7 @@ class Emitter:
         self._retry = retry or RetryPolicy()
         self._closed = False
         self._pipelines = ProcessPipelines(self._make_pipeline)
-        if settings.enabled and hosts.delivers_soon():
+        if settings.enabled and hosts.serves():
             self._pipelines.latest.load()
         self._factory = EventFactory(self, settings, identity, self._pipelines)
         self.integration = Integration(self._factory, self._pipelines)

@@ -185,9 +185,6 @@ class Pipeline:
     def hurry(self) -> None:
         self._worker.hurry()
 
-    def await_loaded(self, timeout: float) -> None:
-        self._worker.await_loaded(timeout)
-
     def finish(self, deadline: float) -> None:
         """Deliver until `deadline` (`time.monotonic()`), and log what will be lost if the process ends then."""
         if not self._worker.flush(max(0.0, deadline - time.monotonic())) and not self._store.durable:

@@ -1,9 +1,10 @@
-"""What the delivery needs and an emitter does not, loaded before the delivery begins.
+"""What the delivery needs and an emitter does not, loaded before there is a delivery thread.
 
-httpx, asyncio and OpenSSL take ten times as long as all of ours: who tracks nothing does not pay for them. The delivery
-thread loads them with the first event, under `forks.loading`: a process that forks while one of its threads imports a
-module, or sets up OpenSSL, hands its child a lock that nobody will ever open. Where that would be too late
-(`hosts.delivers_soon`), the emitter does.
+httpx, asyncio and OpenSSL take ten times as long as all of ours: who tracks nothing does not pay for them. The first
+event does, on the thread that tracks it; under a server, the making of the emitter (`hosts.serves`).
+
+A process that forks while one of its threads imports a module, or sets up OpenSSL, hands its child a lock that nobody
+will ever open. So the delivery thread imports nothing, and a fork waits for whoever does (`forks.loading`).
 """
 
 from __future__ import annotations

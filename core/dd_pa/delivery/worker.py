@@ -63,7 +63,7 @@ class Worker:
         self._begun = threading.Event()
         self._thread: threading.Thread | None = None
         self._stop = threading.Event()
-        self._loaded, self._ended = threading.Event(), threading.Event()
+        self._ended = threading.Event()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._poked: asyncio.Event | None = None
         self._dispatcher: Dispatcher | None = None
@@ -112,9 +112,13 @@ class Worker:
             return
         self._starting = True
         try:
+            self._load()
             _thread.start_new_thread(self._begin, ())
-        except RuntimeError as error:
+        except Exception as error:  # also of an import, if a signal's handler has interrupted another of the same
             self._not_started(error)
+        except BaseException:
+            self._may_start_again()
+            raise
         else:
             self._on_start()
 
@@ -128,10 +132,13 @@ class Worker:
             self._thread = thread
         self._begun.set()
 
-    def _not_started(self, error: RuntimeError) -> None:
-        """Say that there are no threads left, or that the interpreter ends; the next event tries again."""
+    def _may_start_again(self) -> None:
         self._starting = False
         self._turns = itertools.count()
+
+    def _not_started(self, error: Exception) -> None:
+        """Say that there are no threads left, or that the interpreter ends; the next event tries again."""
+        self._may_start_again()
         self._ledger.say("thread", "the delivery thread cannot be started: %s", error)
 
     def _other_thread(self) -> threading.Thread | None:
@@ -171,11 +178,6 @@ class Worker:
         self._hurry = True
         self._poke()
 
-    def await_loaded(self, timeout: float) -> None:
-        """Wait until what the delivery needs is loaded, if the thread has begun, at most `timeout` seconds."""
-        if self._other_thread() is not None:
-            self._loaded.wait(timeout)
-
     def stop(self, deadline: float) -> None:
         """Deliver what waits until the deadline (`time.monotonic()`), then end the thread.
 
@@ -195,32 +197,28 @@ class Worker:
             while not self._stop.is_set():
                 self._live()
         finally:
-            self._loaded.set()
             self._ended.set()
             for done in list(self._flushes):
                 done.set()
 
     def _live(self) -> None:
         """Run one loop until the end, or until an error that should not happen."""
-        try:
-            self._load()
-            self._loaded.set()
-            self._run_loop()
-        except BaseException as error:  # delivery must survive a bug of its own, and a receiver that calls exit()
-            self._ledger.last_error = type(error).__name__
-            self._ledger.say("worker", "delivery failed and starts again: %s", type(error).__name__)
-            self._store.reclaim()
-            self._stop.wait(RESTART)
-
-    def _run_loop(self) -> None:
         from dd_pa.delivery.loop import InlineExecutor, close_loop, make_loop  # noqa: PLC0415 - see delivery.warmup
 
         loop = self._loop = make_loop()
         loop.set_default_executor(InlineExecutor())
+        failure: BaseException | None = None
         try:
             loop.run_until_complete(self._run())
+        except BaseException as error:  # delivery must survive a bug of its own, and a receiver that calls exit()
+            failure = error
         finally:
             close_loop(loop)
+        if failure is not None:
+            self._ledger.last_error = type(failure).__name__
+            self._ledger.say("worker", "delivery failed and starts again: %s", type(failure).__name__)
+            self._store.reclaim()
+            self._stop.wait(RESTART)
 
     async def _run(self) -> None:
         import asyncio  # noqa: PLC0415 - see delivery.warmup

@@ -21,7 +21,7 @@ held_up = threading.RLock()
 
 loading = threading.RLock()
 """No fork comes while a thread has this: for the import of what the delivery needs. A child whose parent forked in the
-midst of it would wait for ever for the import's lock, or for OpenSSL's. Nobody who tracks an event takes it."""
+midst of it would wait for ever for the import's lock, or for OpenSSL's."""
 
 LOADING = 20.0
 """Seconds that a fork waits for that at most: a module that forks while it is imported may be what is waited for."""

@@ -13,22 +13,25 @@ _SAFE_FORKS = frozenset({"lazy", "lazy-apps", "py-call-uwsgi-fork-hooks"})
 """uWSGI's options with which a thread of its master does no harm. Without them Python does not learn of the fork, and
 the child waits at its end for threads that it does not have."""
 
+SERVERS = frozenset(
+    {"gunicorn", "uvicorn", "hypercorn", "daphne", "granian", "waitress", "mod_wsgi", "cheroot", "gevent.monkey"}
+)
+"""Modules of programs that answer requests; gevent, as an import in one greenlet would stop all others."""
+
 Say = Callable[[str, str], object]
 
 LAST = -1000
 """Priority among what multiprocessing runs at the end of a child: after everything else."""
 
 
-def delivers_soon() -> bool:
-    """Tell whether what the delivery needs is to be loaded with the emitter, and not with the first event.
+def serves() -> bool:
+    """Tell whether this process serves requests, or will fork those that do.
 
-    Under gunicorn, so that workers share the pages of a master that loads the application first, and no request pays;
-    under uWSGI, whose forks wait for nobody; and under gevent, where an import would stop all greenlets.
+    Then it will track events, so what delivers them is loaded before there are any: no request waits for it, and
+    workers share the pages of a master that loads the application first. A script, a command or a function in
+    somebody's cloud may never track one.
     """
-    if _uwsgi is not None or "gunicorn" in sys.modules:
-        return True
-    monkey = sys.modules.get("gevent.monkey")
-    return monkey is not None and bool(monkey.is_module_patched("threading"))
+    return _uwsgi is not None or not SERVERS.isdisjoint(sys.modules)
 
 
 def look_around(say: Say) -> None:

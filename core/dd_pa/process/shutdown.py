@@ -23,10 +23,6 @@ SLACK = 2.0
 On a busy machine it may come to run late, and what it says of the lost would be lost too.
 """
 
-LOADING = 10.0
-"""Seconds that is waited, at most, for a delivery that is still being loaded, before its deadline begins to count: a
-short script ends within the quarter of a second that this takes, and of a busy machine much longer."""
-
 
 class Deliverer(Protocol):
     """Something that has to deliver what waits before the process ends."""
@@ -38,10 +34,6 @@ class Deliverer(Protocol):
 
     def hurry(self) -> None:
         """Begin to deliver what waits. Takes no lock, does not block."""
-        ...
-
-    def await_loaded(self, timeout: float) -> None:
-        """Wait for what has to be loaded before anything is delivered, if that has begun."""
         ...
 
     def finish(self, deadline: float) -> None:
@@ -69,13 +61,10 @@ def remove(delivering: Deliverer) -> None:
 
 def _ours() -> list[tuple[Deliverer, float]]:
     """Return what delivers in this process, each with its deadline; all of them hurry from now on."""
+    now = time.monotonic()
     ours = [one for one, generation in list(_open.items()) if generation == forks.generation]
     for one in ours:
         one.hurry()
-    until = time.monotonic() + LOADING
-    for one in ours:
-        one.await_loaded(until - time.monotonic())
-    now = time.monotonic()
     return sorted(((one, now + one.shutdown_timeout) for one in ours), key=lambda item: item[1])
 
 
@@ -108,7 +97,7 @@ def _on_sigterm(number: int, frame: FrameType | None) -> None:
     done.acquire()
     try:
         _thread.start_new_thread(_finish_all, (done, alone))
-        done.acquire(timeout=LOADING + patience + SLACK)
+        done.acquire(timeout=patience + SLACK)
     except RuntimeError:  # no thread to be had
         pass
     except AssertionError:  # gevent's hub may not wait: the greenlet that was started ends the process
