@@ -75,8 +75,12 @@ def plain(attributes: dict[str, Any], names: GoodNames) -> dict[str, Any]:
             or value is None
         ):
             continue
-        walk = walk or _Walk(MAX_ATTRIBUTES - len(attributes))
-        written = walk.value(value, kind, 1)
+        write = _WRITERS.get(kind)
+        if write is not None:
+            written = write(value)
+        else:
+            walk = walk or _Walk(MAX_ATTRIBUTES - len(attributes))
+            written = walk.value(value, kind, 1)
         if written is not value:
             found = found if found is not attributes else attributes.copy()
             found[name] = written
@@ -98,35 +102,72 @@ def plain_column(values: Sequence[Any]) -> list[Any]:
     ]
 
 
-class _Walk:
-    """The walk through what is no scalar, or a rare one. It has the cleaner's bounds, and the cleaner's own count."""
+def _number(value: Decimal) -> Decimal:
+    if value.is_finite() and -MAX_DIGITS <= value.adjusted() <= MAX_DIGITS and len(str(value)) <= MAX_DIGITS:
+        return value
+    raise NotPlainError
 
-    __slots__ = ("_cleaner",)
+
+def _same(value: Any) -> Any:
+    """Return what the encoder writes as the cleaner would."""
+    return value
+
+
+_WRITERS: dict[type, Callable[[Any], Any]] = {
+    Decimal: _number,
+    dt.datetime: dt.datetime.isoformat,
+    dt.time: dt.time.isoformat,
+    dt.timedelta: dt.timedelta.total_seconds,
+    dt.date: _same,
+    uuid.UUID: _same,
+}
+"""How values that hold no others are to be encoded."""
+
+
+class _Walk:
+    """The walk through what holds other values, or is rare. It has the cleaner's bounds and its count."""
+
+    __slots__ = ("_cleaner", "_room")
 
     def __init__(self, room: int) -> None:
-        self._cleaner = AttributeCleaner(strict=True, room=room)
+        self._room = room
+        self._cleaner: AttributeCleaner | None = None
 
     def value(self, value: Any, kind: type, depth: int) -> Any:
         """Return a value as it is to be encoded; `depth` is that of what holds it."""
-        read = _READERS.get(kind)
-        return self._cleaner.value(value, _INSIDE, depth) if read is None else read(self, value, depth)
+        if kind is dict or kind is list or kind is tuple:
+            return self._container(value, depth)
+        write = _WRITERS.get(kind)
+        return self._cleaned(value, kind, depth) if write is None else write(value)
 
     def scalar(self, value: Any, kind: type) -> Any:
         """Return a value of an event that is none of its lists and mappings, which count as attributes."""
-        read = _READERS.get(kind)
-        if read is None or read is _Walk.container:
-            raise NotPlainError
-        return read(self, value, 1)
+        if kind is str or kind in _WRITERS:
+            return self.value(value, kind, 1)
+        raise NotPlainError
 
-    def container(self, values: Any, depth: int) -> Any:
+    def _cleaned(self, value: Any, kind: type, depth: int) -> Any:
+        """Leave a value to the cleaner, which is made when it is first needed: few events have such a one."""
+        cleaner = self._cleaner = self._cleaner or AttributeCleaner(strict=True)
+        if kind is str:
+            cleaner.count(value)
+            return value
+        cleaner.room = self._room
+        written = cleaner.value(value, _INSIDE, depth)
+        self._room = cleaner.room
+        return written
+
+    def _container(self, values: Any, depth: int) -> Any:
         """Return a dict, list or tuple of exactly that type; a dict with odd keys is the cleaner's."""
-        before, found, named = self._cleaner.room, values, type(values) is dict
-        self._enter(len(values), depth)
+        before, found, named = self._room, values, type(values) is dict
+        self._room -= len(values)
+        if depth >= MAX_DEPTH or self._room < 0:
+            raise NotPlainError
         for key, value in values.items() if named else enumerate(values):
             kind = type(value)
             if named and (type(key) is not str or not 0 < len(key) <= LONG):
-                self._cleaner.room = before
-                return self._cleaner.value(values, _INSIDE, depth)
+                self._room = before
+                return self._cleaned(values, dict, depth)
             if (
                 (kind is str and len(value) <= LONG)
                 or (kind is int and MIN_INT <= value <= MAX_INT)
@@ -140,41 +181,3 @@ class _Walk:
                 found = found if found is not values else values.copy() if named else list(values)
                 found[key] = written  # pyright: ignore[reportArgumentType, reportCallIssue] # a list by number, a dict by name
         return found
-
-    def _enter(self, members: int, depth: int) -> None:
-        self._cleaner.room -= members
-        if depth >= MAX_DEPTH or self._cleaner.room < 0:
-            raise NotPlainError
-
-    def text(self, value: str, depth: int) -> str:
-        self._cleaner.count(value)
-        return value
-
-    def number(self, value: Decimal, depth: int) -> Any:
-        if value.is_finite() and -MAX_DIGITS <= value.adjusted() <= MAX_DIGITS and len(str(value)) <= MAX_DIGITS:
-            return value
-        return self._cleaner.value(value, _INSIDE, depth)
-
-    def moment(self, value: dt.datetime | dt.time, depth: int) -> str:
-        return value.isoformat()
-
-    def duration(self, value: dt.timedelta, depth: int) -> float:
-        return value.total_seconds()
-
-    def same(self, value: Any, depth: int) -> Any:
-        """Return what the encoder writes as the cleaner would."""
-        return value
-
-
-_READERS: dict[type, Callable[[_Walk, Any, int], Any]] = {
-    dict: _Walk.container,
-    list: _Walk.container,
-    tuple: _Walk.container,
-    str: _Walk.text,
-    Decimal: _Walk.number,
-    dt.datetime: _Walk.moment,
-    dt.time: _Walk.moment,
-    dt.timedelta: _Walk.duration,
-    dt.date: _Walk.same,
-    uuid.UUID: _Walk.same,
-}
