@@ -24,7 +24,7 @@ def pytest_configure(config: pytest.Config) -> None:
     if "DD_PA_TEST_RUN" not in os.environ:
         os.environ["DD_PA_TEST_RUN"] = "1"
         config.add_cleanup(_forget)
-    is_required = config.getoption("--dd-pa-coverage-required")
+    is_required = bool(config.getoption("--dd-pa-coverage-required"))
     if is_required or config.getoption("--dd-pa-coverage"):
         from dd_pa_pytest.coverage import EventCoverage  # noqa: PLC0415 - who does not ask pays nothing
 

@@ -12,19 +12,13 @@ uptime: Callable[[], float] = time.monotonic if _CLOCK is None else functools.pa
 """Returns seconds; the same in all processes of a machine, until it is started again."""
 
 
-def _boot_id() -> str:
+@functools.cache
+def boot() -> str:
+    """Return what tells this run of the machine from all others; empty where there is nothing."""
     try:
         return Path("/proc/sys/kernel/random/boot_id").read_text().strip() if hasattr(time, "CLOCK_BOOTTIME") else ""
     except OSError:
         return ""
-
-
-BOOT = _boot_id()
-
-
-def boot() -> str:
-    """Return what tells this run of the machine from all others; empty where there is nothing."""
-    return BOOT
 
 
 def started() -> float:

@@ -30,15 +30,19 @@ class Former(Protocol):
     @property
     def has_any(self) -> bool:
         """Say whether there may be some."""
+        ...
 
     def began(self, search: Search, age: object) -> Sequence[tuple[int, str]]:
         """Return all of which an event matches, the last one first, remembered for an age."""
+        ...
 
     def sessions(self, before: dict[str, int]) -> dict[str, Session]:
         """Return sessions by id, of their events with numbers below those given."""
+        ...
 
     def session(self, identity: str) -> Session | None:
         """Return one, None where there is none."""
+        ...
 
 
 class Page(NamedTuple):
