@@ -193,7 +193,11 @@ def test_the_metadata(installed: Path) -> None:
         "django",
         "emulator",
         "flask",
+        "mcp",
+        "nats",
         "query",
+        "rabbitmq",
+        "redis",
         "sqlalchemy",
     ]
     assert sorted(

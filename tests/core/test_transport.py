@@ -13,7 +13,7 @@ from dd_pa.delivery.http2_outlet import Http2Outlet
 from dd_pa.delivery.httpx_library import httpx
 from dd_pa.delivery.httpx_outlet import HttpxOutlet
 from dd_pa.delivery.outcome import DELIVERED
-from dd_pa.delivery.outlet_factory import open_outlet
+from dd_pa.delivery.outlet_factory import open_intake
 from dd_pa.delivery.transport import SeparateConnections
 from tests.core.intakes import TRANSPORTS, Emitters, Post, RawIntake, accept, answer, ids, settings_for, track
 
@@ -37,7 +37,7 @@ def make_emitter(request: pytest.FixtureRequest) -> Iterator[Emitters]:
 @pytest.mark.asyncio
 async def test_http2_is_our_own_unless_httpx_is_asked_for(changes: dict[str, str], outlet: type) -> None:
     """Proxies are httpx's, and so is everything where TRANSPORT says so."""
-    opened = open_outlet(settings_for("https://localhost:1", **changes))
+    opened = open_intake(settings_for("https://localhost:1", **changes))
     await opened.aclose()
 
     assert type(opened) is outlet
@@ -47,7 +47,7 @@ async def test_http2_is_our_own_unless_httpx_is_asked_for(changes: dict[str, str
 async def test_a_given_transport_wins() -> None:
     """It replaces the network, whatever TRANSPORT says."""
     recorder = Recorder()
-    opened = open_outlet(settings_for("https://localhost:1"), recorder)
+    opened = open_intake(settings_for("https://localhost:1"), recorder)
     outcome = await opened.send(BuiltEvent(id="e", name="x.y", occurred_at=0, body=b"{}"), b"{}")
 
     assert (outcome, recorder.requests) == (DELIVERED, 1)

@@ -188,7 +188,7 @@ def test_a_database_that_fails_keeps_no_other(emulator: Emulator) -> None:
             cursor.execute("ALTER TABLE dd_pa_outbox RENAME COLUMN claim TO claims")
 
     assert names(emulator) == ["order.placed"]
-    assert "other: the outbox cannot be used" in said.getvalue()
+    assert "the outbox other cannot be used" in said.getvalue()
 
 
 def test_stats_know_the_age_of_the_oldest_row(emulator: Emulator) -> None:

@@ -14,7 +14,7 @@ import pytest
 
 from dd_pa import Emitter
 from dd_pa.delivery.outcome import Outcome, Verdict
-from dd_pa.delivery.outlet_factory import open_outlet
+from dd_pa.delivery.outlet_factory import open_intake
 from tests.core.wire import settings
 
 KEY = "0123456789abcdef0123456789abcdef"
@@ -193,7 +193,7 @@ def test_the_delivery_connects_to_nobody_either(intake: socket.socket) -> None:
     assert event is not None
 
     async def send() -> Outcome:
-        return await open_outlet(settings(intake_url=url)).send(event, event.body)
+        return await open_intake(settings(intake_url=url)).send(event, event.body)
 
     outcome = asyncio.run(send())
 

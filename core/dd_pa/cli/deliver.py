@@ -1,4 +1,4 @@
-"""`dd-pa deliver`: delivers for all processes of this host that only write to the spool."""
+"""`dd-pa deliver`: delivers for all processes of this host that only write to the spool, or from a broker."""
 
 from __future__ import annotations
 
@@ -9,23 +9,57 @@ import signal
 import click
 
 from dd_pa.errors import SettingsError
+from dd_pa.settings.relay import RelayAddress, address
 from dd_pa.settings.settings import Settings
-from dd_pa.store.deliverer_lock import AlreadyRunningError, lock_deliverer
-from dd_pa.store.trusted_directory import UnsafePlaceError, spool_path
 
 _ENDING = {signal.SIGTERM, signal.SIGINT}
 
 
 @click.command("deliver")
-def command() -> None:
+@click.option("--from", "source", metavar="URL", help="Deliver from this broker (redis://…, nats://…, amqp://…).")
+@click.option("--once", is_flag=True, help="With --from: end when nothing waits there.")
+@click.option(
+    "--lease",
+    type=click.FloatRange(1.0, 3600.0),
+    default=60.0,
+    show_default=True,
+    help="With --from: seconds after which the events of a deliverer that died wait again.",
+)
+def command(source: str | None, *, once: bool, lease: float) -> None:
     """Deliver what waits in the spool, in the foreground, until SIGTERM or Ctrl-C.
 
     The settings come from the environment, and must name the same application, intake and SPOOL_DIR as those of the
     web workers, which have DELIVERY=process. One runs per host and application.
+
+    With --from, deliver what others have published on a broker (RELAY_URL). Any number may run, on any hosts.
     """
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
-    logging.getLogger("httpx").setLevel(logging.WARNING)
-    settings = _settings()
+    for library in ("httpx", "nats", "pika"):  # what fails there is said by us, once per interval
+        logging.getLogger(library).setLevel(logging.CRITICAL)
+    if source is not None:
+        if not _deliver_from(source, once=once, lease=lease):
+            raise click.exceptions.Exit(1)
+    elif once:
+        raise click.UsageError("--once needs --from")
+    else:
+        _deliver_spool()
+
+
+def _settings(**changes: object) -> Settings:
+    try:
+        found = Settings.from_env()
+        return dataclasses.replace(found, **changes)  # type: ignore[arg-type]
+    except SettingsError as error:
+        raise click.ClickException(str(error)) from None
+
+
+def _deliver_spool() -> None:
+    from dd_pa.store.deliverer_lock import AlreadyRunningError, lock_deliverer  # noqa: PLC0415 - needs fcntl
+    from dd_pa.store.trusted_directory import UnsafePlaceError  # noqa: PLC0415
+
+    settings = _settings(delivery="thread")
+    if settings.spool_dir is None:
+        raise click.ClickException("there is no spool to deliver from: set DD_PA_SPOOL_DIR to a path or to auto")
     try:
         lock = lock_deliverer(settings)
     except (AlreadyRunningError, UnsafePlaceError, OSError) as error:
@@ -34,25 +68,42 @@ def command() -> None:
     lock.close()
 
 
-def _settings() -> Settings:
-    try:
-        settings = Settings.from_env()
-    except SettingsError as error:
-        raise click.ClickException(str(error)) from None
-    if settings.spool_dir is None:
-        raise click.ClickException("there is no spool to deliver from: set DD_PA_SPOOL_DIR to a path or to auto")
-    return dataclasses.replace(settings, delivery="thread")
-
-
 def _deliver(settings: Settings) -> None:
     from dd_pa.delivery.gate import RetryPolicy  # noqa: PLC0415 - --help needs no delivery
     from dd_pa.delivery.pipeline import Pipeline  # noqa: PLC0415
+    from dd_pa.store.trusted_directory import spool_path  # noqa: PLC0415
 
     signal.pthread_sigmask(signal.SIG_BLOCK, _ENDING)  # also for the thread that is started now; taken up below
     pipeline = Pipeline(None, settings, transport=None, retry=RetryPolicy(), for_all=True)
     pipeline.start()
-    click.echo(f"dd-pa delivers from {spool_path(str(settings.spool_dir))} to {settings.intake_url}", err=True)
+    click.echo(f"dd-pa delivers from {spool_path(str(settings.spool_dir))} to {settings.destination}", err=True)
     signal.sigwait(_ENDING)
     pipeline.close(settings.shutdown_timeout)
     stats = pipeline.stats()
     click.echo(f"{stats.delivered} events delivered; {stats.spool_bytes} bytes wait for the next start", err=True)
+
+
+def broker(url: str) -> RelayAddress:
+    """Return the address that an option gives; exits with what is wrong with it."""
+    try:
+        return address("--from", url)
+    except SettingsError as error:
+        raise click.ClickException(str(error)) from None
+
+
+def _deliver_from(url: str, *, once: bool, lease: float) -> bool:
+    from dd_pa.outbox import OutboxDeliverer, deliver_in_foreground  # noqa: PLC0415 - --help needs no delivery
+    from dd_pa.relay.brokers import open_queue  # noqa: PLC0415
+
+    found = broker(url)
+    settings = _settings(relay_url=None)
+    queue = open_queue(found, ca_file=settings.ca_file)
+    deliverer = OutboxDeliverer(settings, queue, lease=lease, name=found.shown)
+    try:
+        return deliver_in_foreground(
+            deliverer, once=once, patient=not once, say=lambda line: click.echo(line, err=True)
+        )
+    except OSError as error:
+        raise click.ClickException(f"{found.shown} cannot be used: {error}") from None
+    finally:
+        queue.close()

@@ -14,6 +14,7 @@ COMMANDS = {
     "init": ("dd_pa.cli.init", "cli"),
     "mcp": ("dd_pa.cli.mcp", "mcp", "mcp", "tenacity"),
     "query": ("dd_pa.cli.query", "cli,query", "rich", "tenacity"),
+    "relay": ("dd_pa.cli.relay", "cli"),
     "spool": ("dd_pa.cli.spool", "cli", "fcntl"),
 }
 """Module and extra of each command, and what it needs beyond click; imported only when the command is used."""

@@ -356,7 +356,7 @@ class Dispatcher:
         change()
         if self.gate.paused_by and not was_paused:
             logger.error(
-                "delivery is paused: the intake answers %s; check API_KEY, SITE and INTAKE_URL. Events are kept.",
+                "delivery is paused: the answer is %s; check API_KEY, SITE, INTAKE_URL and RELAY_URL. Events are kept.",
                 self.gate.paused_by,
             )
             signals.send(signals.delivery_paused, self._sender, reason=self.gate.paused_by)

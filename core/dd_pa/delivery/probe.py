@@ -9,7 +9,7 @@ from email.utils import parsedate_to_datetime
 from dd_pa.delivery.age import QUESTION
 from dd_pa.delivery.http2_outlet import Http2Outlet
 from dd_pa.delivery.outcome import Outcome
-from dd_pa.delivery.outlet_factory import open_outlet
+from dd_pa.delivery.outlet_factory import open_intake
 from dd_pa.delivery.transport import Transport
 from dd_pa.settings.settings import Settings
 
@@ -41,7 +41,7 @@ def probe(settings: Settings, transport: Transport | None = None) -> Answer:
 
 async def _ask(settings: Settings, transport: Transport | None) -> Answer:
     fields: dict[str, str] = {}
-    outlet = open_outlet(settings, transport, fields.update)
+    outlet = open_intake(settings, transport, fields.update)
     started = time.monotonic()
     try:
         outcome = await outlet.send(QUESTION, QUESTION.body)

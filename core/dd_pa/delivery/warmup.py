@@ -46,6 +46,8 @@ def warm_up(settings: Settings) -> None:
     for name in _LATE:
         with contextlib.suppress(ImportError):
             importlib.import_module(name)
+    if settings.relay is not None:
+        importlib.import_module(f"dd_pa.relay.{settings.relay.kind.extra}_publisher")
     tls_to_nobody()
     if is_secure(settings):
         tls_context(settings.ca_file)

@@ -52,7 +52,7 @@ def _summary(settings: Settings) -> str:
     tags = (("service", settings.service), ("env", settings.env), ("version", settings.version))
     known = "".join(f", {name} {value}" for name, value in tags if value)
     mode = "strict" if settings.strict else "lenient"
-    return f"application {settings.application_id} to {settings.intake_url}, {mode}{known}; dd-pa {version('dd-pa')}"
+    return f"application {settings.application_id} to {settings.destination}, {mode}{known}; dd-pa {version('dd-pa')}"
 
 
 def _proxy(settings: Settings) -> Iterator[Finding]:
@@ -169,7 +169,7 @@ def waiting(settings: Settings) -> SpoolContents | None:
     from dd_pa.store.trusted_directory import UnsafePlaceError  # noqa: PLC0415
 
     try:
-        return look_into(Destination(settings.spool_dir, settings.application_id, str(settings.intake_url)))
+        return look_into(Destination(settings.spool_dir, settings.application_id, settings.destination))
     except (UnsafePlaceError, AlienFileError) as error:
         raise SpoolError(str(error)) from None
 

@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 from dd_pa.delivery.age import Ages
 from dd_pa.delivery.dispatcher import Dispatcher
+from dd_pa.delivery.event_queue import EventQueue
 from dd_pa.delivery.gate import RetryPolicy
 from dd_pa.delivery.ledger import Ledger
 from dd_pa.delivery.outlet import DirectOutlet, Outlet
@@ -18,7 +19,6 @@ from dd_pa.delivery.worker import Worker
 from dd_pa.observe import metrics
 from dd_pa.outbox.lessee import BATCH, Lessee
 from dd_pa.outbox.store import OutboxStore
-from dd_pa.outbox.table import OutboxTable
 from dd_pa.settings.settings import Settings
 
 TURN = 0.25
@@ -44,24 +44,24 @@ SHARE = 20
 
 
 class OutboxDeliverer:
-    """Delivers the rows of one table, beside any number of other deliverers.
+    """Delivers the rows of one table, or the messages of one broker, beside any number of other deliverers.
 
     The thread that calls `run()` talks to the database, a second one to the intake: neither waits for the other.
     `lease`: seconds after which the rows of a dead deliverer wait again. `poll`: most seconds between two looks at an
-    empty table. `sender` is that of the signals. `name` tells it from others of one process.
+    empty table. `sender` is that of the signals. `name` is what it delivers from, as its lines say.
     """
 
     def __init__(
         self,
         settings: Settings,
-        table: OutboxTable,
+        table: EventQueue,
         *,
         sender: object = None,
         transport: Transport | None = None,
         retry: RetryPolicy | None = None,
         lease: float = 60.0,
         poll: float = 1.0,
-        name: str = "",
+        name: str = "the outbox",
     ) -> None:
         self.settings = settings
         self.name = name
@@ -181,7 +181,8 @@ class OutboxDeliverer:
 
     def _note_trouble(self, error: Exception) -> None:
         self._ledger.last_error = type(error).__name__
-        self._ledger.say("outbox", "the outbox cannot be read or written: %s; trying again", type(error).__name__)
+        why = type(error).__name__
+        self._ledger.say("outbox", "%s cannot be read or written: %s; trying again", self.name, why)
         self._table.reset()
         self._try_at = time.monotonic() + min(LONGEST_TROUBLE, TURN * 2.0 ** min(self._troubles, 16))
         self._troubles += 1

@@ -13,17 +13,22 @@ from dd_pa.outbox.deliverer import OutboxDeliverer
 
 
 def deliver_in_foreground(
-    *deliverers: OutboxDeliverer, once: bool, say: Callable[[str], object], at_end: Callable[[], object] = lambda: None
+    *deliverers: OutboxDeliverer,
+    once: bool,
+    say: Callable[[str], object],
+    at_end: Callable[[], object] = lambda: None,
+    patient: bool = False,
 ) -> bool:
     """Run deliverers until SIGTERM or Ctrl-C; with `once`, until no row waits. One alone runs on the main thread.
 
     Several run on threads of their own, each of which calls `at_end`: one whose database cannot be used says so, and
-    does not keep the others. Returns False if something was left for others, or could not be looked at. The signals'
-    handlers are put back at the end.
+    does not keep the others. `patient`: one alone waits for what it delivers from, if that is away at the start.
+    Returns False if something was left for others, or could not be looked at. The signals' handlers are put back at
+    the end.
     """
     with _stopped_by_signals(deliverers):
         if len(deliverers) == 1:
-            return _deliver(deliverers[0], once=once, say=say)
+            return _deliver(deliverers[0], once=once, say=say, patient=patient)
         done: list[bool] = []
 
         def run(deliverer: OutboxDeliverer) -> None:
@@ -43,7 +48,7 @@ def _run_beside(
     try:
         return _deliver(deliverer, once=once, say=say, patient=not once)
     except Exception as error:
-        say(f"{deliverer.name}: the outbox cannot be used: {error}")
+        say(f"{deliverer.name} cannot be used: {error}")
         return False
     finally:
         at_end()
@@ -51,13 +56,11 @@ def _run_beside(
 
 def _deliver(deliverer: OutboxDeliverer, *, once: bool, say: Callable[[str], object], patient: bool = False) -> bool:
     started = time.monotonic()
-    source = f"the outbox {deliverer.name}".strip()
-    say(f"dd-pa delivers from {source} to {deliverer.settings.intake_url} as {deliverer.owner}")
+    say(f"dd-pa delivers from {deliverer.name} to {deliverer.settings.intake_url} as {deliverer.owner}")
     try:
         return deliverer.run(once=once, patient=patient)
     finally:
-        prefix = f"{deliverer.name}: " if deliverer.name else ""
-        say(f"{prefix}{_summary(deliverer, time.monotonic() - started)}")
+        say(f"{_summary(deliverer, time.monotonic() - started)} from {deliverer.name}")
 
 
 def _summary(deliverer: OutboxDeliverer, seconds: float) -> str:

@@ -6,8 +6,8 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from typing import TypeVar
 
+from dd_pa.delivery.event_queue import EventQueue
 from dd_pa.outbox.store import OutboxStore
-from dd_pa.outbox.table import OutboxTable
 
 T = TypeVar("T")
 
@@ -24,7 +24,7 @@ class Lessee:
 
     def __init__(
         self,
-        table: OutboxTable,
+        table: EventQueue,
         store: OutboxStore,
         *,
         owner: str,

@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 
 from dd_pa.errors import SettingsError
 from dd_pa.settings import checks, rum
+from dd_pa.settings.relay import RelayAddress, address
 from dd_pa.settings.secret import Secret
 
 Resolver = Callable[..., Any] | str | None
@@ -41,6 +42,10 @@ class Settings:
 
     intake_url: str | None = None
     """Origin that takes the events instead of the site's: the emulator (`http://127.0.0.1:8994`) or your own relay."""
+
+    relay_url: str | Secret | None = field(default=None, repr=False)
+    """Broker that takes the events instead of the intake (`redis://…`, `nats://…`, `amqp://…`); `dd-pa deliver --from`
+    delivers them from there, and no `API_KEY` is needed here. Kept as a `Secret`."""
 
     transport: Literal["auto", "httpx"] = "auto"
     """Who speaks HTTP: `"auto"`, our own HTTP/2 where the intake speaks it and no proxy is set, else httpx; `"httpx"`
@@ -218,7 +223,9 @@ class Settings:
         if not self.enabled:
             return
         self._set("application_id", checks.application_id(self.application_id))
-        self._set("api_key", checks.api_key(secret))
+        self._set("relay_url", checks.masked(self.relay_url))
+        if self.relay is None:
+            self._set("api_key", checks.api_key(secret))
         self._set("intake_url", checks.intake(self.intake_url, self.site))
         self._set("api_url", checks.api(self.api_url, self.intake_url, self.site))
         checks.proxy(self.proxy)
@@ -228,14 +235,24 @@ class Settings:
         object.__setattr__(self, name, value)
 
     @property
+    def relay(self) -> RelayAddress | None:
+        """The broker that takes the events, if one does. Raises `SettingsError`, when the settings are made."""
+        return None if self.relay_url is None else address("RELAY_URL", self.relay_url)
+
+    @property
+    def destination(self) -> str:
+        """Who takes the events, without any secret: the intake's origin, or the broker's address."""
+        return str(self.intake_url) if self.relay is None else self.relay.shown
+
+    @property
     def asks_consent(self) -> bool:
         """Whether a request is asked for consent before an event of it."""
         return self.consent is not None or self.respect_gpc
 
     @property
     def is_local(self) -> bool:
-        """Whether the intake is on this machine."""
-        return checks.is_loopback(urlsplit(str(self.intake_url)).hostname or "")
+        """Whether events go to an intake on this machine."""
+        return self.relay_url is None and checks.is_loopback(urlsplit(str(self.intake_url)).hostname or "")
 
     def reveal_api_key(self) -> str:
         """Return the API key in clear; for the one place that puts it into a header."""

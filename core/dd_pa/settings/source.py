@@ -105,7 +105,8 @@ _WRONG_TYPE = {bool: "must be true or false", int: "must be a whole number", flo
 
 def _types() -> dict[str, Any]:
     hints: dict[str, Any] = get_type_hints(Settings)
-    special: dict[str, Any] = dict.fromkeys(("API_KEY", "APP_KEY", "BEARER_TOKEN", "OVERFLOW", "DELIVERY"), str)
+    secret = ("API_KEY", "APP_KEY", "BEARER_TOKEN", "RELAY_URL")
+    special: dict[str, Any] = dict.fromkeys((*secret, "OVERFLOW", "DELIVERY"), str)
     special |= {"PERSONAL_DATA": str, "PERSONAL_DATA_KEY": Any}
     special |= {"JOB_SECRET": Any, "JOB_SECRET_FALLBACKS": Any}  # a text or bytes, which the settings look at
     special |= {"ENABLED": bool}

@@ -18,7 +18,7 @@ def lock_deliverer(settings: Settings) -> Descriptor:
 
     Raises `AlreadyRunningError`, `UnsafePlaceError`, `OSError`.
     """
-    destination = Destination(str(settings.spool_dir), settings.application_id, str(settings.intake_url))
+    destination = Destination(str(settings.spool_dir), settings.application_id, settings.destination)
     lock = destination.directory().open_or_create(NAME)
     if not lock.lock():
         owner = os.pread(lock.fd, 20, 0).decode("ascii", "replace")

@@ -46,6 +46,6 @@ def open_store(
         for_all=for_all,
         drop_newest=settings.overflow == "drop_newest",
     )
-    destination = Destination(settings.spool_dir, settings.application_id, str(settings.intake_url))
+    destination = Destination(settings.spool_dir, settings.application_id, settings.destination)
     told: dict[str, Any] = {"on_dropped": on_dropped, "say": say, "can_deliver": can_deliver, "on_waiting": on_waiting}
     return Spool(destination, memory, options, **told)

@@ -53,7 +53,12 @@ class Command(BaseCommand):
         named = len(found) > 1
         deliverers = [
             OutboxDeliverer(
-                emitter.settings, table, sender=emitter, lease=lease, poll=poll, name=alias if named else ""
+                emitter.settings,
+                table,
+                sender=emitter,
+                lease=lease,
+                poll=poll,
+                name=f"the outbox {alias}" if named else "the outbox",
             )
             for alias, table in found.items()
         ]

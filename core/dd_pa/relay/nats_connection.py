@@ -1,0 +1,89 @@
+"""A connection to NATS, and the streams of ours that it makes sure of.
+
+The client's own reconnecting is off: it would keep what is published meanwhile in its memory, where the spool is the
+place to wait. Whoever uses a connection that has ended makes another one.
+"""
+
+from __future__ import annotations
+
+import asyncio
+
+from nats.aio.client import Client
+from nats.js import JetStreamContext
+from nats.js.api import DiscardPolicy, RetentionPolicy, StorageType, StreamConfig
+from nats.js.errors import NotFoundError
+
+from dd_pa.relay.tls import tls_context
+from dd_pa.settings.relay import RelayAddress
+
+
+class NatsConnection:
+    """Connected to one server; made on a loop and used there."""
+
+    def __init__(self, client: Client, address: RelayAddress, closed: asyncio.Event) -> None:
+        self.client, self.closed = client, closed
+        self.jetstream: JetStreamContext = client.jetstream()
+        self.stream, self.dead_stream = address.stream, f"{address.stream}-dead"
+        self.subject, self.dead_subject = f"{address.stream}.events", f"{address.stream}.dead"
+        self._replicas = address.options.get("replicas", 1)
+
+    @classmethod
+    async def open(cls, address: RelayAddress, *, ca_file: str | None, timeout: float) -> NatsConnection:
+        """Connect, and make the streams where they are missing. Raises what the client raises."""
+        closed = asyncio.Event()
+
+        async def ended() -> None:
+            closed.set()
+
+        async def failed(error: Exception) -> None:
+            """Keep errors out of the client's own log: each call that suffers from one raises it."""
+
+        client = Client()
+        connection = cls(client, address, closed)
+        try:
+            await client.connect(
+                address.reveal(),
+                allow_reconnect=False,
+                max_reconnect_attempts=0,
+                connect_timeout=max(1, int(timeout)),
+                closed_cb=ended,
+                disconnected_cb=ended,
+                error_cb=failed,
+                name="dd-pa",
+                tls=tls_context(ca_file) if address.is_secure else None,
+            )
+            await connection.make_streams()
+        except BaseException:
+            await connection.close()
+            raise
+        return connection
+
+    @property
+    def is_usable(self) -> bool:
+        return self.client.is_connected and not self.closed.is_set()
+
+    async def make_streams(self) -> None:
+        """Make the stream of events, from which each is gone once it is delivered, and that of the dead letters.
+
+        A stream that is there already stays as its operators have configured it.
+        """
+        await self._make(self.stream, self.subject, RetentionPolicy.WORK_QUEUE)
+        await self._make(self.dead_stream, self.dead_subject, RetentionPolicy.LIMITS)
+
+    async def _make(self, name: str, subject: str, retention: RetentionPolicy) -> None:
+        try:
+            await self.jetstream.stream_info(name)
+        except NotFoundError:
+            await self.jetstream.add_stream(
+                StreamConfig(
+                    name=name,
+                    subjects=[subject],
+                    retention=retention,
+                    storage=StorageType.FILE,
+                    discard=DiscardPolicy.NEW,  # a full stream refuses what is new, which the spool keeps
+                    num_replicas=self._replicas,
+                )
+            )
+
+    async def close(self) -> None:
+        await self.client.close()

@@ -1,0 +1,301 @@
+"""Brokers for tests: Redis and NATS of a test's own, which it may kill, and a queue on this machine's RabbitMQ."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import time
+import uuid
+from collections.abc import Callable, Coroutine, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, NamedTuple, Protocol
+
+import nats
+import pika
+import pytest
+import redis
+from nats.aio.client import Client
+from nats.js.api import DiscardPolicy, RetentionPolicy, StreamConfig
+from pika.exceptions import AMQPConnectionError
+
+KINDS = ("redis", "nats", "rabbitmq")
+RABBITMQ = os.environ.get("TEST_RABBITMQ", "amqp://guest:guest@127.0.0.1:5672")
+PATIENCE = 120.0
+
+
+class Entry(NamedTuple):
+    """A message as somebody else's client sees it."""
+
+    headers: Mapping[str, str]
+    body: bytes
+
+
+class Broker(Protocol):
+    """What the tests ask of each kind."""
+
+    kind: str
+    url: str
+    stream: str
+
+    def entries(self) -> list[Entry]:
+        """Look at all messages, oldest first; nobody else must read meanwhile."""
+        ...
+
+    def put(self, body: bytes) -> None:
+        """Add a message that no publisher of ours has made."""
+        ...
+
+    def fill(self, most: int) -> None:
+        """Have the broker take no more than so many messages, if it has not made the stream yet."""
+        ...
+
+    def make_room(self) -> list[Entry]:
+        """Take the limit away or, where that cannot be, the messages; return those."""
+        ...
+
+    def kill(self) -> None:
+        """End the server as a crash does."""
+        ...
+
+    def start(self) -> None:
+        """Start it with what it has on disk."""
+        ...
+
+
+def free_port() -> int:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        port: int = listener.getsockname()[1]
+        return port
+
+
+def wait_until(condition: Callable[[], object], why: Callable[[], object] = lambda: None) -> None:
+    """Block until the condition holds; fail after two minutes."""
+    deadline = time.monotonic() + PATIENCE
+    while not condition():
+        assert time.monotonic() < deadline, why()
+        time.sleep(0.02)
+
+
+class _OwnServer:
+    """A server that a test starts and kills."""
+
+    def __init__(self, program: str, folder: Path) -> None:
+        found = shutil.which(program, path=f"{os.environ['PATH']}:/usr/sbin")
+        if found is None:
+            pytest.skip(f"needs {program}")
+        self.program, self.folder, self.port = found, folder, free_port()
+        self.stream = "events"
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def command(self) -> list[str]:
+        raise NotImplementedError
+
+    def start(self) -> None:
+        with (self.folder / "log.txt").open("ab") as log:
+            self._process = subprocess.Popen(self.command(), stdout=log, stderr=log, cwd=self.folder)
+        wait_until(self.answers, (self.folder / "log.txt").read_text)
+
+    def answers(self) -> bool:
+        raise NotImplementedError
+
+    def kill(self) -> None:
+        if self._process is not None:
+            self._process.send_signal(signal.SIGKILL)
+            self._process.wait()
+            self._process = None
+
+
+class OwnRedis(_OwnServer):
+    """Redis that writes each command to its disk."""
+
+    kind = "redis"
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__("redis-server", folder)
+        self.url = f"redis://127.0.0.1:{self.port}?stream={self.stream}"
+
+    def command(self) -> list[str]:
+        disk = ["--appendonly", "yes", "--appendfsync", "always", "--save", "", "--dir", str(self.folder)]
+        return [self.program, "--port", str(self.port), "--bind", "127.0.0.1", *disk]
+
+    def answers(self) -> bool:
+        try:
+            with self.client() as client:
+                return bool(client.ping())
+        except redis.RedisError:
+            return False
+
+    def client(self, **options: Any) -> redis.Redis:
+        return redis.Redis(port=self.port, **options)
+
+    def entries(self) -> list[Entry]:
+        with self.client() as client:
+            found: Any = client.xrange(self.stream)
+        return [
+            Entry(
+                {name.decode(): value.decode() for name, value in members.items() if name != b"data"}, members[b"data"]
+            )
+            for _, members in found
+        ]
+
+    def put(self, body: bytes) -> None:
+        with self.client() as client:
+            client.xadd(self.stream, {"data": body})
+
+    def fill(self, most: int) -> None:
+        with self.client() as client:
+            client.config_set("maxmemory", "1")
+
+    def make_room(self) -> list[Entry]:
+        with self.client() as client:
+            client.config_set("maxmemory", "0")
+        return []
+
+
+class OwnNats(_OwnServer):
+    """NATS with JetStream."""
+
+    kind = "nats"
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__("nats-server", folder)
+        self.url = f"nats://127.0.0.1:{self.port}?stream={self.stream}"
+
+    def command(self) -> list[str]:
+        return [self.program, "-a", "127.0.0.1", "-p", str(self.port), "-js", "-sd", str(self.folder / "js")]
+
+    def answers(self) -> bool:
+        with contextlib.suppress(Exception):
+            self.run(lambda client: client.jetstream().account_info())
+            return True
+        return False
+
+    def run(self, work: Callable[[Client], Coroutine[Any, Any, Any]]) -> Any:
+        async def connected() -> Any:
+            async def quiet(error: Exception) -> None:
+                """Say nothing: what fails raises."""
+
+            options: dict[str, Any] = {"allow_reconnect": False, "max_reconnect_attempts": 0, "error_cb": quiet}
+            client = await nats.connect(f"nats://127.0.0.1:{self.port}", **options)
+            try:
+                return await work(client)
+            finally:
+                await client.close()
+
+        return asyncio.run(connected())
+
+    def entries(self) -> list[Entry]:
+        async def read(client: Client) -> list[Entry]:
+            jetstream = client.jetstream()
+            state = (await jetstream.stream_info(self.stream)).state
+            numbers = range(state.first_seq, state.last_seq + 1)
+            messages = [await jetstream.get_msg(self.stream, number) for number in numbers]
+            return [Entry(message.headers or {}, message.data or b"") for message in messages]
+
+        found: list[Entry] = self.run(read)
+        return found
+
+    def put(self, body: bytes) -> None:
+        self.run(lambda client: client.jetstream().publish(f"{self.stream}.events", body))
+
+    def fill(self, most: int) -> None:
+        self._configure(most)
+
+    def make_room(self) -> list[Entry]:
+        self._configure(-1)
+        return []
+
+    def _configure(self, most: int) -> None:
+        config = StreamConfig(
+            name=self.stream,
+            subjects=[f"{self.stream}.events"],
+            retention=RetentionPolicy.WORK_QUEUE,
+            discard=DiscardPolicy.NEW,
+            max_msgs=most,
+        )
+        add = most >= 0
+        self.run(lambda client: (client.jetstream().add_stream if add else client.jetstream().update_stream)(config))
+
+
+class RabbitmqOfTheMachine:
+    """A queue of a test's own on the RabbitMQ that runs here, which cannot be killed."""
+
+    kind = "rabbitmq"
+
+    def __init__(self) -> None:
+        self.stream = f"test-{uuid.uuid4().hex[:12]}"
+        self.url = f"{RABBITMQ}?stream={self.stream}"
+        try:
+            with self.channel():
+                pass
+        except AMQPConnectionError:
+            pytest.skip(f"needs RabbitMQ at {RABBITMQ} (TEST_RABBITMQ)")
+
+    @contextmanager
+    def channel(self) -> Iterator[Any]:
+        connection = pika.BlockingConnection(pika.URLParameters(RABBITMQ))
+        try:
+            yield connection.channel()
+        finally:
+            connection.close()
+
+    def entries(self) -> list[Entry]:
+        return self._read(auto_ack=False)  # closing the connection puts them back
+
+    def _read(self, *, auto_ack: bool) -> list[Entry]:
+        found = []
+        with self.channel() as channel:
+            while (got := channel.basic_get(self.stream, auto_ack=auto_ack))[0] is not None:
+                _, told, body = got
+                found.append(Entry({"content-type": told.content_type, **(told.headers or {})}, body))
+        return found
+
+    def put(self, body: bytes) -> None:
+        with self.channel() as channel:
+            channel.confirm_delivery()
+            channel.basic_publish("", self.stream, body, mandatory=True)
+
+    def fill(self, most: int) -> None:
+        with self.channel() as channel:
+            limits = {"x-max-length": most, "x-overflow": "reject-publish"}
+            channel.queue_declare(self.stream, durable=True, arguments={"x-queue-type": "quorum", **limits})
+
+    def make_room(self) -> list[Entry]:
+        """Read it empty, as a deliverer would: the limit is the queue's own."""
+        return self._read(auto_ack=True)
+
+    def kill(self) -> None:
+        raise NotImplementedError
+
+    def start(self) -> None:
+        raise NotImplementedError
+
+    def remove(self) -> None:
+        with self.channel() as channel:
+            channel.queue_delete(self.stream)
+            channel.queue_delete(f"{self.stream}-dead")
+
+
+@contextmanager
+def broker_of(kind: str, folder: Path) -> Iterator[Broker]:
+    """Start a broker, and end it; skip the test where there is none."""
+    if kind == "rabbitmq":
+        found = RabbitmqOfTheMachine()
+        try:
+            yield found
+        finally:
+            found.remove()
+        return
+    own = (OwnRedis if kind == "redis" else OwnNats)(folder)
+    own.start()
+    try:
+        yield own
+    finally:
+        own.kill()

@@ -1,0 +1,27 @@
+"""Run by tests: tracks events, writes each id to a file once it is tracked, and is killed at some time."""
+
+from __future__ import annotations
+
+import sys
+import time
+from pathlib import Path
+
+from dd_pa import Emitter, Settings
+
+PACE = 0.002
+"""Seconds between two events, so that a kill comes between."""
+
+
+def main(url: str, spool: str, noted: str, count: int) -> None:
+    """Track events until there are enough, deliver them, and end."""
+    settings = Settings(application_id="shop", relay_url=url, spool_dir=spool, shutdown_timeout=30.0)
+    with Path(noted).open("a") as ids, Emitter(settings) as emitter:
+        for number in range(count):
+            ids.write(f"{emitter.track('order.paid', {'number': number}, usr='u-1')}\n")
+            ids.flush()
+            time.sleep(PACE)
+
+
+if __name__ == "__main__":
+    _, url, spool, noted, count = sys.argv
+    main(url, spool, noted, int(count))
