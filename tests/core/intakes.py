@@ -123,7 +123,9 @@ class RawIntake:
                 writer.transport.abort()
                 task.cancel()
             await asyncio.gather(*self._open, return_exceptions=True)
-            await asyncio.sleep(0.01)  # connections that end in their handshake have no task to wait for
+            while accepting := asyncio.all_tasks() - {asyncio.current_task()}:  # that have no task of ours
+                await asyncio.wait(accepting)
+            await asyncio.sleep(0)
 
         thread = threading.Thread(target=lambda: loop.run_until_complete(serve()), name="raw-intake", daemon=True)
         thread.start()

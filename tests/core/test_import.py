@@ -98,7 +98,7 @@ from dd_pa import Emitter, Settings
 midst, on = threading.Event(), threading.Event()
 class Slow:
     def find_spec(self, name, path=None, target=None):
-        if name == "httpx":
+        if name in ("httpx", "httpx2"):
             midst.set()
             on.wait()
 sys.meta_path.insert(0, Slow())

@@ -92,7 +92,7 @@ _DELIVERY = (
         'event_rejected has the details", detail, event.id)',
     ),
     _in(
-        "delivery/preparation.py",
+        "delivery/late_event.py",
         "an event that cannot be prepared raises",
         "except Exception as error:",
         "except ZeroDivisionError as error:",
