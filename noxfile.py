@@ -32,14 +32,22 @@ def flask(session: nox.Session, flask: str) -> None:
 
 
 @nox.session(python="3.13")
-def httpx2(session: nox.Session) -> None:
-    """Run the delivery's and the queries' tests where httpx's successor is installed, and used in its place."""
+@nox.parametrize("library", ["httpx", "httpx2"])
+def http(session: nox.Session, library: str) -> None:
+    """Run the delivery's and the queries' tests with httpx, and where its successor is installed and used in its place.
+
+    The test group has httpx2, as mcp needs it: `make test` runs with that.
+    """
     names = ("delivery_faults", "doctor", "outlet", "secrets_in_logs", "tls", "transport")
-    _test(session, "httpx2", tests=["tests/query", *(f"tests/core/test_{name}.py" for name in names)])
+    tests = ["tests/query", *(f"tests/core/test_{name}.py" for name in names)]
+    without = ("httpx2", "mcp") if library == "httpx" else ()
+    _test(session, tests=tests, without=without)
 
 
-def _test(session: nox.Session, *versions: str, tests: list[str]) -> None:
+def _test(session: nox.Session, *versions: str, tests: list[str], without: tuple[str, ...] = ()) -> None:
     session.install("--editable", ".[django,flask,cli,emulator,query,sqlalchemy]", "--group", "test", *versions)
+    if without:
+        session.run_install("uv", "pip", "uninstall", *without, external=True)
     forbid = ["-p", "tests.forbid_skips"] if "forbid-skips" in session.posargs else []
     pytest = ("python", "-X", "dev", "-m", "pytest", "-q")
     try:
