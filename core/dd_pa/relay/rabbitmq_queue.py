@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 from collections import deque
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, cast
 
 import pika
@@ -134,39 +134,44 @@ class RabbitmqQueue:
         return RelayCounts(waiting, None, dead)
 
     def letters(self) -> Iterator[RelayLetter]:
-        channel = self._opened()
-        last = None
-        try:
-            for tag, told, body in _got(channel, self._dead):
-                last = tag
-                yield _letter(told, body)
-        finally:
-            if last is not None and channel.is_open:
-                channel.basic_nack(last, multiple=True, requeue=True)
+        found: list[RelayLetter] = []
+
+        def look(letter: RelayLetter) -> bool:
+            found.append(letter)
+            return False
+
+        self._settle_letters(look, lambda told, body: None)
+        yield from found
 
     def replay(self, ids: Sequence[str]) -> int:
-        return self._settle_letters(ids, self._publish_again)
+        return self._settle_letters(lambda letter: not ids or letter.id in ids, self._publish_again)
 
     def purge(self, ids: Sequence[str]) -> int:
-        return self._settle_letters(ids, lambda told, body: None)
+        return self._settle_letters(lambda letter: not ids or letter.id in ids, lambda told, body: None)
 
     def _publish_again(self, told: pika.BasicProperties, body: bytes) -> None:
         headers = {name: value for name, value in _headers(told).items() if not name.startswith("dd-pa-")}
         sent = properties(headers, str(told.message_id))
         self._opened().basic_publish("", self._queue, body, properties=sent, mandatory=True)
 
-    def _settle_letters(self, ids: Sequence[str], settle: Any) -> int:
-        channel = self._opened()
+    def _settle_letters(
+        self, is_chosen: Callable[[RelayLetter], bool], settle: Callable[[pika.BasicProperties, bytes], object]
+    ) -> int:
+        """Settle those that are chosen, put the others back; on a channel of its own, where nothing else is held."""
+        self._opened()
+        assert self._connection is not None  # noqa: S101 - opened by the line above
         left, done = [], 0
-        for tag, told, body in _got(channel, self._dead):
-            if ids and _letter(told, body).id not in ids:
-                left.append(tag)
-                continue
-            settle(told, body)
-            channel.basic_ack(tag)
-            done += 1
-        for tag in left:
-            channel.basic_nack(tag, requeue=True)
+        with self._connection.channel() as channel:
+            for tag, told, body in _got(channel, self._dead):
+                if is_chosen(_letter(told, body)):
+                    settle(told, body)
+                    channel.basic_ack(tag)
+                    done += 1
+                else:
+                    left.append(tag)
+            for tag in left:
+                channel.basic_nack(tag, requeue=True)
+            _ready(channel, self._dead)  # answered when they are back
         return done
 
     def reset(self) -> None:
