@@ -35,7 +35,7 @@ pytest: $(VENV)/installed
 fuzz: $(VENV)/installed ## Random programs of the ORM, held against triggers of three databases (FUZZ=500 on each)
 	DD_PA_FUZZ=$(FUZZ) $(RUN) -m pytest tests/django_app/oracle --timeout=0
 
-matrix: $(VENV)/installed ## The glue's tests with each Django and Flask on each Python that is here, the delivery's with httpx and httpx2
+matrix: $(VENV)/installed ## The glue's tests with each Django and Flask on each Python that is here, the delivery's with httpx
 	$(VENV)/bin/pip install --quiet --group matrix
 	UV_NATIVE_TLS=1 $(VENV)/bin/nox $(if $(FORBID_SKIPS),--error-on-missing-interpreters) -- $(if $(FORBID_SKIPS),forbid-skips)
 

@@ -32,16 +32,14 @@ def flask(session: nox.Session, flask: str) -> None:
 
 
 @nox.session(python="3.13")
-@nox.parametrize("library", ["httpx", "httpx2"])
-def http(session: nox.Session, library: str) -> None:
-    """Run the delivery's and the queries' tests with httpx, and where its successor is installed and used in its place.
+def httpx(session: nox.Session) -> None:
+    """Run the delivery's and the queries' tests with httpx.
 
-    The test group has httpx2, as mcp needs it: `make test` runs with that.
+    The test group has its successor, httpx2, as mcp needs it: `make test` runs with that.
     """
     names = ("delivery_faults", "doctor", "outlet", "secrets_in_logs", "tls", "transport")
     tests = ["tests/query", *(f"tests/core/test_{name}.py" for name in names)]
-    without = ("httpx2", "mcp") if library == "httpx" else ()
-    _test(session, tests=tests, without=without)
+    _test(session, tests=tests, without=("httpx2", "mcp"))
 
 
 def _test(session: nox.Session, *versions: str, tests: list[str], without: tuple[str, ...] = ()) -> None:
