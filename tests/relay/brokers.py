@@ -9,8 +9,8 @@ import shutil
 import signal
 import socket
 import subprocess
-import time
 import uuid
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Coroutine, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -24,9 +24,10 @@ from nats.aio.client import Client
 from nats.js.api import DiscardPolicy, RetentionPolicy, StreamConfig
 from pika.exceptions import AMQPConnectionError
 
+from tests.waiting import wait_until
+
 KINDS = ("redis", "nats", "rabbitmq")
 RABBITMQ = os.environ.get("TEST_RABBITMQ", "amqp://guest:guest@127.0.0.1:5672")
-PATIENCE = 120.0
 
 
 class Entry(NamedTuple):
@@ -59,14 +60,6 @@ class Broker(Protocol):
         """Take the limit away or, where that cannot be, the messages; return those."""
         ...
 
-    def kill(self) -> None:
-        """End the server as a crash does."""
-        ...
-
-    def start(self) -> None:
-        """Start it with what it has on disk."""
-        ...
-
 
 def free_port() -> int:
     with socket.socket() as listener:
@@ -75,16 +68,11 @@ def free_port() -> int:
         return port
 
 
-def wait_until(condition: Callable[[], object], why: Callable[[], object] = lambda: None) -> None:
-    """Block until the condition holds; fail after two minutes."""
-    deadline = time.monotonic() + PATIENCE
-    while not condition():
-        assert time.monotonic() < deadline, why()
-        time.sleep(0.02)
-
-
-class _OwnServer:
+class OwnServer(ABC):
     """A server that a test starts and kills."""
+
+    kind: str
+    url: str
 
     def __init__(self, program: str, folder: Path) -> None:
         found = shutil.which(program, path=f"{os.environ['PATH']}:/usr/sbin")
@@ -94,25 +82,29 @@ class _OwnServer:
         self.stream = "events"
         self._process: subprocess.Popen[bytes] | None = None
 
+    @abstractmethod
     def command(self) -> list[str]:
-        raise NotImplementedError
+        """Return what is run."""
 
     def start(self) -> None:
+        """Start it with what it has on disk."""
         with (self.folder / "log.txt").open("ab") as log:
             self._process = subprocess.Popen(self.command(), stdout=log, stderr=log, cwd=self.folder)
         wait_until(self.answers, (self.folder / "log.txt").read_text)
 
+    @abstractmethod
     def answers(self) -> bool:
-        raise NotImplementedError
+        """Tell whether it takes connections."""
 
     def kill(self) -> None:
+        """End it as a crash does."""
         if self._process is not None:
             self._process.send_signal(signal.SIGKILL)
             self._process.wait()
             self._process = None
 
 
-class OwnRedis(_OwnServer):
+class OwnRedis(OwnServer):
     """Redis that writes each command to its disk."""
 
     kind = "redis"
@@ -159,7 +151,7 @@ class OwnRedis(_OwnServer):
         return []
 
 
-class OwnNats(_OwnServer):
+class OwnNats(OwnServer):
     """NATS with JetStream."""
 
     kind = "nats"
@@ -271,12 +263,6 @@ class RabbitmqOfTheMachine:
         """Read it empty, as a deliverer would: the limit is the queue's own."""
         return self._read(auto_ack=True)
 
-    def kill(self) -> None:
-        raise NotImplementedError
-
-    def start(self) -> None:
-        raise NotImplementedError
-
     def remove(self) -> None:
         with self.channel() as channel:
             channel.queue_delete(self.stream)
@@ -286,13 +272,20 @@ class RabbitmqOfTheMachine:
 @contextmanager
 def broker_of(kind: str, folder: Path) -> Iterator[Broker]:
     """Start a broker, and end it; skip the test where there is none."""
-    if kind == "rabbitmq":
-        found = RabbitmqOfTheMachine()
-        try:
-            yield found
-        finally:
-            found.remove()
+    if kind != "rabbitmq":
+        with own_server(kind, folder) as own:
+            yield own
         return
+    found = RabbitmqOfTheMachine()
+    try:
+        yield found
+    finally:
+        found.remove()
+
+
+@contextmanager
+def own_server(kind: str, folder: Path) -> Iterator[OwnRedis | OwnNats]:
+    """Start a broker that may be killed; this machine's RabbitMQ may not."""
     own = (OwnRedis if kind == "redis" else OwnNats)(folder)
     own.start()
     try:

@@ -11,8 +11,9 @@ from dd_pa import Emitter
 from dd_pa.emulator import Emulator
 from dd_pa.outbox import OutboxDeliverer
 from dd_pa.relay.brokers import RelayQueue
-from tests.relay.brokers import Broker, OwnNats, OwnRedis, wait_until
+from tests.relay.brokers import Broker, OwnNats, OwnRedis
 from tests.relay.conftest import Publishers
+from tests.waiting import wait_until
 
 Running = tuple[Emulator, str]
 _OF_THE_BROKER = ("Nats-Msg-Id", "x-delivery-count")

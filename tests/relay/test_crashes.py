@@ -15,7 +15,8 @@ import pytest
 
 from dd_pa.emulator import Emulator
 from dd_pa.relay.publisher import BATCH
-from tests.relay.brokers import Broker, broker_of, wait_until
+from tests.relay.brokers import Broker, OwnNats, OwnRedis, own_server
+from tests.waiting import wait_until
 
 pytestmark = pytest.mark.timeout(400)  # several processes start, one after the other
 
@@ -69,11 +70,11 @@ def processes(broker: Broker, emulator: Running, tmp_path: Path) -> Iterator[Pro
 
 
 @pytest.fixture(params=["redis", "nats"])
-def own_broker(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Broker]:
+def own_broker(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[OwnRedis | OwnNats]:
     """A broker that may be killed; this machine's RabbitMQ may not."""
     folder = tmp_path / "broker"
     folder.mkdir()
-    with broker_of(request.param, folder) as found:
+    with own_server(request.param, folder) as found:
         yield found
 
 
@@ -139,7 +140,7 @@ def test_several_deliverers_share_the_work(processes: Processes, emulator: Runni
 
 
 def test_a_broker_that_is_killed_loses_nothing_that_it_confirmed(
-    own_broker: Broker, emulator: Running, tmp_path: Path
+    own_broker: OwnRedis | OwnNats, emulator: Running, tmp_path: Path
 ) -> None:
     with ExitStack() as stack:
         processes = Processes(stack, own_broker, emulator[1], tmp_path)
@@ -158,7 +159,9 @@ def test_a_broker_that_is_killed_loses_nothing_that_it_confirmed(
         assert twice(emulator) <= 2 * BATCH + 2 * 100
 
 
-def test_events_wait_for_a_broker_that_is_away(own_broker: Broker, emulator: Running, tmp_path: Path) -> None:
+def test_events_wait_for_a_broker_that_is_away(
+    own_broker: OwnRedis | OwnNats, emulator: Running, tmp_path: Path
+) -> None:
     own_broker.kill()
     with ExitStack() as stack:
         processes = Processes(stack, own_broker, emulator[1], tmp_path)
