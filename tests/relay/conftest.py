@@ -9,6 +9,7 @@ import pytest
 from dd_pa import Emitter, RetryPolicy, Settings
 from dd_pa.emulator import Emulator
 from dd_pa.outbox import OutboxDeliverer
+from dd_pa.process import testbed
 from dd_pa.relay.brokers import RelayQueue, open_queue
 from dd_pa.settings.relay import address
 from tests.relay.brokers import KINDS, Broker, broker_of
@@ -40,7 +41,7 @@ Publishers = Callable[..., Emitter]
 @pytest.fixture
 def publisher(broker: Broker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Publishers]:
     """Makes emitters whose events go to the broker."""
-    monkeypatch.setenv("DD_PA_TEST_RUN", "0")
+    monkeypatch.setattr(testbed, "_is_on", False)  # asked once in a process: another test may have been first
     with ExitStack() as stack:
 
         def make(url: str = broker.url, **changes: object) -> Emitter:

@@ -12,9 +12,19 @@ uptime: Callable[[], float] = time.monotonic if _CLOCK is None else functools.pa
 """Returns seconds; the same in all processes of a machine, until it is started again."""
 
 
-@functools.cache
+BOOT: str | None = None
+"""What `boot()` returns, once it was asked for."""
+
+
 def boot() -> str:
     """Return what tells this run of the machine from all others; empty where there is nothing."""
+    global BOOT  # noqa: PLW0603 - read once, and not by an import
+    if BOOT is None:
+        BOOT = _boot_id()
+    return BOOT
+
+
+def _boot_id() -> str:
     try:
         return Path("/proc/sys/kernel/random/boot_id").read_text().strip() if hasattr(time, "CLOCK_BOOTTIME") else ""
     except OSError:
