@@ -115,37 +115,20 @@ def test_each_state_says_what_is_and_what_to_do(
     page.screenshot(path=tmp_path / "state.png")
 
 
-def test_large_event_opens_at_once(show: Open, url: str) -> None:
-    """900 KB and a name of 300 characters are drawn 200 ms after the click (best of five), and break no layout."""
+def test_large_event_is_drawn_in_parts(show: Open, url: str) -> None:
+    """Of 900 KB in 900 lines no more is drawn than a screen or two has room for; the rest is a click away."""
     body = event("n" * 300, text="x" * 800_000, **{f"facet_{i}": "y" * 100 for i in range(900)})
     assert send(url, event("small.one"), body) == [202, 202]
     page = show()
-    waits = []
-    for _ in range(5):
-        page.evaluate(STOPWATCH)
-        rows(page).first.click()
-        page.locator("body[data-drawn]").wait_for()
-        waits.append(float(page.locator("body").get_attribute("data-drawn") or "inf"))
-        page.keyboard.press("Escape")
-        expect(panel(page)).to_have_count(0)
     rows(page).first.click()
     page.locator(".json-line").first.wait_for()
 
-    assert min(waits) < 200
+    assert page.locator(".json-line").count() <= 150
+    assert page.locator("#detail-body *").count() <= 4 * 150
+    assert len(page.locator("#detail-body").inner_text()) < 30_000
     assert overflowing(page) == []
-
-
-# From the release of the pointer to the frame that shows the JSON: a test driver's own time does not count.
-STOPWATCH = """() => {
-    let start = 0;
-    delete document.body.dataset.drawn;
-    addEventListener("pointerup", () => { start = performance.now(); }, { once: true, capture: true });
-    new MutationObserver((changes, observer) => {
-        if (!document.querySelector(".json-line")) return;
-        observer.disconnect();
-        requestAnimationFrame(() => setTimeout(() => { document.body.dataset.drawn = performance.now() - start; }));
-    }).observe(document.body, { childList: true, subtree: true });
-}"""
+    page.get_by_role("button", name="798,002 more characters").click()
+    assert len(page.locator("#detail-body").inner_text()) > 800_000
 
 
 def test_all_modules_are_asked_for_at_once() -> None:
