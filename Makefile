@@ -9,7 +9,7 @@ SOURCES = core/dd_pa dd_pa_django dd_pa_flask dd_pa_pytest
 
 .DEFAULT_GOAL := help
 FUZZ ?= 500
-.PHONY: help demo test check pytest fuzz matrix lint types vendor vendor-check bench simulate mutations chaos soak docs \
+.PHONY: help demo test check pytest fuzz matrix lint types vendor vendor-check bench simulate mutations chaos soak docs openapi \
   release-check clean
 
 help: ## Show this list
@@ -63,6 +63,10 @@ simulate: $(VENV)/installed ## Delivery under trouble of all kinds (SEEDS=0:1000
 
 mutations: $(VENV)/installed ## Which seed of the simulation finds each of 41 faults made on purpose (10 minutes)
 	$(RUN) -m tests.simulation.mutations $(if $(ONLY),--only "$(ONLY)")
+
+openapi: $(VENV)/installed ## Datadog's OpenAPI document held against the emulator: no 500, documented answers (SPEC=openapi.yaml EXAMPLES=20 SEED=1)
+	$(VENV)/bin/pip install --quiet --group openapi
+	$(RUN) -m tests.emulator.openapi $(SPEC) --examples $(or $(EXAMPLES),20) --seed $(or $(SEED),1)
 
 docs: $(VENV)/installed ## The documentation's site in build/site; a warning is an error
 	$(VENV)/bin/pip install --quiet --group docs
