@@ -5,10 +5,18 @@ from pathlib import Path
 import click
 from flask.cli import with_appcontext
 
-from dd_pa import PlanError
-from dd_pa.cli.events import lock_option, run_check, update_option
+from dd_pa.cli.events import (
+    catalogue_option,
+    document_options,
+    export_option,
+    lock_option,
+    modules_argument,
+    run_check,
+    run_document,
+    update_option,
+)
 from dd_pa.model_events import event_lines
-from dd_pa.plan.check import import_modules
+from dd_pa.plan.documents import CATALOGUES, EXPORTS, catalogue_format
 from dd_pa_flask.models import model_events
 
 
@@ -31,12 +39,26 @@ def list_command() -> None:
 @command.command("check")
 @lock_option
 @update_option
-@click.argument("modules", nargs=-1)
+@modules_argument
 @with_appcontext
 def check_command(path: Path, modules: tuple[str, ...], *, update: bool) -> None:
     """Compare the event classes of the app, and of MODULES, with the lock file, and say what breaks its readers."""
-    try:
-        import_modules(modules, Path.cwd())
-        run_check(path, update=update)
-    except PlanError as error:
-        raise click.ClickException(str(error)) from None
+    run_check(path, modules, update=update)
+
+
+@command.command("catalogue")
+@catalogue_option
+@document_options
+@with_appcontext
+def catalogue_command(form: str | None, path: Path | None, modules: tuple[str, ...], output: Path | None) -> None:
+    """Write what the app, and MODULES, declare for people to read."""
+    run_document(CATALOGUES[form or catalogue_format(output)], path, modules, output)
+
+
+@command.command("export")
+@export_option
+@document_options
+@with_appcontext
+def export_command(form: str, path: Path | None, modules: tuple[str, ...], output: Path | None) -> None:
+    """Write what the app, and MODULES, declare for other tools: JSON Schema 2020-12, or AsyncAPI 3."""
+    run_document(EXPORTS[form], path, modules, output)

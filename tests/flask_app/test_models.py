@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 from collections.abc import Iterator
 from typing import Any
@@ -14,6 +15,7 @@ from flask_sqlalchemy import SQLAlchemy
 from sqlalchemy import create_engine, event, text
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
 
+from dd_pa import Event
 from dd_pa.emulator import Emulator
 from dd_pa_flask import ProductAnalytics
 from dd_pa_flask.models import find_state
@@ -224,3 +226,15 @@ def test_declared_events_are_listed(app: Flask) -> None:
 
     assert ["order.placed", "Order", "created"] in lines
     assert ["order.state_changed", "Order", "state"] in lines
+
+
+class Listed(Event, name="test.listed_by_flask"):
+    """Said in the catalogue."""
+
+
+def test_documents_of_the_plan(app: Flask) -> None:
+    """`flask dd-pa events catalogue` and `export` write what the app has imported."""
+    run = app.test_cli_runner().invoke
+
+    assert "| `test.listed_by_flask` | Said in the catalogue. |" in run(args=["dd-pa", "events", "catalogue"]).output
+    assert "test.listed_by_flask" in json.loads(run(args=["dd-pa", "events", "export"]).output)["$defs"]

@@ -12,6 +12,7 @@ from difflib import SequenceMatcher
 from typing import Any, TypeVar
 
 from dd_pa.plan.model import Deprecated, Field, Kind, Plan, PlannedEvent, Type
+from dd_pa.plan.words import limit_words, type_words, types_words, value_words
 
 T = TypeVar("T")
 ByKind = Mapping[Kind, Sequence[Type]]
@@ -151,15 +152,15 @@ class _Comparison:
         before, after = _by_kind(old), _by_kind(new)
         if "any" in before or "any" in after:
             if "any" not in before:
-                yield self._change(path, True, f"was {_listed(old)}, and may be anything now")
+                yield self._change(path, True, f"was {types_words(old)}, and may be anything now")
             elif "any" not in after:
-                yield self._change(path, False, f"was anything, and is {_listed(new)} now")
+                yield self._change(path, False, f"was anything, and is {types_words(new)} now")
             return
         come, gone = self._exchanged(before, after)
         if come and gone and not (set(before) & set(after)) - {"null"}:
-            yield self._change(path, True, f"was {_listed(gone)}, and is {_listed(come)} now")
+            yield self._change(path, True, f"was {types_words(gone)}, and is {types_words(come)} now")
         else:
-            yield from (self._change(path, True, f"may be {_shown(kind)} now, too") for kind in come)
+            yield from (self._change(path, True, f"may be {type_words(kind)} now, too") for kind in come)
             left = [kind for kind in gone if kind.kind != "integer" or "number" not in after]
             yield from (self._change(path, False, _narrower(kind, after)) for kind in left)
         for kind in before.keys() & after.keys():
@@ -173,7 +174,7 @@ class _Comparison:
         gone = [kind for name in before.keys() - after.keys() for kind in before[name]]
         if "number" in before and not any(kind.values for kind in before["number"]):
             come = [kind for kind in come if kind.kind != "integer"]
-        return sorted(come, key=_shown), sorted(gone, key=_shown)
+        return sorted(come, key=type_words), sorted(gone, key=type_words)
 
     def _alike(self, path: str, old: Sequence[Type], new: Sequence[Type]) -> Iterator[Change]:
         """Compare types of one kind."""
@@ -191,29 +192,29 @@ class _Comparison:
         else:
             yield from self._scalars(path, one, other)
         if one.limits != other.limits:
-            yield self._change(path, False, f"has other limits: {_limits(one)} before, {_limits(other)} now")
+            yield self._change(path, False, f"has other limits: {limit_words(one)} before, {limit_words(other)} now")
 
     def _scalars(self, path: str, old: Type, new: Type) -> Iterator[Change]:
         if old.values and new.values:
             yield from self._values(path, old.values, new.values)
         elif (old.values, old.format) != (new.values, new.format):
             is_narrower = not old.values and not old.format
-            yield self._change(path, not is_narrower, f"was {_shown(old)}, and is {_shown(new)} now")
+            yield self._change(path, not is_narrower, f"was {type_words(old)}, and is {type_words(new)} now")
 
     def _values(self, path: str, old: Iterable[Any], new: Iterable[Any]) -> Iterator[Change]:
         come, gone = [value for value in new if value not in old], [value for value in old if value not in new]
         if come:
-            text = f"may be {_values(come)} now, too: filters and groups by its values do not know it"
+            text = f"may be {value_words(come)} now, too: filters and groups by its values do not know it"
             yield self._change(path, True, text)
         if gone:
-            text = f"is never {_values(gone)} any more" + (": what filters by it finds nothing more" if come else "")
-            yield self._change(path, bool(come), text)
+            loss = ": what filters by it finds nothing more" if come else ""
+            yield self._change(path, bool(come), f"is never {value_words(gone)} any more{loss}")
 
 
 def _narrower(gone: Type, left: ByKind) -> str:
     if gone.kind == "number" and "integer" in left:
         return "is always a whole number now"
-    return f"is never {_shown(gone)} any more"
+    return f"is never {type_words(gone)} any more"
 
 
 def _by_kind(types: Iterable[Type]) -> dict[Kind, list[Type]]:
@@ -221,38 +222,3 @@ def _by_kind(types: Iterable[Type]) -> dict[Kind, list[Type]]:
     for kind in types:
         found.setdefault(kind.kind, []).append(kind)
     return found
-
-
-def _shown(kind: Type) -> str:
-    """Return a type in words: `a text`, `one of 'a', 'b'`, `a list of whole numbers`."""
-    if kind.values:
-        return f"one of {_values(kind.values)}"
-    if kind.kind in ("list", "map"):
-        return f"a {kind.kind} of {_listed(kind.items)}"
-    return _FORMATS[kind.format] if kind.format else _KINDS[kind.kind]
-
-
-def _listed(types: Iterable[Type]) -> str:
-    return " or ".join(sorted(_shown(kind) for kind in types)) or "nothing"
-
-
-def _values(values: Iterable[Any]) -> str:
-    return ", ".join(repr(value) for value in values)
-
-
-def _limits(kind: Type) -> str:
-    return ", ".join(f"{name} {value}" for name, value in kind.limits.items()) or "none"
-
-
-_PERSONAL = "is personal data now: it is left out or hashed"
-_NOT_PERSONAL = "is no personal data any more: where it was hashed, its values are others"
-_FORMATS = {"date-time": "a date with time", "date": "a date", "time": "a time of day", "uuid": "a UUID"}
-_KINDS = {
-    "text": "a text",
-    "integer": "a whole number",
-    "number": "a number",
-    "boolean": "true or false",
-    "null": "null",
-    "object": "an object",
-    "any": "anything",
-}

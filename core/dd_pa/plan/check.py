@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import importlib
 import sys
-import tomllib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from datetime import date
 from importlib.util import find_spec
 from pathlib import Path
@@ -15,11 +13,8 @@ from dd_pa.errors import PlanError
 from dd_pa.plan import lock
 from dd_pa.plan.changes import Change, changes
 from dd_pa.plan.model import Plan, shown, walk
+from dd_pa.plan.modules import HOW_TO_NAME, NOTHING_IMPORTED
 from dd_pa.plan.registry import declared_plan
-
-_HOW_TO_NAME = (
-    'name it: dd-pa events check shop.events, or event-modules = ["shop.events"] in [tool.dd-pa] of pyproject.toml'
-)
 
 
 class Report(NamedTuple):
@@ -30,32 +25,6 @@ class Report(NamedTuple):
     """Whether the lock file holds what is declared; or does now."""
 
 
-def import_modules(names: Iterable[str], directory: Path) -> None:
-    """Import the modules of event classes: those given, else those of `pyproject.toml`. Raises `PlanError`."""
-    here = str(directory)
-    if here not in sys.path:
-        sys.path.insert(0, here)
-    for name in list(names) or _configured(directory / "pyproject.toml"):
-        try:
-            importlib.import_module(name)
-        except PlanError:
-            raise
-        except Exception as error:  # importing runs the module
-            raise PlanError(name, f"cannot be imported: {type(error).__name__}: {error}") from error
-
-
-def _configured(path: Path) -> list[str]:
-    if not path.exists():
-        return []
-    try:
-        found = tomllib.loads(path.read_text()).get("tool", {}).get("dd-pa", {}).get("event-modules", [])
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise PlanError(str(path), f"cannot be read: {error}") from None
-    if not isinstance(found, list) or not all(isinstance(name, str) for name in found):
-        raise PlanError(str(path), 'event-modules is a list of modules: event-modules = ["shop.events"]')
-    return found
-
-
 def check(path: Path, *, update: bool = False, today: date | None = None) -> Report:
     """Compare the event classes that are imported with the lock file at `path`; write that where `update`.
 
@@ -64,7 +33,7 @@ def check(path: Path, *, update: bool = False, today: date | None = None) -> Rep
     day = today or date.today()
     plan, before = declared_plan(), _agreed(path, update=update)
     if not plan.events and (before is None or not before.events):
-        raise PlanError("", f"no class of an event is imported; if there is one in a module, {_HOW_TO_NAME}")
+        raise PlanError("", NOTHING_IMPORTED)
     if before is None and not update:
         return Report([f"{path}: is not there yet; write it with dd-pa events check --update"], is_good=False)
     found = changes(before or Plan({}), plan, day)
@@ -101,7 +70,7 @@ def _not_imported(before: Plan | None, plan: Plan) -> Iterator[str]:
         while module and module not in sys.modules and not _exists(module):
             module = module.rpartition(".")[0]  # a class in a class or a function
         if name not in plan.events and module and module not in sys.modules:
-            yield f"            {name} was declared in {module}, which is not imported: {_HOW_TO_NAME}"
+            yield f"            {name} was declared in {module}, which is not imported: {HOW_TO_NAME}"
 
 
 def _exists(module: str) -> bool:

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import re
 from io import StringIO
 from pathlib import Path
 from typing import Any
 
 import pytest
-from django.core.management import call_command
+from django.core.management import CommandError, call_command
 from django.db import connection, models
 from django.test.utils import isolate_apps
 
-from dd_pa import identify
+from dd_pa import Event, identify
 from dd_pa_django import track_model
 from tests.django_app.conftest import Events
 
@@ -28,6 +29,22 @@ def test_events_are_listed() -> None:
     assert ["order.placed", "orders.Order", "created"] in lines
     assert ["order.status_changed", "orders.Order", "status"] in lines
     assert ["document.shredded", "orders.Document", "deleted"] in lines
+
+
+class Listed(Event, name="test.listed"):
+    """Said in the catalogue."""
+
+
+def test_documents_of_the_plan(tmp_path: Path) -> None:
+    """`catalogue` and `export` write what is imported, each in its own forms."""
+    output = StringIO()
+    call_command("dd_pa_events", "export", stdout=output)
+    call_command("dd_pa_events", "catalogue", output=tmp_path / "plan.html")
+
+    assert "test.listed" in json.loads(output.getvalue())["$defs"]
+    assert "Said in the catalogue." in (tmp_path / "plan.html").read_text()
+    with pytest.raises(CommandError, match="catalogue has no --format asyncapi; there are markdown, html"):
+        call_command("dd_pa_events", "catalogue", format="asyncapi")
 
 
 @pytest.fixture
