@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeAlias
 
 from dd_pa.emulator.query.aggregate import Compute
 from dd_pa.emulator.query.journey import Journey
@@ -12,56 +13,79 @@ from dd_pa.emulator.query.segments import Tags, best, read_segments, segmented
 Row = tuple[Any, ...]
 
 
+Further: TypeAlias = Callable[[Journey], list[str]]
+"""Aggregates over `parts` that are wanted besides."""
+
+
 def funnel(request: Request) -> dict[str, Any]:
     """Return the steps of a funnel answer."""
-    query = request.attributes.member("query")
-    journey = Journey(request, query.member("search"))
-    compute = Compute.read(query.optional("compute"), Compute("cardinality", journey.key), journey.key)
-    segments = read_segments(query, journey)
-    names = [f"g{number}" for number in range(1, len(segments) + 1)]
-    whole = _measured(request, journey, compute, [], "parts AS (SELECT * FROM journeys)")[()]
-    groups: list[tuple[Tags, Row]] = []
-    if segments:
-        found = _measured(request, journey, compute, names, segmented(request.statement, segments))
-        groups = best(list(found.items()), segments, lambda row: row[0])
-    steps = len(journey.aliases)
-    return {
-        "initial_count": whole[0],
-        "end_to_end_conversion_rate": whole[steps - 1] / whole[0] if whole[0] else 0.0,
-        "end_to_end_elapsed_time": _elapsed(whole, 2 * steps),
-        "funnel_steps": [
-            {
-                "label": alias,
-                "value": _value(whole, steps, number),
-                "unit": "millisecond",
-                "elapsed_time_to_next_step": _to_next(whole, steps, number),
-                "groups": [_group(tags, row, steps, number) for tags, row in groups],
-            }
-            for number, alias in enumerate(journey.aliases)
-        ],
-    }
+    return Funnel(request).answer()
 
 
-def _measured(request: Request, journey: Journey, compute: Compute, names: list[str], parts: str) -> dict[Tags, Row]:
-    """Return by group: the counts of all steps, their values, then min, max and avg of each way (whole way first)."""
-    steps = range(1, len(journey.aliases) + 1)
-    ways = [(1, steps[-1]), *((step, step + 1) for step in steps[:-1])]
-    counts = [f"count(t{step})" for step in steps]
-    times = [f"{name}(t{end} - t{start})" for start, end in ways for name in ("min", "max", "avg")]
-    # Counting entities is what a funnel does; anything else is asked of the event of each step.
-    plain = compute.metric is None or (compute.aggregation == "cardinality" and compute.metric == journey.key)
-    joins, values = "", counts
-    if not plain:
-        column = compute.column(request.statement)
-        values = []
-        for step in steps:
-            joins += f" LEFT JOIN (SELECT seq, {column} AS m FROM events) m{step} ON m{step}.seq = parts.q{step}"
-            values.append(compute.over(request.statement, f"m{step}.m"))
-    grouping = f" GROUP BY {', '.join(names)}" if names else ""
-    rows = request.statement.rows(
-        f"{journey.tables}, {parts} SELECT {', '.join([*names, *counts, *values, *times])} FROM parts{joins}{grouping}"
-    )
-    return {row[: len(names)]: row[len(names) :] for row in rows}
+class Funnel:
+    """What is known of a funnel's steps, of all and by group."""
+
+    def __init__(self, request: Request, further: Further = lambda _: []) -> None:
+        query = request.attributes.member("query")
+        self.journey = Journey(request, query.member("search"))
+        self._further = further(self.journey)
+        compute = Compute.read(query.optional("compute"), Compute("cardinality", self.journey.key), self.journey.key)
+        segments = read_segments(query, self.journey)
+        names = [f"g{number}" for number in range(1, len(segments) + 1)]
+        self.whole = self._measured(request, compute, [], "parts AS (SELECT * FROM journeys)")[()]
+        """Counts of all steps, their values, min, max, avg of each way (the whole way first), then what is besides."""
+        self.groups: list[tuple[Tags, Row]] = []
+        """The same, by group."""
+        if segments:
+            found = self._measured(request, compute, names, segmented(request.statement, segments))
+            self.groups = best(list(found.items()), segments, lambda row: row[0])
+
+    def besides(self, row: Row) -> Row:
+        """Return what was wanted besides."""
+        return row[len(row) - len(self._further) :]
+
+    def answer(self) -> dict[str, Any]:
+        """Return it as documented."""
+        whole, steps = self.whole, len(self.journey.aliases)
+        return {
+            "initial_count": whole[0],
+            "end_to_end_conversion_rate": whole[steps - 1] / whole[0] if whole[0] else 0.0,
+            "end_to_end_elapsed_time": _elapsed(whole, 2 * steps),
+            "funnel_steps": [
+                {
+                    "label": alias,
+                    "value": _value(whole, steps, number),
+                    "unit": "millisecond",
+                    "elapsed_time_to_next_step": _to_next(whole, steps, number),
+                    "groups": [_group(tags, row, steps, number) for tags, row in self.groups],
+                }
+                for number, alias in enumerate(self.journey.aliases)
+            ],
+        }
+
+    def _measured(self, request: Request, compute: Compute, names: list[str], parts: str) -> dict[Tags, Row]:
+        steps = range(1, len(self.journey.aliases) + 1)
+        counts = [f"count(t{step})" for step in steps]
+        times = [f"{name}(t{end} - t{start})" for start, end in ways(self.journey) for name in ("min", "max", "avg")]
+        # Counting entities is what a funnel does; anything else is asked of the event of each step.
+        plain = compute.metric is None or (compute.aggregation == "cardinality" and compute.metric == self.journey.key)
+        joins, values = "", counts
+        if not plain:
+            column = compute.column(request.statement)
+            values = []
+            for step in steps:
+                joins += f" LEFT JOIN (SELECT seq, {column} AS m FROM events) m{step} ON m{step}.seq = parts.q{step}"
+                values.append(compute.over(request.statement, f"m{step}.m"))
+        grouping = f" GROUP BY {', '.join(names)}" if names else ""
+        chosen = ", ".join([*names, *counts, *values, *times, *self._further])
+        rows = request.statement.rows(f"{self.journey.tables}, {parts} SELECT {chosen} FROM parts{joins}{grouping}")
+        return {row[: len(names)]: row[len(names) :] for row in rows}
+
+
+def ways(journey: Journey) -> list[tuple[int, int]]:
+    """Return the whole way, then that from each step to the next, as numbers of steps."""
+    last = len(journey.aliases)
+    return [(1, last), *((step, step + 1) for step in range(1, last))]
 
 
 def _value(row: Row, steps: int, number: int) -> float:

@@ -32,6 +32,9 @@ class Target:
 class Journey:
     """Each entity's first event of the first step, its first event of the second after that, and so on.
 
+    Where the request has a window, any event of the first step begins an attempt, which must end within it; of an
+    entity's attempts the one that got furthest counts, the earliest of several.
+
     `tables` ends with one named `journeys`: k (who), t1, q1 (time and row of step 1), t2, q2 and so on, null from the
     step that was not taken.
     """
@@ -53,16 +56,25 @@ class Journey:
         nodes = search.member("node_objects")
         conditions = [f"{scope.events(nodes.member(alias))} AND {everywhere}" for alias in self.aliases]
         self._filters = filters
-        self.tables = f"WITH {', '.join([*self._steps(conditions), self._journeys()])}"
+        steps, chosen = self._ways(conditions, request.window_ms)
+        self.tables = f"WITH {', '.join([*steps, self._journeys(chosen)])}"
 
-    def _steps(self, conditions: list[str]) -> list[str]:
+    def _ways(self, conditions: list[str], window_ms: int | None) -> tuple[list[str], str]:
+        """Return tables, and what to select from them: k and o1, o2 and so on, null from the step not taken."""
         keys = [self._statement.text(name) for name in self.key_names]
         key = keys[0] if len(keys) == 1 else f"[{', '.join(keys)}]"
         known = " AND ".join(f"{one} IS NOT NULL" for one in keys)
+        steps = [
+            f"SELECT {key} AS k, {ORDER} AS o FROM events WHERE {condition} AND {known}" for condition in conditions
+        ]
+        if window_ms is not None:
+            return _attempts(steps, window_ms)
+        return self._first_steps(steps), self._first_ways()
+
+    def _first_steps(self, steps: list[str]) -> list[str]:
         late = "" if self.key == "session.id" else f" AND e.o < (s1.o // {_SHIFT} + {WINDOW_MS + 1}) * {_SHIFT}"
         tables = []
-        for number, condition in enumerate(conditions, 1):
-            events = f"SELECT {key} AS k, {ORDER} AS o FROM events WHERE {condition} AND {known}"
+        for number, events in enumerate(steps, 1):
             if number == 1:
                 tables.append(f"s1 AS MATERIALIZED (SELECT k, min(o) AS o FROM ({events}) GROUP BY k)")
                 continue
@@ -74,13 +86,17 @@ class Journey:
             )
         return tables
 
-    def _journeys(self) -> str:
+    def _first_ways(self) -> str:
         numbers = range(1, len(self.aliases) + 1)
-        columns = [f"(s{n}.o // {_SHIFT})::BIGINT AS t{n}, (s{n}.o % {_SHIFT})::BIGINT AS q{n}" for n in numbers]
         joins = "".join(f" LEFT JOIN s{n} ON s{n}.k = s1.k" for n in numbers[1:])
+        return f"SELECT s1.k AS k, {', '.join(f's{n}.o AS o{n}' for n in numbers)} FROM s1{joins}"
+
+    def _journeys(self, chosen: str) -> str:
+        numbers = range(1, len(self.aliases) + 1)
+        columns = [f"(o{n} // {_SHIFT})::BIGINT AS t{n}, (o{n} % {_SHIFT})::BIGINT AS q{n}" for n in numbers]
         conditions = [self._graph_filter(one) for one in self._filters.members("graph_filters")]
         where = f" WHERE {' AND '.join(conditions)}" if conditions else ""
-        inner = f"SELECT s1.k AS k, {', '.join(columns)} FROM s1{joins}"
+        inner = f"SELECT k, {', '.join(columns)} FROM ({chosen})"
         return f"journeys AS MATERIALIZED (SELECT * FROM ({inner}){where})"
 
     def _graph_filter(self, fields: Fields) -> str:
@@ -109,6 +125,25 @@ class Journey:
     def event(self, step: int) -> str:
         """Return the join that brings in the event of a step, as `events`."""
         return f"LEFT JOIN events ON events.seq = journeys.q{step}"
+
+
+def _attempts(steps: list[str], window_ms: int) -> tuple[list[str], str]:
+    """Return the tables of all attempts, and the selection of the best one of each entity.
+
+    The next event of a step that comes after the one before is the best for what follows, too: no other choice gets
+    further within the window.
+    """
+    tables = [f"a1 AS MATERIALIZED (SELECT k, o AS o1 FROM ({steps[0]}))"]
+    for number, events in enumerate(steps[1:], 2):
+        late = f"(o1 // {_SHIFT} + {window_ms + 1:d}) * {_SHIFT}"
+        tables += [
+            f"e{number} AS MATERIALIZED ({events})",
+            f"a{number} AS MATERIALIZED (SELECT a.*, CASE WHEN e.o < {late} THEN e.o END AS o{number} "
+            f"FROM a{number - 1} a ASOF LEFT JOIN e{number} e ON a.k = e.k AND a.o{number - 1} < e.o)",
+        ]
+    depth = " + ".join(f"(o{number} IS NOT NULL)::INT" for number in range(1, len(steps) + 1))
+    best = f"QUALIFY row_number() OVER (PARTITION BY k ORDER BY {depth} DESC, o1) = 1"
+    return tables, f"SELECT * FROM a{len(steps)} {best}"
 
 
 def _aliases(search: Fields) -> list[str]:

@@ -21,6 +21,8 @@ class Request:
     """The segments that filters may name."""
     now_ms: int
     """When it came."""
+    window_ms: int | None = None
+    """How long a journey may take from its first step on; only the emulator's own routes can say it."""
 
 
 _SOURCES = ("product_analytics", "product_analytics_occurrence")

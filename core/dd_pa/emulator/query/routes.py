@@ -16,7 +16,7 @@ from starlette.routing import Route
 
 from dd_pa.emulator.access import BY_COOKIE
 from dd_pa.emulator.connection import drop, left, read_within
-from dd_pa.emulator.guard import QUERIES
+from dd_pa.emulator.guard import API, QUERIES
 from dd_pa.emulator.intake.faults import QUERY_RATE_LIMITED, Fault, Faults
 from dd_pa.emulator.query import analytics, audience_routes, conversion, retention_routes
 from dd_pa.emulator.query.audience_filter import Audience
@@ -26,6 +26,7 @@ from dd_pa.emulator.query.mapping import ENTITIES, Mappings
 from dd_pa.emulator.query.request import Request
 from dd_pa.emulator.query.sankey import sankey
 from dd_pa.emulator.query.statement import Statement
+from dd_pa.emulator.query.timed_journey import timed_entities, timed_funnel
 from dd_pa.emulator.warehouse.database import WarehouseError
 from dd_pa.emulator.warehouse.query_deadline import QueryDeadline, QueryTimeoutError
 from dd_pa.emulator.warehouse.warehouse import Warehouse
@@ -96,6 +97,13 @@ ENDPOINTS: Mapping[str, Endpoint] = {
 }
 
 
+OWN: Mapping[str, Endpoint] = {
+    "journey/funnel": Endpoint("journey_request", "funnel_response", timed_funnel, has_meta=False),
+    "journey/list": Endpoint("journey_list_request", "journey_list_response", timed_entities, has_meta=False),
+}
+"""The same with a `window` among the attributes, which Datadog's API does not have."""
+
+
 class QueryRoutes:
     """Answers queries, on worker threads: the intake never waits for one."""
 
@@ -122,8 +130,9 @@ class QueryRoutes:
     def routes(self) -> list[Route]:
         """Return the routes, under their full paths."""
         found = [
-            Route(f"{QUERIES}/{path}", self._gated(partial(self._query, endpoint)), methods=["POST"])
-            for path, endpoint in ENDPOINTS.items()
+            Route(f"{under}/{path}", self._gated(partial(self._query, endpoint)), methods=["POST"])
+            for under, endpoints in ((QUERIES, ENDPOINTS), (API, OWN))
+            for path, endpoint in endpoints.items()
         ]
         mapping = f"{QUERIES}/{{entity}}/mapping"
         return [
