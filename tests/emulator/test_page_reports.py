@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
+import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -15,6 +16,7 @@ from playwright.sync_api import Page, expect
 
 from dd_pa.emulator import Emulator
 from tests.emulator import test_page
+from tests.emulator.asking import stored
 from tests.emulator.client import INTAKE, KEY
 from tests.emulator.test_page import Open
 from tests.emulator.test_page_look import HOSTILE, axe
@@ -106,6 +108,37 @@ def test_funnel_says_who_left_where(show: Open, shop: str) -> None:
     expect(page).to_have_url(re.compile(r"lost=1"))
     page.go_back()
     expect(page.locator(".people-table")).to_have_count(0)
+
+
+def test_funnel_counts_users_where_there_are_no_sessions(show: Open) -> None:
+    """Within an hour, too, on whichever day; by a facet; with the median, and the distribution of times."""
+    hour, now = 3_600_000, int(time.time() * 1000)
+    visits = [("u1", "pro", -70, -60), ("u2", "pro", -20, -19.5), ("u3", "free", -40, -39.75)]
+    rows = [(-80.0, "u2", "pro", VIEWED), (-1.0, "u4", "free", VIEWED)]
+    for user, plan, viewed, paid in visits:
+        rows += [(viewed, user, plan, VIEWED), (paid, user, plan, PAID)]
+    emulator = Emulator()
+    made = [(at, {"event": {"name": name}, "usr": {"id": user}, "plan": plan}) for at, user, plan, name in rows]
+    stored(emulator, [(now + int(at * hour), body) for at, body in made])
+    with emulator.running() as base:
+        page = show("/")
+        page.goto(f"{base}/funnel?step=event:{VIEWED}&step=event:{PAID}&last=7d")
+        assert stages(page) == ["4", "2"]
+        expect(page.get_by_label("Count by")).to_have_value("users")
+        expect(page.locator(".card-foot")).to_contain_text("for 24 h")
+
+        page.get_by_label("Within").select_option("1h")
+        expect(page.locator(".card-foot")).to_contain_text("Datadog's API has no such window")
+        assert stages(page) == ["4", "2"]
+        expect(page.locator(".spread p")).to_have_text("Half took 22m 30s or less, nine of ten 28m 30s.")
+        page.get_by_label("By", exact=True).fill("@plan")
+        page.get_by_label("By", exact=True).press("Enter")
+        cells = page.locator(".funnel-groups tbody tr").first.locator("th, td")
+        expect(cells).to_have_text(["free", "2", "1 50%", "50%", "15m 00s"])
+        page.get_by_role("button", name="2 left before step B").click()
+        expect(page.locator(".people-table tbody th")).to_have_text(["u4", "u1"])
+        page.close()
+    emulator.close()
 
 
 def test_funnel_is_built_by_hand(show: Open, shop: str) -> None:

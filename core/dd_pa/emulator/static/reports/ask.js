@@ -26,10 +26,15 @@ const post = (path, body, signal) =>
 /** @param {string} path @param {string} type @param {Record<string, unknown>} attributes */
 export const requestOf = (path, type, attributes) => ({ path: `/api/v2/product-analytics/${path}`, body: { data: { type, attributes } } });
 
+/** What only the emulator answers: the same with a window. @param {string} path @param {string} type @param {Record<string, unknown>} attributes */
+export const ownRequestOf = (path, type, attributes) => ({ path: `/api/emulator/${path}`, body: { data: { type, attributes } } });
+
 /** Runs one query and returns the attributes of its answer. @param {string} path @param {string} type
  * @param {Record<string, unknown>} attributes @param {AbortSignal} [signal] @returns {Promise<any>} */
-export async function ask(path, type, attributes, signal) {
-  const request = requestOf(path, type, attributes);
+export const ask = (path, type, attributes, signal) => answered(requestOf(path, type, attributes), signal);
+
+/** @param {{path: string, body: unknown}} request @param {AbortSignal} [signal] @returns {Promise<any>} */
+export async function answered(request, signal) {
   const answer = await post(request.path, request.body, signal);
   const status = answer.meta?.status ?? "done";
   if (status !== "done") throw new ApiError(200, `The query is not done: ${status}.`, null);

@@ -1,14 +1,11 @@
 // The bars of a funnel in plain HTML: text that can be selected, read aloud and printed.
 import { html } from "../vendor/vendor.js";
-import { count, duration, MISSING } from "../shared/format.js";
+import { count, duration, MISSING, percent } from "../shared/format.js";
 import { letter } from "./steps.js";
 
 /** @typedef {import("./funnel.js").Stage} Stage */
 
 const LEAST_INSIDE = 0.16;
-
-/** @param {number} part @param {number} whole @returns {string} */
-const percent = (part, whole) => (whole ? `${Math.round((100 * part) / whole)}%` : MISSING);
 
 /** The step before which most are lost. @param {Stage[]} stages @returns {number} */
 function worst(stages) {
@@ -30,7 +27,7 @@ function Sentence({ stages, words }) {
 
 /** @param {{stages: Stage[], n: number, lost: number, onLost: (step: number) => void}} props */
 function Stage({ stages, n, lost, onLost }) {
-  const { step, reached, time } = stages[n];
+  const { step, reached, times } = stages[n];
   const first = stages[0].reached, before = stages[n - 1]?.reached ?? 0;
   const share = first ? reached / first : 0;
   return html`<li class=${`stage ${step.kind}`}>
@@ -46,7 +43,7 @@ function Stage({ stages, n, lost, onLost }) {
         <div><dt>left before</dt><dd>${before > reached
           ? html`<button type="button" class="link" aria-pressed=${lost === n} aria-label=${`${count(before - reached)} left before step ${letter(n)}, show them`} onClick=${() => onLost(n)}>${count(before - reached)}</button>`
           : "0"}</dd></div>
-        <div><dt>average time</dt><dd>${reached ? duration(time) : MISSING}</dd></div>`}
+        <div title=${times?.pc90 ? `Nine of ten took ${duration(times.pc90)} or less` : ""}><dt>median time</dt><dd>${duration(times?.median ?? null)}</dd></div>`}
     </dl>
   </li>`;
 }

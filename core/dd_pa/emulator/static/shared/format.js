@@ -9,6 +9,9 @@ const pad = (n, length = 2) => String(n).padStart(length, "0");
 /** @param {number} n @returns {string} */
 export const count = (n) => grouped.format(n);
 
+/** @param {number} part @param {number} whole @returns {string} */
+export const percent = (part, whole) => (whole ? `${Math.round((100 * part) / whole)}%` : MISSING);
+
 /** Local time of day as HH:MM:SS. @param {number} ms @returns {string} */
 export function clock(ms) {
   const date = new Date(ms);
