@@ -16,6 +16,7 @@ import httpx
 
 from dd_pa import Emitter, RetryPolicy, Settings
 from dd_pa.delivery.transport import httpx_transport
+from dd_pa.emulator.server import stop_accepting
 
 KEY = "0123456789abcdef0123456789abcdef"
 QUICK = RetryPolicy(base=0.02, cap=0.1, pause=0.02)
@@ -117,6 +118,7 @@ class RawIntake:
             self.url = f"http://127.0.0.1:{port}" if self._tls is None else f"https://localhost:{port}"
             ready.set()
             await stop.wait()
+            await stop_accepting(server)
             server.close()
             self._stopped = True
             for task, writer in self._open.items():

@@ -22,6 +22,7 @@ from hyperframe.frame import (
 )
 
 from dd_pa.delivery.http2 import Answer, Failure, Origin
+from dd_pa.emulator.server import stop_accepting
 
 F = TypeVar("F", bound=Frame)
 PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
@@ -216,6 +217,7 @@ async def client(
         yield Client(origin, peer.wires)
     finally:
         await origin.aclose()
+        await stop_accepting(server)
         server.close()
         await peer.aclose()
     assert problems == []

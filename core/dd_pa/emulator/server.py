@@ -78,8 +78,22 @@ class _Server(uvicorn.Server):
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         self._emulator.stopping = True
         asyncio.get_running_loop().call_later(_PATIENCE_AT_EXIT, self._abort)
+        for server in self.servers:
+            await stop_accepting(server)
         await super().shutdown(sockets)
         self._on_stopped()
+
+
+async def stop_accepting(server: asyncio.Server) -> None:
+    """Take no more connections, and let those that were just taken begin: then it may be closed.
+
+    Python 3.11 forgets, without closing it, a connection that was accepted but had not begun when the server closed.
+    """
+    loop = asyncio.get_running_loop()
+    for listener in server.sockets:
+        with contextlib.suppress(NotImplementedError):  # Windows' own loop does not accept this way
+            loop.remove_reader(listener.fileno())
+    await asyncio.sleep(0)
 
 
 @contextlib.contextmanager
