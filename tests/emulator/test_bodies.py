@@ -83,7 +83,13 @@ def test_bad_encodings(emulator: Emulator, client: Client, encoding: str, body: 
     assert re.fullmatch(reason, str(emulator.rejected[0].reason))
 
 
-@pytest.mark.parametrize("packed", [gzip.compress(JSON), gzip.compress(JSON[:7]) + gzip.compress(JSON[7:])])
+@pytest.mark.parametrize(
+    "packed",
+    [
+        pytest.param(gzip.compress(JSON), id="gzip"),
+        pytest.param(gzip.compress(JSON[:7]) + gzip.compress(JSON[7:]), id="gzip-members"),
+    ],
+)
 def test_inflated_byte_by_byte(emulator: Emulator, client: Client, packed: bytes) -> None:
     """However the network cuts a compressed body, it is the same body."""
 
