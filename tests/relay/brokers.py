@@ -96,6 +96,11 @@ class OwnServer(ABC):
     def answers(self) -> bool:
         """Tell whether it takes connections."""
 
+    def freeze(self) -> None:
+        """Have it do nothing any more, with its connections open, as one does that is cut off."""
+        if self._process is not None:
+            self._process.send_signal(signal.SIGSTOP)
+
     def kill(self) -> None:
         """End it as a crash does."""
         if self._process is not None:
@@ -165,6 +170,7 @@ class OwnNats(OwnServer):
 
     def answers(self) -> bool:
         with contextlib.suppress(Exception):
+            socket.create_connection(("127.0.0.1", self.port)).close()  # the client waits before it says that it cannot
             self.run(lambda client: client.jetstream().account_info())
             return True
         return False

@@ -7,6 +7,7 @@ place to wait. Whoever uses a connection that has ended makes another one.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 
 from nats.aio.client import Client
 from nats.js import JetStreamContext
@@ -15,6 +16,9 @@ from nats.js.errors import NotFoundError
 
 from dd_pa.relay.tls import tls_context
 from dd_pa.settings.relay import RelayAddress
+
+FAREWELL = 1.0
+"""Seconds that a server may take to end a connection; then its end is not waited for."""
 
 
 class NatsConnection:
@@ -32,9 +36,6 @@ class NatsConnection:
         """Connect, and make the streams where they are missing. Raises what the client raises."""
         closed = asyncio.Event()
 
-        async def ended() -> None:
-            closed.set()
-
         async def failed(error: Exception) -> None:
             """Keep errors out of the client's own log: each call that suffers from one raises it."""
 
@@ -46,17 +47,31 @@ class NatsConnection:
                 allow_reconnect=False,
                 max_reconnect_attempts=0,
                 connect_timeout=max(1, int(timeout)),
-                closed_cb=ended,
-                disconnected_cb=ended,
                 error_cb=failed,
                 name="dd-pa",
                 tls=tls_context(ca_file) if address.is_secure else None,
             )
+            connection.watch()
             await connection.make_streams()
         except BaseException:
             await connection.close()
             raise
         return connection
+
+    def watch(self) -> None:
+        """Notice the end of the connection by that of a task that reads or writes it.
+
+        The client's own callbacks are not called if ending it fails, as it does when a killed server resets it while
+        something is left to write.
+        """
+        for task in (self.client._reading_task, self.client._flusher_task):
+            if task is not None:
+                task.add_done_callback(self._ended)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self.closed.set()
+        if not task.cancelled():
+            task.exception()  # each call that suffers from it says so
 
     @property
     def is_usable(self) -> bool:
@@ -85,5 +100,24 @@ class NatsConnection:
                 )
             )
 
+    def give_up(self) -> None:
+        """Say that nothing more is to be sent here: the server does not answer."""
+        self.closed.set()
+
     async def close(self) -> None:
-        await self.client.close()
+        """End the connection, and what the client leaves of one that cannot be ended in order.
+
+        It then keeps its socket and the tasks of its subscriptions, and takes itself for closed.
+        """
+        subscriptions, transport = list(self.client._subs.values()), self.client._transport
+        self.closed.set()
+        try:
+            with contextlib.suppress(Exception):  # it is broken, which is why it is given up
+                await asyncio.wait_for(self.client.close(), FAREWELL)
+        finally:
+            for subscription in subscriptions:
+                if subscription._wait_for_msgs_task is not None:
+                    subscription._wait_for_msgs_task.cancel()
+            writer = getattr(transport, "_io_writer", None)
+            if writer is not None:
+                writer.transport.abort()

@@ -36,10 +36,17 @@ class NatsPublisher:
             connection = await self._connected()
         except (NatsError, OSError) as error:
             return [_not_connected(error)] * len(messages)
-        sent = [await self._send(connection, message) for message in messages]
-        await self._wait(
-            [confirmation for confirmation in sent if isinstance(confirmation, asyncio.Future)], connection
-        )
+        sent: list[asyncio.Future[PubAck] | Outcome] = []
+        try:
+            for message in messages:
+                sent.append(await self._send(connection, message))
+                _heed_cancellation()
+            await self._wait(_futures(sent), connection)
+        except asyncio.CancelledError:  # it has taken too long
+            connection.give_up()
+            raise
+        finally:
+            _let_go(_futures(sent))
         return [_outcome(confirmation) for confirmation in sent]
 
     async def _connected(self) -> NatsConnection:
@@ -64,14 +71,13 @@ class NatsPublisher:
         if not confirmations:
             return
         ended = asyncio.ensure_future(connection.closed.wait())
-        everything = asyncio.gather(*confirmations, return_exceptions=True)
+        everything = asyncio.ensure_future(asyncio.wait(confirmations))
         futures: set[asyncio.Future[Any]] = {ended, everything}
         try:
             await asyncio.wait(futures, return_when=asyncio.FIRST_COMPLETED)
         finally:
             ended.cancel()
-            if not everything.done():
-                everything.cancel()
+            everything.cancel()
         if any(_says_no_stream(confirmation) for confirmation in confirmations):
             await connection.make_streams()
 
@@ -79,6 +85,24 @@ class NatsPublisher:
         connection, self._connection = self._connection, None
         if connection is not None:
             await connection.close()
+
+
+def _heed_cancellation() -> None:
+    """Raise what the client has swallowed while it waited for a server that takes nothing."""
+    task = asyncio.current_task()
+    if task is not None and task.cancelling():
+        raise asyncio.CancelledError
+
+
+def _futures(sent: Sequence[asyncio.Future[PubAck] | Outcome]) -> list[asyncio.Future[PubAck]]:
+    return [confirmation for confirmation in sent if isinstance(confirmation, asyncio.Future)]
+
+
+def _let_go(confirmations: Sequence[asyncio.Future[PubAck]]) -> None:
+    """Have nobody wait for what did not come, nor hear of an error that nobody looked at."""
+    for confirmation in confirmations:
+        if not confirmation.cancel() and not confirmation.cancelled():
+            confirmation.exception()
 
 
 def _not_connected(error: Exception) -> Outcome:

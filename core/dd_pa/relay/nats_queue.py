@@ -7,9 +7,9 @@ the server's pings.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import time
-from collections.abc import Coroutine, Iterator, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
+from functools import partial
 from typing import Any, TypeVar
 
 from nats.aio.msg import Msg
@@ -21,7 +21,7 @@ from dd_pa.delivery.event_queue import Row
 from dd_pa.relay.claims import Claim, Claims
 from dd_pa.relay.dead_letters import RelayCounts, RelayLetter
 from dd_pa.relay.message import milliseconds, unescaped
-from dd_pa.relay.nats_connection import NatsConnection
+from dd_pa.relay.nats_connection import FAREWELL, NatsConnection
 from dd_pa.settings.relay import RelayAddress
 
 DURABLE = "dd-pa"
@@ -47,8 +47,24 @@ class NatsQueue:
         self._claims: Claims[str] = Claims()
         self._leased_until: dict[int, float] = {}
 
-    def _run(self, work: Coroutine[Any, Any, T]) -> T:
-        return self._runner.run(asyncio.wait_for(work, self._timeout))
+    def _run(self, work: Callable[[NatsConnection], Coroutine[Any, Any, T]]) -> T:
+        return self._runner.run(self._answered(work))
+
+    async def _answered(self, work: Callable[[NatsConnection], Coroutine[Any, Any, T]]) -> T:
+        """Do something that is answered within the time-out; no answer comes when the connection has ended."""
+        async with asyncio.timeout(self._timeout):
+            connection = await self._connected()
+            doing, ended = asyncio.ensure_future(work(connection)), asyncio.ensure_future(connection.closed.wait())
+            futures: set[asyncio.Future[Any]] = {doing, ended}
+            try:
+                await asyncio.wait(futures, return_when=asyncio.FIRST_COMPLETED)
+                if not doing.done():
+                    raise ConnectionResetError("the connection to NATS has ended")
+                return doing.result()
+            finally:
+                ended.cancel()
+                if doing.cancel():
+                    await asyncio.wait({doing}, timeout=FAREWELL)
 
     async def _connected(self) -> NatsConnection:
         if self._connection is None:
@@ -57,14 +73,13 @@ class NatsQueue:
 
     def claim(self, limit: int, *, owner: str, now: int, until: int) -> list[Row]:
         lease = (until - now) / 1000
-        messages = self._run(self._fetch(limit, lease))
+        messages = self._run(lambda connection: self._fetch(connection, limit, lease))
         leased_until = time.monotonic() + lease - FETCH
         rows = [self._claims.add(_claim(message)) for message in messages]
         self._leased_until.update((row.id, leased_until) for row in rows)
         return rows
 
-    async def _fetch(self, limit: int, lease: float) -> list[Msg]:
-        connection = await self._connected()
+    async def _fetch(self, connection: NatsConnection, limit: int, lease: float) -> list[Msg]:
         if self._subscription is None:
             self._subscription = await _subscribed(connection, lease)
         try:
@@ -77,33 +92,37 @@ class NatsQueue:
     def renew(self, ids: Sequence[int], *, owner: str, until: int) -> list[int]:
         now = time.monotonic()
         own = [number for number in ids if self._leased_until.get(number, 0.0) > now]
-        self._run(self._tell(self._claims.handles(own), b"+WPI"))
+        self._tell(self._claims.handles(own), b"+WPI")
         leased_until = now + until / 1000 - time.time()
         self._leased_until.update((number, leased_until) for number in own)
         return own
 
     def release(self, ids: Sequence[int], *, owner: str) -> None:
-        self._run(self._tell(self._claims.handles(ids), b"-NAK"))
+        self._tell(self._claims.handles(ids), b"-NAK")
         self._forget(ids)
 
     def settle(self, ids: Sequence[int]) -> None:
-        self._run(self._tell(self._claims.handles(ids), b"+ACK"))
+        self._tell(self._claims.handles(ids), b"+ACK")
         self._forget(ids)
 
-    async def _tell(self, handles: Sequence[str], word: bytes) -> None:
+    def _tell(self, handles: Sequence[str], word: bytes) -> None:
         """Say something about messages, and wait until the server has read it."""
-        connection = await self._connected()
-        for handle in handles:
-            await connection.client.publish(handle, word)
-        await connection.client.flush(int(self._timeout))
+
+        async def tell(connection: NatsConnection) -> None:
+            for handle in handles:
+                await connection.client.publish(handle, word)
+            await connection.client.flush(int(self._timeout))
+
+        self._run(tell)
 
     def reject(self, ids: Sequence[int], *, reason: str, detail: str, now: int) -> None:
         why = {"dd-pa-reason": reason, "dd-pa-detail": detail, "dd-pa-rejected-at": str(now)}
-        self._run(self._set_aside(self._claims.get(ids), why))
+        self._run(lambda connection: self._set_aside(connection, self._claims.get(ids), why))
         self._forget(ids)
 
-    async def _set_aside(self, claims: Sequence[tuple[int, Claim[str]]], why: Mapping[str, str]) -> None:
-        connection = await self._connected()
+    async def _set_aside(
+        self, connection: NatsConnection, claims: Sequence[tuple[int, Claim[str]]], why: Mapping[str, str]
+    ) -> None:
         for _, claim in claims:
             headers = {name: value for name, value in claim.headers.items() if name != Header.MSG_ID.value}
             await connection.jetstream.publish(connection.dead_subject, claim.body, headers={**headers, **why})
@@ -116,30 +135,10 @@ class NatsQueue:
             self._leased_until.pop(number, None)
 
     def oldest(self) -> int | None:
-        return self._run(self._oldest())
-
-    async def _oldest(self) -> int | None:
-        connection = await self._connected()
-        state = (await connection.jetstream.stream_info(connection.stream)).state
-        if not state.messages:
-            return None
-        try:
-            message = await connection.jetstream.get_msg(connection.stream, seq=state.first_seq)
-        except NotFoundError:  # delivered meanwhile
-            return None
-        return milliseconds((message.headers or {}).get("ce-time", ""))
+        return self._run(_oldest)
 
     def counts(self) -> RelayCounts:
-        return self._run(self._counts())
-
-    async def _counts(self) -> RelayCounts:
-        connection = await self._connected()
-        dead = (await connection.jetstream.stream_info(connection.dead_stream)).state.messages
-        try:
-            consumer = await connection.jetstream.consumer_info(connection.stream, DURABLE)
-        except NotFoundError:  # nobody has delivered from it yet
-            return RelayCounts((await connection.jetstream.stream_info(connection.stream)).state.messages, 0, dead)
-        return RelayCounts(consumer.num_pending or 0, consumer.num_ack_pending or 0, dead)
+        return self._run(_counts)
 
     def letters(self) -> Iterator[RelayLetter]:
         for message in self._dead():
@@ -147,42 +146,21 @@ class NatsQueue:
 
     def _dead(self) -> Iterator[RawStreamMsg]:
         sequence = 1
-        while (message := self._run(self._next_dead(sequence))) is not None:
+        while (message := self._run(partial(_next_dead, sequence))) is not None:
             yield message
             sequence = (message.seq or 0) + 1
-
-    async def _next_dead(self, sequence: int) -> RawStreamMsg | None:
-        connection = await self._connected()
-        try:
-            return await connection.jetstream.get_msg(
-                connection.dead_stream, seq=sequence, subject=connection.dead_subject, next=True
-            )
-        except NotFoundError:
-            return None
 
     def replay(self, ids: Sequence[str]) -> int:
         chosen = self._chosen(ids)
         for message in chosen:
-            self._run(self._publish_again(message))
+            self._run(partial(_publish_again, message))
         return len(chosen)
-
-    async def _publish_again(self, message: RawStreamMsg) -> None:
-        connection = await self._connected()
-        told = {name: value for name, value in (message.headers or {}).items() if not name.startswith("dd-pa-")}
-        # Its own id would be taken for a second one; this one is the same however often the replay is tried.
-        headers = told | {Header.MSG_ID.value: f"{connection.dead_stream}-{message.seq}"}
-        await connection.jetstream.publish(connection.subject, message.data or b"", headers=headers)
-        await connection.jetstream.delete_msg(connection.dead_stream, message.seq or 0)
 
     def purge(self, ids: Sequence[str]) -> int:
         chosen = self._chosen(ids)
         for message in chosen:
-            self._run(self._delete(message))
+            self._run(partial(_delete, message))
         return len(chosen)
-
-    async def _delete(self, message: RawStreamMsg) -> None:
-        connection = await self._connected()
-        await connection.jetstream.delete_msg(connection.dead_stream, message.seq or 0)
 
     def _chosen(self, ids: Sequence[str]) -> list[RawStreamMsg]:
         return [message for message in self._dead() if not ids or _letter(message).id in ids]
@@ -191,12 +169,52 @@ class NatsQueue:
         """Drop the connection. What was claimed stays claimed: any connection may speak of it."""
         connection, self._connection, self._subscription = self._connection, None, None
         if connection is not None:
-            with contextlib.suppress(Exception):  # it is broken already, which is why it is dropped
-                self._run(connection.close())
+            self._runner.run(connection.close())
 
     def close(self) -> None:
         self.reset()
         self._runner.close()
+
+
+async def _oldest(connection: NatsConnection) -> int | None:
+    state = (await connection.jetstream.stream_info(connection.stream)).state
+    if not state.messages:
+        return None
+    try:
+        message = await connection.jetstream.get_msg(connection.stream, seq=state.first_seq)
+    except NotFoundError:  # delivered meanwhile
+        return None
+    return milliseconds((message.headers or {}).get("ce-time", ""))
+
+
+async def _counts(connection: NatsConnection) -> RelayCounts:
+    dead = (await connection.jetstream.stream_info(connection.dead_stream)).state.messages
+    try:
+        consumer = await connection.jetstream.consumer_info(connection.stream, DURABLE)
+    except NotFoundError:  # nobody has delivered from it yet
+        return RelayCounts((await connection.jetstream.stream_info(connection.stream)).state.messages, 0, dead)
+    return RelayCounts(consumer.num_pending or 0, consumer.num_ack_pending or 0, dead)
+
+
+async def _next_dead(sequence: int, connection: NatsConnection) -> RawStreamMsg | None:
+    try:
+        return await connection.jetstream.get_msg(
+            connection.dead_stream, seq=sequence, subject=connection.dead_subject, next=True
+        )
+    except NotFoundError:
+        return None
+
+
+async def _publish_again(message: RawStreamMsg, connection: NatsConnection) -> None:
+    told = {name: value for name, value in (message.headers or {}).items() if not name.startswith("dd-pa-")}
+    # Its own id would be taken for a second one; this one is the same however often the replay is tried.
+    headers = told | {Header.MSG_ID.value: f"{connection.dead_stream}-{message.seq}"}
+    await connection.jetstream.publish(connection.subject, message.data or b"", headers=headers)
+    await connection.jetstream.delete_msg(connection.dead_stream, message.seq or 0)
+
+
+async def _delete(message: RawStreamMsg, connection: NatsConnection) -> None:
+    await connection.jetstream.delete_msg(connection.dead_stream, message.seq or 0)
 
 
 async def _subscribed(connection: NatsConnection, lease: float) -> JetStreamContext.PullSubscription:
