@@ -94,6 +94,37 @@ def test_explore_leads_to_the_events_and_back(show: Open, shop: str) -> None:
     expect(page.locator(".figures-table thead")).to_contain_text(PAID)
 
 
+def test_explore_measures_compares_and_says_what_went_out(show: Open) -> None:
+    """Averages with their unit, the time before, releases; a bar is found and opened by keys alone."""
+    hour, now = 3_600_000, int(time.time() * 1000)
+    rows = [(-30, 100, "1.0"), (-20, 200, "1.0"), (-10, 300, "1.0"), (-9, 1_500, "1.1"), (-8, 2_000, "1.1")]
+    emulator = Emulator()
+    event = {"event": {"name": PAID}, "service": "shop"}
+    stored(emulator, [(now + at * hour, {**event, "took_ms": took, "version": version}) for at, took, version in rows])
+    with emulator.running() as base:
+        page = show("/")
+        page.goto(f"{base}/explore?last=24h&of=avg:@took_ms&compare=before")
+        cells = page.locator(".legend tbody td:not(.share)")
+        expect(cells).to_have_text(["1.0 s", "100 ms", "+900%"])
+        expect(page.locator(".releases")).to_contain_text("shop 1.1")
+        expect(page.locator(".releases .mono")).to_have_count(1)
+        page.get_by_label("Count", exact=True).select_option("pc90")
+        expect(cells.first).to_have_text("1.9 s")
+        page.get_by_label("Count", exact=True).select_option("count")
+        expect(cells).to_have_text(["4", "1", "+300%"])
+
+        page.locator(".chart-box").focus()
+        page.keyboard.press("End")
+        expect(page.locator(".chart-tip")).to_contain_text("so far: none")
+        for _ in range(8):
+            page.keyboard.press("ArrowLeft")
+        expect(page.locator(".chart-tip")).to_contain_text(f"{PAID} 1")
+        page.keyboard.press("Enter")
+        expect(page.get_by_role("option")).to_have_count(1)
+        page.close()
+    emulator.close()
+
+
 def test_funnel_says_who_left_where(show: Open, shop: str) -> None:
     """Numbers, the largest loss in words, and the sessions behind it; Back closes their list."""
     page = show(FUNNEL)

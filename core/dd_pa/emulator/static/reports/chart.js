@@ -1,11 +1,14 @@
-// Stacked bars over time, on uPlot's canvas. Its colours are read from the page, and again when the theme changes.
+// Bars or lines over time, on uPlot's canvas. Its colours are read from the page, and again when the theme changes.
 import { html, uPlot, useEffect, useRef } from "../vendor/vendor.js";
-import { barName, count, moment } from "./times.js";
+import { announce } from "../shared/announce.js";
 import { useMedia, useSize } from "../shared/hooks.js";
+import { isAdditive, writerOf } from "./measures.js";
+import { barName, moment } from "./times.js";
 
-/** @typedef {import("./explore.js").Counts} Counts */
+/** @typedef {import("./counts.js").Counts} Counts */
 
 const HEIGHT = 240;
+const FONT = "11px Inter, system-ui, sans-serif";
 
 /** @param {HTMLElement} box @param {string} name @returns {string} a colour as it is now */
 function colour(box, name) {
@@ -17,20 +20,24 @@ function colour(box, name) {
   return value;
 }
 
+/** Whether series stand on each other: only what adds up does, and one alone has nothing to stand on. @param {Counts} counts */
+const isStacked = ({ wanted, series }) => isAdditive(wanted.measure) || (series.length === 1 && series[0].values.every((value) => value !== null));
+
 /** Each series on top of those before it, so that the last one reaches the sum. @param {Counts} counts @returns {number[][]} */
 function stacked({ series, times }) {
   const below = times.map(() => 0);
-  return series.map(({ values }) => values.map((value, i) => (below[i] += value)));
+  return series.map(({ values }) => values.map((value, i) => (below[i] += value ?? 0)));
 }
 
 /** @param {Counts} counts @returns {string} */
-function sentence({ series, sum, words, times }) {
-  const named = series.slice(0, 3).map((each) => `${each.name} ${count(each.sum)}`);
-  return `${count(sum)} ${words} from ${moment(times[0])} UTC: ${named.join(", ")}.`;
+function sentence({ series, sum, words, times, wanted }) {
+  const write = writerOf(wanted.measure);
+  const named = series.slice(0, 3).map((each) => `${each.name} ${each.sum === null ? "nothing" : write(each.sum)}`);
+  return `${sum === null ? "No" : write(sum)} ${words} from ${moment(times[0])} UTC: ${named.join(", ")}. Arrow keys go from bar to bar, Enter opens one.`;
 }
 
 /** What the tip says where no bar is pointed at. @param {Counts} counts */
-const usual = ({ running }) => `Click a bar to see its events.${running ? " The palest one is not over yet." : ""}`;
+const usual = ({ running, past }) => `Click a bar to see its events.${running ? " The palest one is not over yet." : ""}${past ? " The dashed line is the time before." : ""}`;
 
 /** Makes the bar that is not over yet paler. @param {uPlot} plot @param {Counts} counts @param {string} paper colour of the card */
 function pale(plot, { times, interval, running }, paper) {
@@ -44,6 +51,73 @@ function pale(plot, { times, interval, running }, paper) {
   ctx.restore();
 }
 
+/** Marks what went out, at the left edge of the bar in which it did. @param {uPlot} plot @param {Counts} counts @param {string} ink */
+function marks(plot, { releases, interval }, ink) {
+  const { ctx, bbox } = plot, ratio = devicePixelRatio;
+  ctx.save();
+  ctx.strokeStyle = ctx.fillStyle = ink;
+  ctx.setLineDash([3 * ratio, 3 * ratio]);
+  for (const { at } of releases) {
+    const x = Math.round(plot.valToPos((at - interval / 2) / 1000, "x", true));
+    ctx.beginPath();
+    ctx.moveTo(x, bbox.top);
+    ctx.lineTo(x, bbox.top + bbox.height);
+    ctx.stroke();
+    ctx.beginPath();
+    ctx.moveTo(x - 4 * ratio, bbox.top);
+    ctx.lineTo(x + 4 * ratio, bbox.top);
+    ctx.lineTo(x, bbox.top + 6 * ratio);
+    ctx.fill();
+  }
+  ctx.restore();
+}
+
+/** @param {HTMLElement} holder @param {Counts} counts @returns {{series: uPlot.Series[], data: (number | null)[][]}} */
+function drawn(holder, counts) {
+  const { series, past } = counts, piled = isStacked(counts);
+  const tops = piled ? stacked(counts) : series.map(({ values }) => values);
+  const order = series.map((_, i) => i).reverse(); // the highest first, so that lower ones are drawn over it
+  const bars = uPlot.paths.bars?.({ size: [0.82, 40] });
+  const shapes = order.map((i) => {
+    const hue = colour(holder, series[i].rest ? "rest" : `s${i}`);
+    return piled ? { fill: hue, stroke: "transparent", width: 0, paths: bars, points: { show: false } } : { stroke: hue, width: 2, points: { show: true, size: 5, fill: hue } };
+  });
+  const before = past ? [{ stroke: colour(holder, "ink"), width: 1.5, dash: [5, 4], points: { show: false } }] : [];
+  return { series: [{}, ...shapes, ...before], data: [counts.times.map((at) => at / 1000), ...order.map((i) => tops[i]), ...(past ? [past] : [])] };
+}
+
+/** @param {HTMLElement} holder @param {Counts} counts @param {number} width @param {() => HTMLElement | null} tip */
+function plotted(holder, counts, width, tip) {
+  const paper = getComputedStyle(holder.closest(".card") ?? document.body).backgroundColor;
+  const text = colour(holder, "ink"), grid = colour(holder, "grid"), mark = colour(holder, "release");
+  const { series, data } = drawn(holder, counts);
+  const write = writerOf(counts.wanted.measure);
+  const plain = isAdditive(counts.wanted.measure) && counts.wanted.measure.name === "count";
+  const axis = { stroke: text, grid: { stroke: grid, width: 1 }, ticks: { stroke: grid, width: 1, size: 4 }, font: FONT };
+  return new uPlot(
+    {
+      width,
+      height: HEIGHT,
+      padding: [8, 8, 0, 0],
+      legend: { show: false },
+      cursor: { y: false, points: { show: false }, drag: { x: false, y: false } },
+      scales: {
+        x: { range: (_, min, max) => [min - counts.interval / 2000, max + counts.interval / 2000] },
+        y: { range: (_, min, max) => [Math.min(0, min ?? 0), plain ? Math.max(4, max * 1.08) : max > 0 ? max * 1.08 : 1] },
+      },
+      axes: [
+        { ...axis, grid: { show: false }, values: (_, seconds) => seconds.map((at) => barName(at * 1000, counts.interval)) },
+        { ...axis, size: 56, values: (_, values) => values.map((value) => (plain && !Number.isInteger(value) ? "" : write(value))) },
+      ],
+      series,
+      tzDate: (seconds) => uPlot.tzDate(new Date(seconds * 1000), "UTC"),
+      hooks: { setCursor: [(self) => tell(self, counts, tip())], draw: [(self) => (pale(self, counts, paper), marks(self, counts, mark))] },
+    },
+    /** @type {uPlot.AlignedData} */ (data),
+    holder,
+  );
+}
+
 /** @param {{counts: Counts, onTime: (at: number) => void}} props */
 export function Chart({ counts, onTime }) {
   const box = useRef(/** @type {HTMLElement | null} */ (null));
@@ -54,47 +128,37 @@ export function Chart({ counts, onTime }) {
   useEffect(() => {
     const holder = box.current;
     if (!holder || !width) return undefined;
-    const paper = getComputedStyle(holder.closest(".card") ?? document.body).backgroundColor;
-    const text = colour(holder, "ink"), grid = colour(holder, "grid");
-    const tops = stacked(counts);
-    const order = counts.series.map((_, i) => i).reverse(); // the highest first, so that lower ones are drawn over it
-    const axis = { stroke: text, grid: { stroke: grid, width: 1 }, ticks: { stroke: grid, width: 1, size: 4 }, font: "11px Inter, system-ui, sans-serif" };
-    const bars = uPlot.paths.bars?.({ size: [0.82, 40] });
-    const plot = new uPlot(
-      {
-        width,
-        height: HEIGHT,
-        padding: [8, 8, 0, 0],
-        legend: { show: false },
-        cursor: { y: false, points: { show: false }, drag: { x: false, y: false } },
-        scales: { x: { range: (_, min, max) => [min - counts.interval / 2000, max + counts.interval / 2000] }, y: { range: (_, __, max) => [0, Math.max(4, max * 1.08)] } },
-        axes: [{ ...axis, grid: { show: false }, values: (_, seconds) => seconds.map((at) => barName(at * 1000, counts.interval)) }, { ...axis, size: 48, values: (_, values) => values.map((value) => (Number.isInteger(value) ? count(value) : "")) }],
-        series: [
-          {},
-          ...order.map((i) => ({
-            fill: colour(holder, counts.series[i].rest ? "rest" : `s${i}`),
-            stroke: "transparent",
-            width: 0,
-            paths: bars,
-            points: { show: false },
-          })),
-        ],
-        tzDate: (seconds) => uPlot.tzDate(new Date(seconds * 1000), "UTC"),
-        hooks: { setCursor: [(self) => tell(self, counts, tip.current)], draw: [(self) => pale(self, counts, paper)] },
-      },
-      [counts.times.map((at) => at / 1000), ...order.map((i) => tops[i])],
-      holder,
-    );
-    /** @param {MouseEvent} event */
-    const onClick = (event) => {
+    const plot = plotted(holder, counts, width, () => tip.current);
+    const open = () => {
       const { idx } = plot.cursor;
-      if (event.button === 0 && idx !== null && idx !== undefined) onTime(counts.times[idx]);
+      if (idx !== null && idx !== undefined) onTime(counts.times[idx]);
+    };
+    /** @param {MouseEvent} event */
+    const onClick = (event) => event.button === 0 && open();
+    /** @param {KeyboardEvent} event */
+    const onKeyDown = (event) => {
+      const at = plot.cursor.left !== undefined && plot.cursor.left >= 0 ? plot.cursor.idx : null;
+      const end = counts.times.length - 1;
+      /** @type {Record<string, number>} */
+      const places = { ArrowLeft: (at ?? end + 1) - 1, ArrowRight: (at ?? -1) + 1, Home: 0, End: end };
+      if (event.key === "Enter" && at !== null) open();
+      else if (!(event.key in places)) return;
+      else {
+        const place = Math.min(end, Math.max(0, places[event.key]));
+        plot.setCursor({ left: plot.valToPos(counts.times[place] / 1000, "x"), top: 0 });
+        announce(tip.current?.textContent ?? "");
+      }
+      event.preventDefault();
     };
     plot.over.addEventListener("click", onClick);
-    return () => plot.destroy();
+    holder.addEventListener("keydown", onKeyDown);
+    return () => {
+      holder.removeEventListener("keydown", onKeyDown);
+      plot.destroy();
+    };
   }, [counts, width, theme]);
   return html`<div class="chart">
-    <div class="chart-box" ref=${box} role="img" aria-label=${sentence(counts)}></div>
+    <div class="chart-box" ref=${box} role="group" aria-roledescription="chart" tabindex="0" aria-label=${sentence(counts)}></div>
     <p class="chart-tip" ref=${tip} aria-hidden="true">${usual(counts)}</p>
   </div>`;
 }
@@ -107,7 +171,12 @@ function tell(plot, counts, tip) {
     tip.textContent = usual(counts);
     return;
   }
+  const write = writerOf(counts.wanted.measure);
+  /** @param {number | null} value */
+  const worth = (value) => value !== null && (value !== 0 || !isAdditive(counts.wanted.measure));
   const when = moment(counts.times[at]) + (counts.running && at === counts.times.length - 1 ? ", so far" : "");
-  const parts = counts.series.filter((series) => series.values[at]).map((series) => `${series.name} ${count(series.values[at])}`);
-  tip.textContent = `${when}: ${parts.join(" · ") || "none"}`;
+  const parts = counts.series.filter((series) => worth(series.values[at])).map((series) => `${series.name} ${write(/** @type {number} */ (series.values[at]))}`);
+  const before = counts.past?.[at];
+  const gone = counts.releases.filter((release) => release.at === counts.times[at]).map(({ name }) => `${name} went out`);
+  tip.textContent = `${when}: ${[...(parts.length ? parts : ["none"]), ...(before === null || before === undefined ? [] : [`before ${write(before)}`]), ...gone].join(" · ")}`;
 }
