@@ -234,7 +234,14 @@ def test_a_terminal_without_these_letters(encoding: str) -> None:
         pytest.param({"funnel": "a"}, "--funnel needs two or more steps", id="one-step"),
         pytest.param({"funnel": "a,,b"}, "--funnel needs two or more steps", id="no-step"),
         pytest.param({"funnel": "a,b", "entity": "team"}, "--entity team", id="entity"),
-        pytest.param({"funnel": "a,b", "interval": "1h"}, "do not go with --funnel", id="both"),
+        pytest.param({"funnel": "a,b", "interval": "1h"}, "does not go with --funnel", id="both"),
+        pytest.param({"funnel": "a,b", "paths": "@x"}, "--funnel and --paths are different questions", id="two-kinds"),
+        pytest.param({"retention": "a", "by": ("@x",)}, "--by does not go with --retention", id="by"),
+        pytest.param({"retention": "a,b,c"}, "--retention needs one event or two", id="three"),
+        pytest.param({"retention": "a", "entity": "session"}, "a session does not come back", id="session"),
+        pytest.param({"query": "a", "period": "day"}, "--period goes with --retention", id="period"),
+        pytest.param({"query": "a", "listed": ","}, "--list needs facets", id="list"),
+        pytest.param({"query": "a", "json": True, "csv": True}, "--json and --csv", id="csv"),
     ],
 )
 def test_what_is_wrong_with_a_command(typed: dict[str, Any], problem: str) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from datetime import timedelta
 from typing import Any, Self, TypeVar
 
@@ -16,7 +16,10 @@ from dd_pa.query.access import Access
 from dd_pa.query.columns import Scalar, Timeseries
 from dd_pa.query.exchange import Exchange, Limits
 from dd_pa.query.measures import Measure
+from dd_pa.query.pages import Pages
 from dd_pa.query.request import Query
+from dd_pa.query.rows import Row
+from dd_pa.query.schema.analytics import ListRequest, Records
 from dd_pa.settings.settings import Settings
 
 A = TypeVar("A")
@@ -60,6 +63,16 @@ class QueryClient:
     def timeseries(self, measure: Measure, *, interval: timedelta) -> Timeseries:
         """Return the numbers for each time of this length. Raises `QueryError`."""
         return self.run(measure.every(interval))
+
+    def iterate(self, listing: Query[Records]) -> Iterator[Row]:
+        """Yield the events of a list to its end, or to its limit; one request for each 1,000, when they are needed.
+
+        `run()` returns 1,000 at most. The list goes by time, the youngest first unless the order is "asc". Raises
+        ValueError for another order, and `QueryError`.
+        """
+        pages = Pages(self._queries.fixed(listing))
+        while pages.request is not None:
+            yield from pages.take(self.run(pages.request))
 
     def _attempt(self, exchange: Exchange[A]) -> A:
         with exchange.failing():
@@ -113,6 +126,13 @@ class AsyncQueryClient:
         """Return the numbers for each time of this length. Raises `QueryError`."""
         return await self.run(measure.every(interval))
 
+    async def iterate(self, listing: Query[Records]) -> AsyncIterator[Row]:
+        """Yield the events of a list to its end, or to its limit; see `QueryClient.iterate()`."""
+        pages = Pages(self._queries.fixed(listing))
+        while pages.request is not None:
+            for row in pages.take(await self.run(pages.request)):
+                yield row
+
     async def _attempt(self, exchange: Exchange[A]) -> A:
         with exchange.failing():
             response = await self._http.handle_async_request(exchange.send())
@@ -152,6 +172,13 @@ class _Queries:
         secure = self._access.url.startswith("https:")
         tls = tls_context(self._settings.ca_file) if secure else tls_to_nobody()
         return {"verify": tls, "http2": False, "proxy": self._settings.proxy, "trust_env": False}
+
+    def fixed(self, listing: Query[Records]) -> ListRequest:
+        """Return the request of a list, with the times that all its pages keep."""
+        request = listing.request(time.time_ns() // 1_000_000)
+        if not isinstance(request, ListRequest):
+            raise TypeError(f"iterate() takes a list of events, not {type(listing).__name__}")
+        return request
 
     def begin(self, query: Query[A]) -> Exchange[A]:
         """Return a query that was not sent yet."""

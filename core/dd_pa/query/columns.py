@@ -6,12 +6,22 @@ from datetime import UTC, datetime
 from typing import Any
 
 from msgspec import field
+from msgspec.structs import replace
 
 from dd_pa.query.request import AnswerPart, Number
 from dd_pa.query.rows import Row, Rows
 
 VALUE = "value"
 """How the number is called in a row, where there is one."""
+
+
+COUNTS = ("count", "cardinality")
+"""Aggregations whose numbers are whole."""
+
+
+def whole(value: Any) -> Any:
+    """Return a number of things as an integer, whichever way it was written."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
 class Unit(AnswerPart, frozen=True):
@@ -45,6 +55,14 @@ class Scalar(AnswerPart, frozen=True):
     """One number for each group; one for all when nothing is grouped by."""
 
     columns: list[Column] = field(default_factory=list)
+
+    def counted(self) -> Scalar:
+        """Return it with whole numbers as integers."""
+        columns = [
+            column if column.type == "group" else replace(column, values=[whole(value) for value in column.values])
+            for column in self.columns
+        ]
+        return Scalar(columns=columns)
 
     @property
     def rows(self) -> Rows:
@@ -113,11 +131,34 @@ class Timeseries(AnswerPart, frozen=True):
     """Start of each bucket, epoch milliseconds."""
     values: list[list[Number | None]]
     """For each of the series, one number or None for each of the times."""
+    buckets: range | None = None
+    """Start of every bucket that was asked for, epoch milliseconds, where that is known."""
 
     @classmethod
-    def of(cls, matrix: Matrix, facets: tuple[str, ...]) -> Timeseries:
+    def of(cls, matrix: Matrix, facets: tuple[str, ...], buckets: range | None = None) -> Timeseries:
         """Read an answer to a query that was grouped by these facets."""
-        return cls(facets=facets, series=matrix.series or [], times=matrix.times or [], values=matrix.values or [])
+        series, times, values = matrix.series or [], matrix.times or [], matrix.values or []
+        if buckets is not None and times:
+            # Buckets begin where the answer has them begin.
+            first = buckets.start - (buckets.start - times[0]) % buckets.step
+            buckets = range(first, buckets.stop, buckets.step)
+        return cls(facets=facets, series=series, times=times, values=values, buckets=buckets)
+
+    def counted(self) -> Timeseries:
+        """Return it with whole numbers as integers."""
+        return replace(self, values=[[whole(value) for value in values] for values in self.values])
+
+    def filled(self, nothing: Number | None = 0) -> Timeseries:
+        """Return it with every bucket of the time that was asked for; `nothing` stands where there is no number.
+
+        Raises ValueError where it is not known which buckets were asked for.
+        """
+        if self.buckets is None:
+            raise ValueError("only an answer to a query by .every() knows which times were asked for")
+        times = sorted({*self.buckets, *self.times})
+        known = [dict(zip(self.times, values, strict=False)) for values in self.values]
+        lines = [[nothing if (value := one.get(time)) is None else value for time in times] for one in known]
+        return replace(self, times=times, values=lines)
 
     @property
     def rows(self) -> Rows:

@@ -6,7 +6,7 @@ from typing import Any, ClassVar, Literal
 
 from msgspec import field
 
-from dd_pa.query.columns import Matrix, Scalar, Timeseries
+from dd_pa.query.columns import COUNTS, Matrix, Scalar, Timeseries
 from dd_pa.query.request import AnswerPart, Part, Request
 from dd_pa.query.rows import Row, Rows
 
@@ -129,6 +129,10 @@ class ScalarRequest(Request[Scalar], frozen=True):
     enforced_execution_type: str | None = None
     """Deprecated by Datadog; there for completeness."""
 
+    def answer(self, told: Scalar) -> Scalar:
+        """Return the numbers, counts as integers."""
+        return told.counted() if self.query.compute.aggregation in COUNTS else told
+
 
 class TimeseriesRequest(Request[Timeseries], frozen=True):
     """One number for each time, or one for each group and time; `query.compute.interval` is needed."""
@@ -144,8 +148,12 @@ class TimeseriesRequest(Request[Timeseries], frozen=True):
     enforced_execution_type: str | None = None
 
     def answer(self, told: Matrix) -> Timeseries:
-        """Return the series with the names of their groups."""
-        return Timeseries.of(told, tuple(group.facet for group in self.query.group_by or ()))
+        """Return the series with the names of their groups, and counts as integers."""
+        compute = self.query.compute
+        interval = compute.interval
+        buckets = range(self.from_ - self.from_ % interval, self.to, interval) if interval else None
+        found = Timeseries.of(told, tuple(group.facet for group in self.query.group_by or ()), buckets)
+        return found.counted() if compute.aggregation in COUNTS else found
 
 
 class ListSort(Part, frozen=True):

@@ -7,7 +7,7 @@ from typing import Any, ClassVar, Literal
 from msgspec import field
 from msgspec.structs import replace
 
-from dd_pa.query.columns import Matrix, Scalar, Timeseries
+from dd_pa.query.columns import COUNTS, Matrix, Scalar, Timeseries, whole
 from dd_pa.query.request import AnswerPart, Number, Part, Request
 from dd_pa.query.rows import Row, Rows
 from dd_pa.query.schema.analytics import AudienceFilters, BaseQuery, GroupSort, ListSort
@@ -168,10 +168,16 @@ class FunnelRequest(Request[Funnel], frozen=True):
     exclude_anonymous_traffic: bool = False
 
     def answer(self, told: Funnel) -> Funnel:
-        """Return the funnel with its steps named as they were asked for."""
-        nodes = self.query.search.node_objects
+        """Return the funnel with its steps named as they were asked for, and counts as integers."""
+        nodes, compute = self.query.search.node_objects, self.query.compute or FunnelCompute()
+        number = whole if compute.aggregation in (None, *COUNTS) else lambda value: value
         steps = [
-            replace(step, event=readable(nodes[step.label].search.query or "") if step.label in nodes else "")
+            replace(
+                step,
+                event=readable(nodes[step.label].search.query or "") if step.label in nodes else "",
+                value=number(step.value),
+                groups=[replace(group, value=number(group.value)) for group in step.groups],
+            )
             for step in told.funnel_steps
         ]
         return replace(told, funnel_steps=steps)

@@ -12,7 +12,12 @@ F = TypeVar("F", bound=Callable[..., Any])
 _OPTIONS: tuple[Callable[[Any], Any], ...] = (
     click.argument("query", default=""),
     click.option("--by", multiple=True, metavar="FACET", help="Group by a facet (@plan); may be given again."),
-    click.option("--limit", type=click.IntRange(min=1), metavar="N", help="Most groups."),
+    click.option(
+        "--limit",
+        type=click.IntRange(min=1),
+        metavar="N",
+        help="Most groups; with --list most events (100), with --paths most values at a step.",
+    ),
     click.option(
         "--compute",
         default="count",
@@ -27,8 +32,17 @@ _OPTIONS: tuple[Callable[[Any], Any], ...] = (
     click.option(
         "--entity",
         type=click.Choice(["session", "user", "account"]),
-        help="With --funnel: who is followed; sessions when left out.",
+        help="Who is followed: with --funnel sessions when left out, with --retention users.",
     ),
+    click.option("--retention", metavar="A[,B]", help="Who did A, and in a later period B (A again when left out)."),
+    click.option(
+        "--period",
+        type=click.Choice(["day", "week", "month"]),
+        help="With --retention: of what length; weeks when left out.",
+    ),
+    click.option("--paths", metavar="FACET", help="Which way sessions go, by a facet: @event.name, @view.name."),
+    click.option("--list", "listed", metavar="FACETS", help="Single events: these facets of each, as @usr.id,@plan."),
+    click.option("--csv", is_flag=True, help="Print the rows as CSV."),
     click.option("--json", is_flag=True, help="Print the rows as JSON."),
 )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
 from rich import box
@@ -14,12 +15,16 @@ from dd_pa.query.request import Number
 from dd_pa.query.rows import Rows
 from dd_pa.query.schema.analytics import TimeseriesRequest
 from dd_pa.query.schema.journey import Funnel
+from dd_pa.query.schema.retention import RetentionCohort, RetentionGrid
+from dd_pa.query.schema.sankey import Sankey
 from dd_pa.query.terminal import cells
 from dd_pa.query.terminal.question import Question
 
 NARROW = 60
 """Columns of a terminal in which numbers leave no room for a bar."""
 
+DAY = 86_400_000
+_WHO = {"@usr.id": "users", "@account.id": "accounts"}
 _OF_NOTHING = ("count", "cardinality", "sum")
 """What is 0 where nothing happened; other aggregations are nothing there."""
 
@@ -32,13 +37,20 @@ def show(console: Console, question: Question, request: Any, answer: Any) -> Non
             table = _funnel(console, answer)
         case Timeseries():
             table = _timeseries(console, answer, request)
+        case RetentionGrid():
+            table = _retention(console, answer)
+        case Sankey():
+            table = _paths(console, answer)
+        case Rows():
+            table = _events(console, answer)
         case _:
             table = _scalar(console, answer)
     console.print(table if table.rows else "Nothing matched.")
 
 
 def _heading(question: Question) -> Text:
-    what = " → ".join(question.funnel.split(",")) if question.funnel else question.compute
+    steps = question.funnel or question.retention
+    what = " → ".join(steps.split(",")) if steps else question.paths or question.listed or question.compute
     filtered = f" of {question.query}" if question.query.strip() else ""
     every = f", every {question.interval}" if question.interval else ""
     return cells.text(f"{what}{filtered}, last {question.last}{every}")
@@ -112,6 +124,58 @@ def _funnel(console: Console, answer: Funnel) -> Table:
             *_bars(has_bars, reached, first),
         )
     return table
+
+
+def _retention(console: Console, answer: RetentionGrid) -> Table:
+    """One row a cohort, as many periods as there is room for; what is not over yet is dim."""
+    table = _table()
+    table.add_column("first", no_wrap=True)
+    table.add_column(_WHO.get(answer.retention_entity or "", "who"), justify="right", no_wrap=True)
+    cohorts = [cohort for cohort in answer.cohorts or () if cohort.cohort_size]
+    periods = min(max((len(cohort.cells or ()) for cohort in cohorts), default=1) - 1, (console.width - 24) // 8)
+    for number in range(1, periods + 1):
+        table.add_column(f"+{number}", justify="right", no_wrap=True)
+    for cohort in cohorts:
+        begun = [(cell.cell_rate, cell.is_partial_data) for cell in (cohort.cells or [])[1 : periods + 1]]
+        rates = [Text("" if rate is None else f"{rate:.0%}", style="dim" if part else "") for rate, part in begun]
+        table.add_row(_cohort(cohort), cells.cell(cohort.cohort_size), *rates)
+    return table
+
+
+def _cohort(cohort: RetentionCohort) -> Text:
+    if cohort.cohort_start_time is None:
+        return cells.text(cohort.name or "all")
+    return cells.moment(cohort.cohort_start_time, DAY)
+
+
+def _paths(console: Console, answer: Sankey) -> Table:
+    table, rows = _table(), answer.rows
+    table.add_column("step", justify="right")
+    for name in ("from", "to"):
+        _add_group(console, table, name)
+    table.add_column(VALUE, justify="right")
+    has_bars = _add_bars(console, table)
+    most = cells.greatest(row[VALUE] for row in rows)
+    for row in sorted(rows, key=lambda row: (row["column"], -row[VALUE])):
+        names = (cells.text(str(row[end])) for end in ("source", "target"))
+        table.add_row(cells.cell(row["column"] + 1), *names, cells.cell(row[VALUE]), *_bars(has_bars, row[VALUE], most))
+    return table
+
+
+def _events(console: Console, rows: Rows) -> Table:
+    table = _table()
+    names = list(dict.fromkeys(name for row in rows for name in row))
+    for name in names:
+        _add_group(console, table, "time (UTC)" if name == "time" else name)
+    for row in rows:
+        table.add_row(*(_value(row.get(name)) for name in names))
+    return table
+
+
+def _value(value: Any) -> Text:
+    if isinstance(value, datetime):
+        return Text(f"{value:%m-%d %H:%M:%S}")
+    return cells.text(", ".join(map(str, value))) if isinstance(value, list) else cells.cell(value)
 
 
 def _since(rows: Rows, number: int) -> tuple[str, str]:
