@@ -28,7 +28,7 @@ PUBLIC = {
         RetentionBuilder Rows SankeyBuilder Scalar Timeseries audience events funnel retention sankey search
     """,
     "dd_pa.emulator": """
-        Emulator Fault Rejected SearchError SegmentsError WarehouseError
+        Emulator Fault PlanFileError Rejected SearchError SegmentsError WarehouseError
     """,
     "dd_pa.outbox": """
         LAST_MOMENT ROWS STORAGE Counts LowWater OutboxDeliverer OutboxTable Row chunks columns deliver_in_foreground

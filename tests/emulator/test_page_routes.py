@@ -53,6 +53,7 @@ def test_pages(client: Client) -> None:
         "received": 5,
         "rejected": 0,
         "oldest": first,
+        "plan": 0,
         "next": first + 3,
         "seq": first + 4,
     }
@@ -75,7 +76,7 @@ def test_empty(emulator: Emulator, client: Client) -> None:
 
     assert {**page, "boot": 0, "seq": 0} == {
         "boot": 0, "seq": 0, "events": [], "total": 0, "kept": 0, "received": 0, "rejected": 0,
-        "oldest": None, "next": None,
+        "oldest": None, "plan": 0, "next": None,
     }  # fmt: skip
 
 
@@ -135,6 +136,7 @@ def test_detail(client: Client) -> None:
         "event_id": "e-1",
         "duplicates": [],
         "body": body,
+        "off_plan": None,
         "raw": None,
         "facets": [
             ["@application.id", "123abcde-123a-123b-1234-123456789abc"],

@@ -70,6 +70,7 @@ def test_hello(client: Client, url: str) -> None:
         "rate": 0.4,
         "trouble": None,
         "drops": 0,
+        "plan": 0,
     }
 
 
@@ -84,7 +85,7 @@ def test_rows(client: Client, url: str) -> None:
     assert number == str(row[0])
     assert row == [
         row[0], row[1], "a.b", "123", None, None, 202, None,
-        [["order.id", "o-1"], ["order.total", "5"], ["tags", "x"]], None, None, "server",
+        [["order.id", "o-1"], ["order.total", "5"], ["tags", "x"]], None, None, "server", None,
     ]  # fmt: skip
     assert abs(row[1] - time.time() * 1000) < 10_000
 
@@ -174,6 +175,7 @@ def test_stats(client: Client, url: str) -> None:
         "rate": 0.2,
         "trouble": None,
         "drops": 0,
+        "plan": 0,
     }
 
 

@@ -7,9 +7,11 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 from dd_pa.capture.event import BuiltEvent, EventBuilder
-from dd_pa.delivery.drop_report import drop_report
+from dd_pa.delivery.drop_report import DropReport
 from dd_pa.delivery.gate import RetryPolicy
 from dd_pa.delivery.ledger import DropReason, Ledger
+from dd_pa.delivery.local_emulator import local_emulator
+from dd_pa.delivery.plan_report import PlanReport
 from dd_pa.delivery.stats import Stats
 from dd_pa.delivery.worker import Worker
 from dd_pa.observe import observers, signals
@@ -46,7 +48,9 @@ class Pipeline:
         self._closing, self._over = closed, False
         displaced = {"overflow"} if settings.overflow == "drop_oldest" else set()
         self._dropped_later = {"expired", "shutdown", "damaged", "not_set_aside", *displaced}
-        self.ledger = Ledger(sender, report=drop_report(settings))
+        emulator = local_emulator(settings)
+        self._plan_report = None if emulator is None or for_all else PlanReport(emulator, settings.service)
+        self.ledger = Ledger(sender, report=None if emulator is None else DropReport(emulator))
         self.on_problem = self.ledger.count_repaired
         self.builder = EventBuilder(settings)
         self._store = open_store(
@@ -80,6 +84,8 @@ class Pipeline:
 
     def _started(self) -> None:
         shutdown.add(self)
+        if self._plan_report is not None:
+            self._plan_report.look()
         try:
             hosts.look_around(self.ledger.say)
         except Exception as error:  # another library that is half imported; the event is stored, and delivery runs
@@ -114,8 +120,19 @@ class Pipeline:
             max_age=self._settings.max_age,
             ages=self._ages,
             sender=self._sender,
-            on_settled=on_settled,
+            on_settled=self._telling_plan(on_settled),
         )
+
+    def _telling_plan(self, on_settled: Callable[[], None]) -> Callable[[], None]:
+        report = self._plan_report
+        if report is None:
+            return on_settled
+
+        def settled() -> None:
+            on_settled()
+            report.look()
+
+        return settled
 
     def submit(self, event: BuiltEvent) -> bool:
         """Store an event; return False if it was dropped instead."""

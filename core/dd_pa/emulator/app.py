@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 import time
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, cast
@@ -29,6 +29,9 @@ from dd_pa.emulator.page.reports import Reports
 from dd_pa.emulator.page.routes import PageAPI
 from dd_pa.emulator.page.saved_views import SavedViews
 from dd_pa.emulator.page.stream import Streams
+from dd_pa.emulator.plan.plans import Plans
+from dd_pa.emulator.plan.routes import PlanRoutes
+from dd_pa.emulator.plan.tally import OffPlanTally
 from dd_pa.emulator.query.audience_filter import Audience, load_segments
 from dd_pa.emulator.query.former_events import FormerEvents, Numbers
 from dd_pa.emulator.query.former_sessions import FormerSessions
@@ -62,9 +65,10 @@ class Emulator:
     epoch seconds. `data` is a folder where events stay for 15 months of queries; without it they are gone with this
     object. `segments` is a JSON file of the segments that queries may name. In queries a server event has the time of
     its arrival, as in Datadog, or that of `dd_pa.occurred_at` with `by_occurrence`. A query that takes longer than
-    `query_seconds` is stopped, and says `timeout`.
+    `query_seconds` is stopped, and says `timeout`. `plans` are lock files of tracking plans, beside those that running
+    applications tell by themselves.
 
-    Raises WarehouseError if `data` cannot be used, SegmentsError if `segments` cannot.
+    Raises WarehouseError if `data` cannot be used, SegmentsError if `segments` cannot, PlanFileError if `plans` cannot.
     """
 
     def __init__(  # noqa: PLR0913 - one for each option of the command
@@ -82,12 +86,15 @@ class Emulator:
         segments: str | Path | None = None,
         by_occurrence: bool = False,
         query_seconds: float = MAX_SECONDS,
+        plans: Iterable[str | Path] = (),
     ) -> None:
         self._clock = clock
+        self._plans = Plans(Path(path) for path in plans)
         self._rules = Rules(None, application_ids, strict=strict)
         self.api_keys = api_keys
         self._faults = Faults()
         self._history = History(kept, clock)
+        self._off_plan = OffPlanTally(self._history, self._plans)
         self._recent = RecentEvents()
         self._drops = Drops(clock)
         self._by_occurrence = by_occurrence
@@ -110,21 +117,24 @@ class Emulator:
 
     def _build_page(self, clock: Callable[[], float]) -> Starlette:
         boot = secrets.token_hex(8)
-        stream = explaining(Streams(boot, self._history, self._is_stopping, self._noted))
+        stream = explaining(Streams(boot, self._history, self._is_stopping, self._noted, self._plans))
         selections = Selections(self._history, self._is_stopping)
-        api = PageAPI(boot, self._history, selections, self._faults, clock, self.clear, self._warehouse.state)
-        sessions = SessionRoutes(boot, self._sessions, self._is_stopping)
+        state = self._warehouse.state
+        api = PageAPI(boot, self._history, selections, self._faults, clock, self.clear, state, self._plans)
+        sessions = SessionRoutes(boot, self._sessions, self._is_stopping, self._plans)
+        plan = PlanRoutes(self._plans, self._off_plan, self._warehouse)
         # The intake is served before the page's routes are tried; here it only says which method it takes.
         intake = Route(PATH, self._intake, methods=["POST"])
         ways = (self._warehouse, self._faults, self._audience, self._rules.knows, clock, self._query_seconds)
         queries = QueryRoutes(*ways)
         stream_route = Route(f"{API}/stream", stream, methods=["GET"])
         reports = Reports(self._warehouse, self._saved)
-        older = FormerEventRoutes(FormerEvents(self._history, self._numbers, self._warehouse))
+        older = FormerEventRoutes(FormerEvents(self._history, self._numbers, self._warehouse), self._plans)
         own = (
             *api.routes(),
             *older.routes(),
             *self._drops.routes(),
+            *plan.routes(),
             *sessions.routes(),
             *queries.routes(),
             *reports.routes(),
@@ -137,7 +147,11 @@ class Emulator:
 
     def _noted(self) -> dict[str, object]:
         """Return what the page's stream tells besides the numbers of the intake."""
-        return {"trouble": self._warehouse.state().trouble, "drops": self._drops.total}
+        return {
+            "trouble": self._warehouse.state().trouble,
+            "drops": self._drops.total,
+            "plan": self._plans.revision,
+        }
 
     def _is_stopping(self) -> bool:
         return self.stopping
@@ -229,6 +243,7 @@ class Emulator:
         self._recent.clear()
         self._sessions.clear()
         self._drops.clear()
+        self._off_plan.clear()
         self._warehouse.clear()
 
     def close(self) -> None:

@@ -56,6 +56,13 @@ DEFAULT_PORT = 8994
 @click.option(
     "--by-occurrence", is_flag=True, help="In queries, server events have the time dd_pa.occurred_at, not of arrival."
 )
+@click.option(
+    "--plan",
+    "plans",
+    multiple=True,
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="events.lock.json of a tracking plan; may be repeated. Running applications tell theirs by themselves.",
+)
 @click.option("--sample", is_flag=True, help="Begin with 30 days of a made-up shop, for a look at every view.")
 @click.option("--lenient", is_flag=True, help="Take events without usr, account and session, as the real intake may.")
 def command(  # noqa: PLR0913, PLR0917 - one for each option
@@ -68,6 +75,7 @@ def command(  # noqa: PLR0913, PLR0917 - one for each option
     kept: int,
     data: Path | None,
     segments: Path | None,
+    plans: tuple[Path, ...],
     *,
     by_occurrence: bool,
     sample: bool,
@@ -89,6 +97,7 @@ def command(  # noqa: PLR0913, PLR0917 - one for each option
             data=data,
             segments=segments,
             by_occurrence=by_occurrence,
+            plans=plans,
             sample=sample,
             on_ready=lambda url: click.echo(f"Product Analytics local: {url}  (Ctrl-C stops it)"),
         )

@@ -87,10 +87,10 @@ class Row:
         """Return usr.id, account.id and session.id."""
         return self._text("usr", "id"), self._text("account", "id"), self._text("session", "id")
 
-    def summary(self) -> Summary:
-        """Return the line of the list, in the order of the wire format."""
+    def summary(self, off_plan: list[str] | None = None) -> Summary:
+        """Return the line of the list, in the order of the wire format; `off_plan` is what the plan says of it."""
         head = [self.seq, self.received_ms, self.name, *self.identity(), self.status, self.reason]
-        return [*head, self._shown(), self.delay_ms, self.occurred_ms, self.kind]
+        return [*head, self._shown(), self.delay_ms, self.occurred_ms, self.kind, off_plan]
 
     def _shown(self) -> list[list[str]]:
         if self.kind == SERVER:

@@ -18,6 +18,7 @@ from starlette.types import Receive, Scope, Send
 from dd_pa.emulator.app import Emulator
 from dd_pa.emulator.connection import ABORT
 from dd_pa.emulator.http2 import EitherProtocol
+from dd_pa.emulator.plan.document import PlanFileError
 from dd_pa.emulator.query.audience_filter import SegmentsError
 from dd_pa.emulator.warehouse.database import WarehouseError
 
@@ -136,6 +137,7 @@ def run(  # noqa: PLR0913 - one for each option of the command
     data: Path | None = None,
     segments: Path | None = None,
     by_occurrence: bool = False,
+    plans: Collection[Path] = (),
     sample: bool = False,
     on_ready: Callable[[str], None] = lambda url: None,
 ) -> None:
@@ -152,10 +154,11 @@ def run(  # noqa: PLR0913 - one for each option of the command
             data=data,
             segments=segments,
             by_occurrence=by_occurrence,
+            plans=plans,
         )
         if sample:
             emulator.add_sample()
-    except (WarehouseError, SegmentsError) as error:
+    except (PlanFileError, SegmentsError, WarehouseError) as error:
         raise CannotServeError(str(error)) from None
     with contextlib.closing(emulator), _listen(host, port) as listener:
         address = url_of(listener) + (f"/?token={token}" if token else "/")

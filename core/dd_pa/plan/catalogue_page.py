@@ -27,7 +27,8 @@ body { max-width: 72rem; margin: 0 auto; padding: 2rem 1.25rem 4rem; background:
 h1 { margin: 0 0 .25rem; font-size: 1.75rem; } h2 { margin: 2.5rem 0 .5rem; font-size: 1.25rem; }
 h3 { margin: 2rem 0 .25rem; font-size: 1.1rem; } h3 code { font-weight: 600; }
 code { font: .9em ui-monospace, "DejaVu Sans Mono", monospace; }
-a { color: var(--mark); } p { margin: .5rem 0; max-width: 75ch; } .faint { color: var(--faint); }
+a { display: inline-block; min-height: 24px; color: var(--mark); }
+p { margin: .5rem 0; max-width: 75ch; } .faint { color: var(--faint); }
 .warn { color: var(--warn); font-weight: 600; }
 .wide { overflow-x: auto; } .wide:focus-visible { outline: 2px solid var(--mark); }
 table { width: 100%; margin: .75rem 0; border-collapse: collapse; }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 from collections.abc import Iterator
+from contextlib import suppress
 from weakref import WeakValueDictionary
 
 from dd_pa.errors import PlanError
@@ -11,6 +12,8 @@ from dd_pa.plan.model import Plan
 from dd_pa.plan.schema import EventSchema
 
 _by_name: WeakValueDictionary[str, EventSchema] = WeakValueDictionary()
+revision = 0
+"""Rises with each class."""
 
 
 def add(schema: EventSchema) -> None:
@@ -18,6 +21,7 @@ def add(schema: EventSchema) -> None:
 
     A class that is made anew takes the place of what it was before: by a reload, or in a notebook.
     """
+    global revision  # noqa: PLW0603 - of the one registry
     if schema.name is None:
         return
     other = _by_name.get(schema.name)
@@ -29,6 +33,7 @@ def add(schema: EventSchema) -> None:
             there = f"{other.kind.__module__}.{other.label}"
             raise PlanError(schema.label, f"{schema.name!r} is the name of {there}: give each event a name of its own")
     _by_name[schema.name] = schema
+    revision += 1
 
 
 def _is_same(schema: EventSchema, other: EventSchema) -> bool:
@@ -37,7 +42,8 @@ def _is_same(schema: EventSchema, other: EventSchema) -> bool:
 
 def declared() -> Iterator[EventSchema]:
     """Yield the classes that have a name, sorted by it."""
-    yield from sorted(_by_name.values(), key=lambda schema: str(schema.name))
+    known = [schema for reference in _by_name.valuerefs() if (schema := reference()) is not None]
+    yield from sorted(known, key=lambda schema: str(schema.name))
 
 
 def find(name: str) -> EventSchema | None:
@@ -48,3 +54,12 @@ def find(name: str) -> EventSchema | None:
 def declared_plan() -> Plan:
     """Return the plan of the classes that are imported. Raises `PlanError` for one that cannot be read."""
     return Plan({str(schema.name): schema.planned for schema in declared()})
+
+
+def readable_plan() -> Plan:
+    """Return the plan of those classes that can be read by now: one may name a class that is still to come."""
+    found = {}
+    for schema in declared():
+        with suppress(PlanError):
+            found[str(schema.name)] = schema.planned
+    return Plan(found)

@@ -23,7 +23,7 @@ _TYPES = {
     "woff2": "font/woff2",
 }
 
-_VIEWS = ("/", "/sessions", "/sessions/{id:path}", "/explore", "/funnel", "/retention", "/paths")
+_VIEWS = ("/", "/sessions", "/sessions/{id:path}", "/explore", "/funnel", "/retention", "/paths", "/plan")
 """Addresses of the page: its own script tells the views apart."""
 
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dd_pa.emulator.intake.answers import Answer
+from dd_pa.emulator.plan.plans import Verdict
 from dd_pa.emulator.row import Row
 from dd_pa.emulator.search.facets import flatten
 
 
-def detail_of(row: Row, duplicates: list[int]) -> dict[str, object]:
-    """Return the document of one row; `duplicates` are other rows with its event id."""
+def detail_of(row: Row, duplicates: list[int], verdict: Verdict | None) -> dict[str, object]:
+    """Return the document of one row; `duplicates` are other rows with its event id, `verdict` is the plan's."""
     usr, account, session = row.identity()
     return {
         "seq": row.seq,
@@ -27,6 +28,7 @@ def detail_of(row: Row, duplicates: list[int]) -> dict[str, object]:
         "body": row.body if row.raw is None else None,
         "raw": row.raw,
         "size": row.size,
+        "off_plan": None if verdict is None else verdict.as_json(),
         "facets": [[f"@{path}", value] for path, value in flatten(row.body) if path],
         "request": {"headers": [list(header) for header in row.headers], "encoding": row.encoding},
         "response": _answer(row.answer),

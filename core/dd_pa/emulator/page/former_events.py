@@ -13,6 +13,7 @@ from dd_pa.emulator.guard import API
 from dd_pa.emulator.page.detail import detail_of
 from dd_pa.emulator.page.parameters import Wanted, integer, wanted_of
 from dd_pa.emulator.page.replies import explaining, refusal, reply
+from dd_pa.emulator.plan.plans import Plans
 from dd_pa.emulator.query.former_events import ALWAYS, FORMER, FormerEvents
 
 MAX_PAGE = 5_000
@@ -21,8 +22,8 @@ MAX_PAGE = 5_000
 class FormerEventRoutes:
     """Tells the page of them."""
 
-    def __init__(self, older: FormerEvents) -> None:
-        self._older = older
+    def __init__(self, older: FormerEvents, plans: Plans) -> None:
+        self._older, self._plans = older, plans
 
     def routes(self) -> list[Route]:
         """Return the routes, under their full paths."""
@@ -42,8 +43,8 @@ class FormerEventRoutes:
         rows = self._older.page(wanted, before or ALWAYS, limit)
         total = {"total": self._older.count(wanted)} if before is None else {}
         following = rows[-1].seq + FORMER if len(rows) == limit else None
-        return {"events": [row.summary() for row in rows], "next": following, **total}
+        return {"events": [self._plans.summary(row) for row in rows], "next": following, **total}
 
     async def _event(self, request: Request) -> Response:
         row = await asyncio.to_thread(self._older.row, request.path_params["number"])
-        return refusal(404, "no longer kept") if row is None else reply(detail_of(row, []))
+        return refusal(404, "no longer kept") if row is None else reply(detail_of(row, [], self._plans.verdict(row)))

@@ -19,6 +19,7 @@ from dd_pa.emulator.intake.faults import Faults
 from dd_pa.emulator.page.detail import detail_of
 from dd_pa.emulator.page.parameters import ParameterError, Wanted, as_json, fault_of, filter_of, integer, wanted_of
 from dd_pa.emulator.page.replies import explaining, refusal, reply
+from dd_pa.emulator.plan.plans import Plans
 from dd_pa.emulator.search.selection import Filter, Selections
 from dd_pa.emulator.warehouse.warehouse import State
 
@@ -40,6 +41,7 @@ class PageAPI:
         clock: Callable[[], float],
         clear: Callable[[], None],
         store: Callable[[], State],
+        plans: Plans,
     ) -> None:
         """`store` says how the events for queries are kept."""
         self._boot = boot
@@ -49,6 +51,7 @@ class PageAPI:
         self._clock = clock
         self._clear_all = clear
         self._store = store
+        self._plans = plans
 
     def routes(self) -> list[Route]:
         """Return the routes, under their full paths."""
@@ -69,20 +72,21 @@ class PageAPI:
         return await asyncio.to_thread(self._page, wanted_of(query), integer(query, "before"), limit)
 
     def _page(self, wanted: Wanted, before: int | None, limit: int) -> Response:
-        counts = self._history.counts()
+        counts, revision = self._history.counts(), self._plans.revision
         seqs = self._between(wanted.filter, wanted.moments)
         end = len(seqs) if before is None else bisect_left(seqs, before)
         page = seqs[max(0, end - limit) : end]
         return reply(
             {
                 "boot": self._boot,
-                "events": [row.summary() for row in reversed(self._history.rows(page))],
+                "events": [self._plans.summary(row) for row in reversed(self._history.rows(page))],
                 "total": len(seqs),
                 "kept": counts.kept + (counts.browser if wanted.filter.source == "all" else 0),
                 "seq": counts.seq,
                 "received": counts.received,
                 "rejected": counts.rejected,
                 "oldest": counts.oldest,
+                "plan": revision,
                 "next": page[0] if end > limit else None,
             }
         )
@@ -107,7 +111,7 @@ class PageAPI:
             return refusal(404, "no longer kept" if 0 < seq <= last else "never seen")
         twins = self._history.after(0) if found[0].event_id else []
         same = [row.seq for row in twins if row.event_id == found[0].event_id and row.seq != seq]
-        return reply(detail_of(found[0], same))
+        return reply(detail_of(found[0], same, self._plans.verdict(found[0])))
 
     async def _histogram(self, request: Request) -> Response:
         query = request.query_params

@@ -11,6 +11,7 @@ from starlette.responses import Response, StreamingResponse
 from dd_pa.emulator.history import History
 from dd_pa.emulator.page.parameters import filter_of, integer
 from dd_pa.emulator.page.replies import encoded, refusal
+from dd_pa.emulator.plan.plans import Plans
 from dd_pa.emulator.row import Row
 from dd_pa.emulator.search.selection import RowCheck
 
@@ -28,13 +29,19 @@ class Streams:
     """
 
     def __init__(
-        self, boot: str, history: History, stopped: Callable[[], bool], noted: Callable[[], dict[str, object]]
+        self,
+        boot: str,
+        history: History,
+        stopped: Callable[[], bool],
+        noted: Callable[[], dict[str, object]],
+        plans: Plans,
     ) -> None:
         """`noted` says what else the page has to know: why events cannot be written for queries, reported drops."""
         self._boot = boot
         self._history = history
         self._stopped = stopped
         self._noted = noted
+        self._plans = plans
         self._listeners = 0
 
     async def __call__(self, request: Request) -> Response:
@@ -77,7 +84,7 @@ class Streams:
 
     async def _rows_message(self, rows: list[Row], test: RowCheck | None) -> bytes | None:
         found = rows if test is None else await asyncio.to_thread(lambda: [row for row in rows if test(row)])
-        return _message("events", [row.summary() for row in found], found[-1].seq) if found else None
+        return _message("events", [self._plans.summary(row) for row in found], found[-1].seq) if found else None
 
     def _stats(self) -> dict[str, object]:
         counts = self._history.counts()

@@ -11,8 +11,10 @@ from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
 from dd_pa.emulator.guard import API
+from dd_pa.emulator.label import SERVER, Json
 from dd_pa.emulator.page.parameters import ParameterError, integer
 from dd_pa.emulator.page.replies import encoded, explaining, refusal, reply
+from dd_pa.emulator.plan.plans import Plans
 from dd_pa.emulator.search.search import compile_search
 from dd_pa.emulator.sessions.store import Sessions
 
@@ -26,10 +28,11 @@ _CURSOR = re.compile(r"([0-9]{1,16}):(.{1,1000})", re.DOTALL)
 class SessionRoutes:
     """Reads the sessions for the page. What may take long runs on worker threads."""
 
-    def __init__(self, boot: str, sessions: Sessions, stopped: Callable[[], bool]) -> None:
+    def __init__(self, boot: str, sessions: Sessions, stopped: Callable[[], bool], plans: Plans) -> None:
         self._boot = boot
         self._sessions = sessions
         self._stopped = stopped
+        self._plans = plans
         self._listeners = 0
 
     def routes(self) -> list[Route]:
@@ -56,8 +59,15 @@ class SessionRoutes:
         )
 
     async def _detail(self, request: Request) -> Response:
-        found = await asyncio.to_thread(self._sessions.detail, request.path_params["id"])
+        found = await asyncio.to_thread(self._judged, request.path_params["id"])
         return refusal(404, "no event of this session is kept") if found is None else reply(found)
+
+    def _judged(self, session_id: str) -> Json | None:
+        found = self._sessions.detail(session_id)
+        for event in found["events"] if found is not None else ():
+            verdict = self._plans.of(event["body"]) if event["kind"] == SERVER else None
+            event["off_plan"] = None if verdict is None else verdict.as_json()
+        return found
 
     async def _changes(self, request: Request) -> Response:
         """Answer with a stream that says which sessions changed; it ends when the client leaves."""

@@ -9,6 +9,7 @@ import { useStore, useTaken } from "../shared/hooks.js";
 import * as icons from "../shared/icons.js";
 import { Json } from "./json.js";
 import { follow, sessionPath } from "../shared/links.js";
+import { Differences } from "../shared/offplan.js";
 
 /** @typedef {import("../shared/api.js").Summary} Summary */
 /** @typedef {import("../shared/api.js").Detail} Detail */
@@ -110,7 +111,8 @@ const Gone = ({ why }) => html`<div class="state" role="note">
 </div>`;
 
 /** @param {{opened: import("./opened.js").Opened, actions: import("../shared/actions.js").Actions, detail: Detail, tab: string}} props */
-const Ready = ({ actions, detail, tab }) => html`<div class="detail-tabs">
+const Ready = ({ actions, detail, tab }) => html`<div class="detail-plan"><${Differences} offPlan=${detail.off_plan} /></div>
+  <div class="detail-tabs">
     <${Tabs} current=${tab} actions=${actions} />
     <span class="copies">
       <button type="button" class="plain" onClick=${actions.copyJson}>Copy JSON</button>

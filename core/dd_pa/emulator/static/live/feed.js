@@ -41,6 +41,8 @@ export class Feed extends Store {
     this.trouble = null;
     /** Events that programs dropped before they sent them. */
     this.drops = 0;
+    /** Revision of the tracking plan, 0 without one: with each the marks of rows are others. */
+    this.plan = 0;
     /** @type {Numbers} */
     this.numbers = { received: 0, rejected: 0, kept: 0, total: 0 };
     /** @type {Numbers | null} the numbers when the view was paused */
@@ -109,6 +111,7 @@ export class Feed extends Store {
     this.holds.delete("cursor");
     this.frozen = this.holds.size ? this.rows.newest : null;
     const { received, rejected, kept, total } = page;
+    this.plan = page.plan;
     this.numbers = { received, rejected, kept, total };
     if (this.held) this.held = this.numbers;
     this.changed();
@@ -234,14 +237,16 @@ export class Feed extends Store {
   }
 
   /** @param {import("./stream.js").Stats} stats */
-  stats({ received, rejected, kept, rate, trouble, drops }) {
+  stats({ received, rejected, kept, rate, trouble, drops, plan }) {
     // Somebody told the emulator to forget: what is listed here exists no more.
     const forgotten = received < this.numbers.received;
+    const judged = plan !== this.plan;
     this.numbers = { ...this.numbers, received, rejected, kept };
     this.rate = rate;
     this.trouble = trouble;
     this.drops = drops;
-    if (forgotten) void this.load(this.filter);
+    this.plan = plan;
+    if (forgotten || judged) void this.load(this.filter);
     else if (++this.ticks % RECOUNT_EVERY === 0) void this.recount().catch(() => undefined);
     this.changed();
   }

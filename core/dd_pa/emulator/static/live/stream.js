@@ -3,7 +3,7 @@ import { streamAddress } from "../shared/api.js";
 
 /** @typedef {import("../shared/api.js").Filter} Filter */
 /** @typedef {import("../shared/api.js").Summary} Summary */
-/** @typedef {{received: number, rejected: number, kept: number, rate: number, seq: number, trouble: string | null, drops: number}} Stats */
+/** @typedef {{received: number, rejected: number, kept: number, rate: number, seq: number, trouble: string | null, drops: number, plan: number}} Stats */
 /** @typedef {Stats & {boot: string}} Hello */
 /**
  * @typedef {object} Listener

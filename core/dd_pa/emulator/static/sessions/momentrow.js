@@ -4,6 +4,7 @@ import { copy } from "../shared/clipboard.js";
 import { duration, iso, shortId, time } from "../shared/format.js";
 import { eventText } from "../shared/router.js";
 import { follow } from "../shared/links.js";
+import { Differences } from "../shared/offplan.js";
 import { Shape } from "../shared/shapes.js";
 import { attributes, isFailure, kindOf, member, nanoseconds, offset, text } from "./timeline.js";
 
@@ -144,6 +145,7 @@ function ServerMoment({ moment, after, around: { changes, router, several } }) {
       </p>
       ${pairs.length > 0 &&
       html`<p class="pairs-line">${pairs.map(([path, value]) => html`<span class="pair" key=${path}><span class="faint">${path}</span> ${value}</span> `)}${more > 0 && html`<span class="faint">and ${more} more</span>`}</p>`}
+      ${moment.off_plan && html`<${Differences} offPlan=${moment.off_plan} />`}
       <${Identity} change=${changes.get(moment)} />
       ${(moment.trace_id || job(moment) || several.services) && html`<p class="facts">${dotted([several.services && moment.detail, job(moment), moment.trace_id && html`<${Trace} moment=${moment} />`])}</p>`}
     </div>

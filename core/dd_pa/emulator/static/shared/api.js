@@ -4,17 +4,18 @@
  * One row of the list, an array so that 50,000 of them stay small; read it with the names below.
  * @typedef {[seq: number, received: number, name: string | null, user: string | null, account: string | null,
  *   session: string | null, status: number, reason: string | null, attributes: [string, string][],
- *   delay: number | null, occurred: number | null, kind: MomentKind]} Summary
+ *   delay: number | null, occurred: number | null, kind: MomentKind,
+ *   offPlan: [kind: OffPlan["kind"], text: string] | null]} Summary
  */
 export const SEQ = 0, RECEIVED = 1, NAME = 2, USER = 3, ACCOUNT = 4, SESSION = 5;
-export const STATUS = 6, REASON = 7, ATTRIBUTES = 8, DELAY = 9, OCCURRED = 10, KIND = 11;
+export const STATUS = 6, REASON = 7, ATTRIBUTES = 8, DELAY = 9, OCCURRED = 10, KIND = 11, OFF_PLAN = 12;
 /** Events that the list does not hold have numbers below 0: those of the warehouse, less this. */
 export const FORMER = 2 ** 40;
 
 /** @typedef {{q: string, status: "all" | "accepted" | "rejected", source: "server" | "all", from: number | null, to: number | null}} Filter `from` included, `to` not, epoch ms */
 /**
  * @typedef {{boot: string, events: Summary[], total: number, kept: number, received: number, rejected: number,
- *   oldest: number | null, next: number | null, seq: number}} Page
+ *   oldest: number | null, next: number | null, seq: number, plan: number}} Page
  */
 /** @typedef {{events: Summary[], next: number | null, total?: number}} OlderPage events that are no longer in memory; `next` is the next page's `before` */
 /** @typedef {{bucket: number, from: number, to: number, buckets: [number, number, number][], seq?: number}} Histogram */
@@ -24,7 +25,7 @@ export const FORMER = 2 ** 40;
  * @typedef {{seq: number, received_ms: number, status: number, reason: string | null, reason_path: string | null,
  *   name: string | null, usr: string | null, account: string | null, session: string | null,
  *   occurred_ms: number | null, delay_ms: number | null, event_id: string | null, duplicates: number[],
- *   body: unknown, raw: string | null, size: number, facets: [string, Scalar][],
+ *   body: unknown, raw: string | null, size: number, off_plan: OffPlan | null, facets: [string, Scalar][],
  *   request: {headers: Headers, encoding: string | null},
  *   response: {status: number, headers: Headers, body: string} | null}} Detail
  */
@@ -44,11 +45,23 @@ export const FORMER = 2 ** 40;
  * @typedef {{key: number, kind: MomentKind, at: number, received_ms: number, name: string, detail: string | null,
  *   duration_ms: number | null, usr: string | null, account: string | null, view: string | null, action: string | null,
  *   trace_id: string | null, span_id: string | null, trace_key: string | null, row: number | null,
- *   event_id: string | null, body: Record<string, unknown>}} Moment
+ *   event_id: string | null, body: Record<string, unknown>, off_plan?: OffPlan | null}} Moment
  */
 /** @typedef {{change: number, session: SessionHead, events: Moment[]}} SessionDetail */
 
 /** @typedef {{reason: string, name: string, count: number, last_ms: number, meaning: string, fix: string}} Drop */
+
+/** What the plan says of an event that is not as declared: differs from its declaration, or has none.
+ * @typedef {{kind: "off" | "undeclared", findings: [path: string, problem: string][]}} OffPlan */
+/** @typedef {{until: string, use: string} | null} Deprecated */
+/** @typedef {{path: string, types: string, required: boolean, description: string, personal: boolean, deprecated: Deprecated}} PlanField */
+/** @typedef {{count: number, last_ms: number | null, services: string[]}} Sighting `services`: "" for events that name none */
+/**
+ * @typedef {Sighting & {name: string, description: string, owner: string, deprecated: Deprecated, source: string, fields: PlanField[],
+ *   off_plan: number, problems: [problem: string, times: number][], last_off: number | null}} PlanEvent
+ */
+/** @typedef {Sighting & {name: string, nearest: string | null}} UndeclaredEvent */
+/** @typedef {{revision: number, events: PlanEvent[], undeclared: UndeclaredEvent[]}} PlanCatalogue `revision` 0: no plan is known */
 
 const root = "/api/emulator";
 
@@ -92,6 +105,9 @@ export const older = (wanted, signal) => get(`/older${query(wanted)}`, signal);
 
 /** What programs dropped before they sent it, the latest first. @param {AbortSignal} [signal] @returns {Promise<{total: number, drops: Drop[]}>} */
 export const drops = (signal) => get("/drops", signal);
+
+/** What is declared, and what was seen of it. @param {AbortSignal} [signal] @returns {Promise<PlanCatalogue>} */
+export const plan = (signal) => get("/plan", signal);
 
 /** Counts over the last 15 minutes. @param {Filter} filter @param {AbortSignal} [signal] @returns {Promise<Histogram>} */
 export const histogram = ({ q, status, source }, signal) => get(`/histogram${query({ q, status, source })}`, signal);

@@ -1,8 +1,8 @@
 // The columns of the list. To add one, add an entry here: where it stands, how wide it is, what a cell shows.
 import { html } from "../vendor/vendor.js";
-import { ACCOUNT, ATTRIBUTES, DELAY, KIND, NAME, REASON, RECEIVED, SESSION, STATUS, USER } from "./api.js";
+import { ACCOUNT, ATTRIBUTES, DELAY, KIND, NAME, OFF_PLAN, REASON, RECEIVED, SESSION, STATUS, USER } from "./api.js";
 import { day, duration, hue, iso, MISSING, shortId, time } from "./format.js";
-
+import { OffPlanMark } from "./offplan.js";
 import { Shape } from "./shapes.js";
 
 /** @typedef {import("./api.js").Summary} Summary */
@@ -52,6 +52,7 @@ const shapes = { view: "page", action: "action", error: "error", resource: "requ
 /** @param {Summary} row */
 function called(row) {
   const shape = shapes[row[KIND]];
+  if (row[OFF_PLAN]) return html`${row[NAME]}<${OffPlanMark} kind=${row[OFF_PLAN][0]} text=${row[OFF_PLAN][1]} />`;
   return shape ? html`<${Shape} kind=${shape} /><span class="unseen">${shape} </span>${row[NAME]}` : (row[NAME] ?? MISSING);
 }
 

@@ -1,6 +1,7 @@
 // Addresses of sessions, and links that are followed inside the page.
 
 export const ROOT = "/sessions";
+export const ROOT_PLAN = "/plan";
 
 /** @param {string} path @returns {string | null} */
 export function sessionIn(path) {

@@ -3,8 +3,9 @@ import { Explore, exploreKeys } from "../reports/explore.js";
 import { Funnel, funnelKeys } from "../reports/funnel.js";
 import { liveKeys } from "./keys.js";
 import { Live } from "../live/live.js";
-import { ROOT as SESSIONS } from "./links.js";
+import { ROOT as SESSIONS, ROOT_PLAN } from "./links.js";
 import { Paths, pathsKeys } from "../reports/paths.js";
+import { planKeys, PlanView } from "../plan/plan.js";
 import { Retention, retentionKeys } from "../reports/retention.js";
 import { sessionKeys, SessionsView } from "../sessions/sessions.js";
 
@@ -26,6 +27,7 @@ export const views = [
   { path: "/funnel", title: "Funnel", component: Funnel, keys: funnelKeys },
   { path: "/retention", title: "Retention", component: Retention, keys: retentionKeys },
   { path: "/paths", title: "Paths", component: Paths, keys: pathsKeys },
+  { path: ROOT_PLAN, title: "Plan", component: PlanView, keys: planKeys },
 ];
 
 /** @param {string} path @returns {View} the first one where no view has this address */

@@ -1,0 +1,54 @@
+"""Tells the emulator's page which events this application declares, so that it can say which differ."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import sys
+import threading
+import time
+
+from dd_pa.delivery.local_emulator import LocalEmulator
+from dd_pa.plan import lock, registry
+
+PLAN = "/api/emulator/plan"
+EVERY = 10.0
+"""Seconds after which the plan is told again while events are delivered: the emulator may have been started anew."""
+
+
+class PlanReport:
+    """Posts the plan from a thread that ends when it has: with the first event, and now and then."""
+
+    def __init__(self, emulator: LocalEmulator, service: str | None) -> None:
+        self._emulator = emulator
+        self._service = service or ""
+        self._revision = 0
+        self._next = 0.0
+        self._runs = False
+
+    def look(self) -> None:
+        """Report the plan if it is time to, or if classes have come. Never blocks."""
+        now = time.monotonic()
+        if (now < self._next and registry.revision == self._revision) or self._runs or self._emulator.is_refused:
+            return
+        self._next, self._revision, self._runs = now + EVERY, registry.revision, True
+        try:
+            threading.Thread(target=self._run, name="dd-pa-plan-report").start()
+        except RuntimeError:  # the interpreter ends
+            self._runs = False
+
+    def _run(self) -> None:
+        try:
+            plan = registry.readable_plan()
+            if plan.events:
+                head = json.dumps({"key": _place(self._service), "service": self._service})[:-1]
+                self._emulator.post(PLAN, b'%s,"plan":%s}' % (head.encode(), lock.encoded(plan)))
+        finally:
+            self._runs = False
+
+
+def _place(service: str) -> str:
+    """Return a text that is the same whenever this program starts, and says nothing of where it is."""
+    program = "\0".join((service, os.getcwd(), sys.argv[0] if sys.argv else ""))
+    return hashlib.sha256(program.encode("utf-8", "replace")).hexdigest()[:32]

@@ -1,0 +1,123 @@
+"""The page's catalogue of the plan, and how an application tells its own."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from dd_pa.emulator.connection import read_within
+from dd_pa.emulator.guard import API
+from dd_pa.emulator.page.parameters import ParameterError, json_object
+from dd_pa.emulator.page.replies import explaining, refusal, reply
+from dd_pa.emulator.plan.document import MAX_BYTES, DeclaredEvent, Field, PlanFileError, Type, read, words
+from dd_pa.emulator.plan.plans import Plans
+from dd_pa.emulator.plan.tally import OffPlan, OffPlanTally
+from dd_pa.emulator.query.sightings import Sighting, sightings
+from dd_pa.emulator.warehouse.warehouse import Warehouse
+
+_LONGEST = 200
+_NOTHING = OffPlan()
+
+
+class PlanRoutes:
+    """Tells the page what is declared, what was seen of it, and what was seen besides."""
+
+    def __init__(self, plans: Plans, tally: OffPlanTally, warehouse: Warehouse) -> None:
+        self._plans, self._tally, self._warehouse = plans, tally, warehouse
+
+    def routes(self) -> list[Route]:
+        """Return the routes, under their full paths."""
+        path = f"{API}/plan"
+        return [
+            Route(path, explaining(self._show), methods=["GET"]),
+            Route(path, explaining(self._take), methods=["POST"]),
+        ]
+
+    async def _take(self, request: Request) -> Response:
+        body = await read_within(request, MAX_BYTES)
+        if body is None:
+            return refusal(413, "a plan needs less text than that")
+        told = json_object(body)
+        key, service = _short(told, "key"), _short(told, "service")
+        try:
+            events = await asyncio.to_thread(read, told.get("plan"))
+        except (PlanFileError, RecursionError) as error:
+            raise ParameterError(f"the plan cannot be read: {error}") from None
+        self._plans.tell(key, service, events)
+        return reply({"revision": self._plans.revision})
+
+    async def _show(self, request: Request) -> Response:
+        return reply(await asyncio.to_thread(self._catalogue))
+
+    def _catalogue(self) -> dict[str, object]:
+        declared = self._plans.declared
+        if not declared:
+            return {"revision": 0, "events": [], "undeclared": []}
+        seen, off = sightings(self._warehouse), self._tally.found()
+        return {
+            "revision": self._plans.revision,
+            "events": [
+                {**_said(declared[name][-1]), **_seen(seen.get(name)), **_off(off.get(name, _NOTHING))}
+                for name in sorted(declared)
+            ],
+            "undeclared": [
+                {"name": name, "nearest": self._plans.nearest(name), **_seen(sighting)}
+                for name, sighting in seen.items()
+                if name not in declared
+            ],
+        }
+
+
+def _short(told: Mapping[str, object], name: str) -> str:
+    found = told.get(name)
+    if not isinstance(found, str) or len(found) > _LONGEST:
+        raise ParameterError('a plan is told as {"key": …, "service": …, "plan": the content of its lock file}')
+    return found
+
+
+def _said(event: DeclaredEvent) -> dict[str, object]:
+    return {
+        "name": event.name,
+        "description": event.description,
+        "owner": event.owner,
+        "deprecated": event.deprecated,
+        "source": event.source,
+        "fields": list(_fields(event.fields, "")),
+    }
+
+
+def _fields(fields: Mapping[str, Field], path: str) -> Iterator[dict[str, Any]]:
+    for name, field in fields.items():
+        where = f"{path}.{name}" if path else name
+        yield {
+            "path": where,
+            "types": words(field.types),
+            "required": field.required,
+            "description": field.description,
+            "personal": field.personal,
+            "deprecated": field.deprecated,
+        }
+        for kind in field.types:
+            yield from _inside(kind, where)
+
+
+def _inside(kind: Type, path: str) -> Iterator[dict[str, Any]]:
+    yield from _fields(kind.fields, path)
+    for item in kind.items:
+        yield from _inside(item, f"{path}[]" if kind.kind == "list" else f"{path}.*")
+
+
+def _seen(sighting: Sighting | None) -> dict[str, object]:
+    if sighting is None:
+        return {"count": 0, "last_ms": None, "services": []}
+    return {"count": sighting.times, "last_ms": sighting.last_ms, "services": sighting.services}
+
+
+def _off(off: OffPlan) -> dict[str, object]:
+    problems = sorted(off.problems.items(), key=lambda pair: -pair[1])
+    return {"off_plan": off.count, "problems": [list(pair) for pair in problems], "last_off": off.last or None}
