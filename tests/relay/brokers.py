@@ -8,6 +8,7 @@ import os
 import shutil
 import signal
 import socket
+import ssl
 import subprocess
 import uuid
 from abc import ABC, abstractmethod
@@ -24,6 +25,7 @@ from nats.aio.client import Client
 from nats.js.api import DiscardPolicy, RetentionPolicy, StreamConfig
 from pika.exceptions import AMQPConnectionError
 
+from tests.core.tls_intake import Certificates
 from tests.waiting import wait_until
 
 KINDS = ("redis", "nats", "rabbitmq")
@@ -41,8 +43,12 @@ class Broker(Protocol):
     """What the tests ask of each kind."""
 
     kind: str
-    url: str
     stream: str
+
+    @property
+    def url(self) -> str:
+        """Return its address, as settings have it."""
+        ...
 
     def entries(self) -> list[Entry]:
         """Look at all messages, oldest first; nobody else must read meanwhile."""
@@ -72,7 +78,8 @@ class OwnServer(ABC):
     """A server that a test starts and kills."""
 
     kind: str
-    url: str
+    schemes: tuple[str, str]
+    """Of an address without TLS, and with it."""
 
     def __init__(self, program: str, folder: Path) -> None:
         found = shutil.which(program, path=f"{os.environ['PATH']}:/usr/sbin")
@@ -80,7 +87,24 @@ class OwnServer(ABC):
             pytest.skip(f"needs {program}")
         self.program, self.folder, self.port = found, folder, free_port()
         self.stream = "events"
+        self.password: str | None = None
+        """What the next start asks of clients."""
+
+        self.certificates: Certificates | None = None
+        """What it is reached by TLS with, if it is."""
+
         self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def url(self) -> str:
+        """Its address, as settings have it."""
+        user = "" if self.password is None else f"{self.user}:{self.password}@"
+        return f"{self.schemes[self.certificates is not None]}://{user}localhost:{self.port}?stream={self.stream}"
+
+    @property
+    def user(self) -> str:
+        """Who may do everything."""
+        return "default"
 
     @abstractmethod
     def command(self) -> list[str]:
@@ -113,14 +137,19 @@ class OwnRedis(OwnServer):
     """Redis that writes each command to its disk."""
 
     kind = "redis"
+    schemes = ("redis", "rediss")
 
     def __init__(self, folder: Path) -> None:
         super().__init__("redis-server", folder)
-        self.url = f"redis://127.0.0.1:{self.port}?stream={self.stream}"
 
     def command(self) -> list[str]:
         disk = ["--appendonly", "yes", "--appendfsync", "always", "--save", "", "--dir", str(self.folder)]
-        return [self.program, "--port", str(self.port), "--bind", "127.0.0.1", *disk]
+        access = [] if self.password is None else ["--requirepass", self.password]
+        port = ["--port", str(self.port)]
+        if self.certificates is not None:
+            files = ["--tls-cert-file", self.certificates.chain_file, "--tls-key-file", self.certificates.key_file]
+            port = ["--port", "0", "--tls-port", str(self.port), *files, "--tls-auth-clients", "no"]
+        return [self.program, *port, "--bind", "127.0.0.1", *disk, *access]
 
     def answers(self) -> bool:
         try:
@@ -130,7 +159,9 @@ class OwnRedis(OwnServer):
             return False
 
     def client(self, **options: Any) -> redis.Redis:
-        return redis.Redis(port=self.port, **options)
+        if self.certificates is not None:
+            options |= {"ssl": True, "ssl_ca_certs": self.certificates.ca_file}
+        return redis.Redis("localhost", self.port, password=self.password, **options)
 
     def entries(self) -> list[Entry]:
         with self.client() as client:
@@ -160,13 +191,17 @@ class OwnNats(OwnServer):
     """NATS with JetStream."""
 
     kind = "nats"
+    schemes = ("nats", "tls")
 
     def __init__(self, folder: Path) -> None:
         super().__init__("nats-server", folder)
-        self.url = f"nats://127.0.0.1:{self.port}?stream={self.stream}"
 
     def command(self) -> list[str]:
-        return [self.program, "-a", "127.0.0.1", "-p", str(self.port), "-js", "-sd", str(self.folder / "js")]
+        access = [] if self.password is None else ["--user", self.user, "--pass", self.password]
+        if self.certificates is not None:
+            access += ["--tls", "--tlscert", self.certificates.chain_file, "--tlskey", self.certificates.key_file]
+        disk = ["-js", "-sd", str(self.folder / "js")]
+        return [self.program, "-a", "127.0.0.1", "-p", str(self.port), *disk, *access]
 
     def answers(self) -> bool:
         with contextlib.suppress(Exception):
@@ -181,7 +216,9 @@ class OwnNats(OwnServer):
                 """Say nothing: what fails raises."""
 
             options: dict[str, Any] = {"allow_reconnect": False, "max_reconnect_attempts": 0, "error_cb": quiet}
-            client = await nats.connect(f"nats://127.0.0.1:{self.port}", **options)
+            if self.certificates is not None:
+                options["tls"] = ssl.create_default_context(cafile=self.certificates.ca_file)
+            client = await nats.connect(self.url.partition("?")[0], **options)
             try:
                 return await work(client)
             finally:

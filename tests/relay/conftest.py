@@ -44,9 +44,9 @@ def publisher(broker: Broker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr(testbed, "_is_on", False)  # asked once in a process: another test may have been first
     with ExitStack() as stack:
 
-        def make(url: str = broker.url, **changes: object) -> Emitter:
+        def make(url: str | None = None, **changes: object) -> Emitter:
             usual: dict[str, object] = {"application_id": APPLICATION, "spool_dir": str(tmp_path / "spool")}
-            settings = Settings(relay_url=url, **{**usual, **changes})  # type: ignore[arg-type]
+            settings = Settings(relay_url=url or broker.url, **{**usual, **changes})  # type: ignore[arg-type]
             return stack.enter_context(Emitter(settings, retry=SOON))
 
         yield make

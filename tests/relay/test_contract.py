@@ -133,8 +133,7 @@ def test_a_refused_password_pauses_and_keeps_the_events(broker: Broker, publishe
             client.config_set("requirepass", "right")
     elif isinstance(broker, OwnNats):
         broker.kill()
-        broker.command = lambda: [*OwnNats.command(broker), "--user", "somebody", "--pass", "right"]  # type: ignore[method-assign]
-        broker.answers = lambda: True  # type: ignore[method-assign]
+        broker.password = "right"
         broker.start()
     emitter = publisher(wrong)
     track(emitter, 3)

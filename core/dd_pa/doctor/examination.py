@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from dd_pa.delivery.outcome import Verdict
 from dd_pa.delivery.probe import Answer, probe
 from dd_pa.delivery.transport import is_secure
+from dd_pa.doctor.relay import examine_relay
 from dd_pa.doctor.report import Finding, State
 from dd_pa.errors import SpoolError
 from dd_pa.outbox import Counts, OutboxTable, is_missing_table
@@ -250,9 +251,14 @@ def outbox_lines(numbers: Mapping[str, float | None]) -> list[str]:
 def examine(settings: Settings) -> Iterator[Finding]:
     """Yield one finding after the other, as they are made. Blocks on the network for at most twice `TIMEOUT`.
 
-    Sends no event: the intake gets an empty object, which it refuses, but only after it has looked at the key.
+    Sends no event: the intake gets an empty object, which it refuses, but only after it has looked at the key. With
+    RELAY_URL, the broker is looked at in its place.
     """
     yield from examine_configuration(settings)
-    if settings.enabled:
+    if not settings.enabled:
+        return
+    if settings.relay is not None:
+        yield from examine_relay(settings.relay, ca_file=settings.ca_file, timeout=settings.timeout)
+    else:
         yield from examine_intake(settings)
-        yield from examine_spool(settings)
+    yield from examine_spool(settings)

@@ -18,6 +18,14 @@ from dd_pa.settings.relay import RelayAddress
 class RelayQueue(EventQueue, RelayLetters, Protocol):
     """What deliverers and the command line see of a broker."""
 
+    def is_there(self) -> bool:
+        """Tell whether the stream is there. Makes nothing; blocks, and raises what the client raises."""
+        ...
+
+    def weaknesses(self) -> list[str]:
+        """Say what may lose events by the way the broker is configured, as far as it tells. Blocks and raises too."""
+        ...
+
 
 def open_publisher(address: RelayAddress, *, ca_file: str | None, timeout: float) -> Publisher:
     """Return what publishes to a broker; it connects when it is used. Call it on the loop that will run it."""
@@ -26,10 +34,10 @@ def open_publisher(address: RelayAddress, *, ca_file: str | None, timeout: float
     return make(address, ca_file=ca_file, timeout=timeout, name=unique_name())
 
 
-def open_queue(address: RelayAddress, *, ca_file: str | None = None) -> RelayQueue:
+def open_queue(address: RelayAddress, *, ca_file: str | None = None, timeout: float = 10.0) -> RelayQueue:
     """Return what waits on a broker; it connects when it is used, on the thread that uses it."""
     make: Callable[..., RelayQueue] = _client(address, "Queue")
-    return make(address, ca_file=ca_file)
+    return make(address, ca_file=ca_file, timeout=timeout)
 
 
 def _client(address: RelayAddress, role: str) -> Any:

@@ -10,6 +10,7 @@ import asyncio
 import contextlib
 
 from nats.aio.client import Client
+from nats.errors import NoServersError
 from nats.js import JetStreamContext
 from nats.js.api import DiscardPolicy, RetentionPolicy, StorageType, StreamConfig
 from nats.js.errors import NotFoundError
@@ -32,12 +33,17 @@ class NatsConnection:
         self._replicas = address.options.get("replicas", 1)
 
     @classmethod
-    async def open(cls, address: RelayAddress, *, ca_file: str | None, timeout: float) -> NatsConnection:
-        """Connect, and make the streams where they are missing. Raises what the client raises."""
+    async def open(
+        cls, address: RelayAddress, *, ca_file: str | None, timeout: float, make: bool = True
+    ) -> NatsConnection:
+        """Connect; with `make`, make the streams where they are missing. Raises what the client raises."""
         closed = asyncio.Event()
+
+        last: list[Exception] = []
 
         async def failed(error: Exception) -> None:
             """Keep errors out of the client's own log: each call that suffers from one raises it."""
+            last[:] = [error]
 
         client = Client()
         connection = cls(client, address, closed)
@@ -45,16 +51,20 @@ class NatsConnection:
             await client.connect(
                 address.reveal(),
                 allow_reconnect=False,
-                max_reconnect_attempts=0,
+                max_reconnect_attempts=1,  # 0 would mean for ever
+                reconnect_time_wait=0,
                 connect_timeout=max(1, int(timeout)),
                 error_cb=failed,
                 name="dd-pa",
                 tls=tls_context(ca_file) if address.is_secure else None,
             )
             connection.watch()
-            await connection.make_streams()
-        except BaseException:
+            if make:
+                await connection.make_streams()
+        except BaseException as error:
             await connection.close()
+            if isinstance(error, NoServersError) and last:
+                raise last[0] from None  # which says why
             raise
         return connection
 

@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 
 from nats.aio.msg import Msg
 from nats.js import JetStreamContext
-from nats.js.api import AckPolicy, ConsumerConfig, Header, RawStreamMsg
+from nats.js.api import AckPolicy, ConsumerConfig, DiscardPolicy, Header, RawStreamMsg, StorageType
 from nats.js.errors import NotFoundError
 
 from dd_pa.delivery.event_queue import Row
@@ -140,6 +140,25 @@ class NatsQueue:
     def counts(self) -> RelayCounts:
         return self._run(_counts)
 
+    def is_there(self) -> bool:
+        return self._runner.run(self._looked())
+
+    async def _looked(self) -> bool:
+        async with asyncio.timeout(self._timeout):
+            connection = await NatsConnection.open(
+                self._address, ca_file=self._ca_file, timeout=self._timeout, make=False
+            )
+            try:
+                await connection.jetstream.stream_info(connection.stream)
+            except NotFoundError:
+                return False
+            finally:
+                await connection.close()
+        return True
+
+    def weaknesses(self) -> list[str]:
+        return self._run(_weaknesses)
+
     def letters(self) -> Iterator[RelayLetter]:
         for message in self._dead():
             yield _letter(message)
@@ -194,6 +213,16 @@ async def _counts(connection: NatsConnection) -> RelayCounts:
     except NotFoundError:  # nobody has delivered from it yet
         return RelayCounts((await connection.jetstream.stream_info(connection.stream)).state.messages, 0, dead)
     return RelayCounts(consumer.num_pending or 0, consumer.num_ack_pending or 0, dead)
+
+
+async def _weaknesses(connection: NatsConnection) -> list[str]:
+    config = (await connection.jetstream.stream_info(connection.stream)).config
+    found = []
+    if config.storage == StorageType.MEMORY:
+        found.append("the stream is kept in memory: it is lost with the server")
+    if config.discard == DiscardPolicy.OLD and max(config.max_msgs or 0, config.max_bytes or 0) > 0:
+        found.append("a full stream drops its oldest events: set its discard policy to new")
+    return found
 
 
 async def _next_dead(sequence: int, connection: NatsConnection) -> RawStreamMsg | None:

@@ -128,6 +128,23 @@ class RabbitmqQueue:
         moments = [moment for moment in map(milliseconds, held) if moment is not None]
         return min(moments, default=None)
 
+    def is_there(self) -> bool:
+        connection = pika.BlockingConnection(self._parameters)
+        try:
+            with connection.channel() as channel:
+                channel.queue_declare(self._queue, passive=True)
+        except ChannelClosedByBroker as error:
+            if error.reply_code != _NOT_FOUND:
+                raise
+            return False
+        finally:
+            connection.close()
+        return True
+
+    def weaknesses(self) -> list[str]:
+        """Return nothing: the protocol does not tell how a queue was declared."""
+        return []
+
     def counts(self) -> RelayCounts:
         channel = self._opened()
         waiting, dead = (_ready(channel, name) for name in (self._queue, self._dead))

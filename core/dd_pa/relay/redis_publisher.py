@@ -68,14 +68,18 @@ class RedisPublisher:
     async def publish(self, messages: Sequence[Message]) -> Sequence[Outcome]:
         keys = (self._stream, f"{{{self._stream}}}:publisher:{self._name}")
         values = (str(next(self._batches)), str(REMEMBERED), *_flat(messages))
+        sent = False
         while True:  # cancelled by whoever waits
             try:
                 await self._greet()
+                sent = True
                 outcome = await self._add(keys, values)
             except (RedisConnectionError, RedisTimeoutError) as error:
                 self._is_greeted = False
                 if isinstance(error, AuthenticationError):
                     outcome = Outcome(verdict=Verdict.PAUSE, reason=type(error).__name__)
+                elif not sent:
+                    outcome = Outcome(verdict=Verdict.RETRY, reason=type(error).__name__)
                 else:
                     await asyncio.sleep(LOST_ANSWER)
                     continue

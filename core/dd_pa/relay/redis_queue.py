@@ -188,6 +188,19 @@ class RedisQueue:
             if consumer["idle"] > FORGET_NAME * 1000 and not consumer["pending"]:
                 self._client.eval(_LEAVE, 1, self._stream, GROUP, consumer["name"])
 
+    def is_there(self) -> bool:
+        return bool(self._client.exists(self._stream))
+
+    def weaknesses(self) -> list[str]:
+        told: Any = self._client.info("everything")
+        found = []
+        if not told.get("aof_enabled"):
+            found.append("appendonly is off: what came since the last snapshot is lost with the server")
+        policy = str(told.get("maxmemory_policy", ""))
+        if told.get("maxmemory") and policy.startswith("allkeys"):
+            found.append(f"maxmemory-policy is {policy}: a full server drops the stream; set noeviction")
+        return found
+
     def counts(self) -> RelayCounts:
         self._make_group()
         claimed = self._group()["pending"]
