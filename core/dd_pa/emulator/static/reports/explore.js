@@ -1,6 +1,7 @@
 // Explore: how often something happened, or how large it was, over time, by its name or a facet.
 import { html, useMemo, useState } from "../vendor/vendor.js";
 import { useAnswer } from "./ask.js";
+import { exploreCopies } from "./copyas.js";
 import { Chart } from "./chart.js";
 import { counted, request } from "./counts.js";
 import { dayOf, moment } from "./times.js";
@@ -76,7 +77,7 @@ export function Explore({ page }) {
         <${SeriesTable} counts=${counts} title=${counts.wanted.by || "all events"} onOpen=${(/** @type {Series} */ series) => open(series, null)} />
         <p class="card-foot">
           <span class="faint">${counts.sum === null ? MISSING : writerOf(counts.wanted.measure)(counts.sum)} ${counts.words} in ${counts.times.length} bars${counts.running && ", the last of which is not over yet"}. Times are UTC.</span>
-          <span class="spring"></span><${Takeaway} name="explore" rows=${() => sheet(counts)} request=${request(wanted)} /><button type="button" class="plain small" onClick=${() => setTable(!table)}>${table ? "as chart only" : "as table"}</button>
+          <span class="spring"></span><${Takeaway} name="explore" rows=${() => sheet(counts)} request=${request(wanted)} copies=${() => exploreCopies(wanted, request(wanted), counts.sum)} /><button type="button" class="plain small" onClick=${() => setTable(!table)}>${table ? "as chart only" : "as table"}</button>
         </p>
         ${table && html`<${TimesTable} counts=${counts} onOpen=${(/** @type {number} */ at) => open(null, at)} />`}`}
     <//>`}

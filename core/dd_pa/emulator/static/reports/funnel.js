@@ -1,6 +1,7 @@
 // Funnel: who did one thing after another, how long it took them, where they left, and who they are.
 import { html, useMemo } from "../vendor/vendor.js";
 import { answered, ownRequestOf, requestOf, useAnswer } from "./ask.js";
+import { funnelCopies } from "./copyas.js";
 import { FunnelBars } from "./funnelbars.js";
 import { FunnelGroups } from "./funnelgroups.js";
 import { useStore } from "../shared/hooks.js";
@@ -144,6 +145,8 @@ export function Funnel({ page }) {
             name="funnel"
             rows=${() => sheet(/** @type {Staged} */ (asked.answer))}
             request=${request(wanted, by)}
+            copies=${() => funnelCopies(/** @type {Staged} */ (asked.answer), key, wanted.facet, last, requestOf(...question(wanted, by)))}
+            note=${within ? "Without the window, which is the emulator's alone." : ""}
           /></p>
         <//>
         ${shown &&

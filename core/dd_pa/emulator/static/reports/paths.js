@@ -1,6 +1,7 @@
 // Paths: which way sessions go, as a flow and as a table.
 import { html, useState } from "../vendor/vendor.js";
 import { ask, requestOf, useAnswer } from "./ask.js";
+import { pathsCopies } from "./copyas.js";
 import { count } from "../shared/format.js";
 import { useStore } from "../shared/hooks.js";
 import { Card, change, Choice, lastOf, one, Report, spanOf } from "./report.js";
@@ -103,7 +104,7 @@ export function Paths({ page }) {
       html`<${Flow} graph=${asked.answer} kind=${step} onOpen=${open} />
         <p class="card-foot">
           <span class="faint">Sessions, from the first thing they did. A step opens the funnel that leads to it.</span><span class="spring"></span>
-          <${Takeaway} name="paths" rows=${() => sheet(/** @type {Graph} */ (asked.answer))} request=${requestOf(...question(facet, place.q, last, width))} />
+          <${Takeaway} name="paths" rows=${() => sheet(/** @type {Graph} */ (asked.answer))} request=${requestOf(...question(facet, place.q, last, width))} copies=${() => pathsCopies(last, requestOf(...question(facet, place.q, last, width)))} />
           <button type="button" class="plain small" onClick=${() => setTable(!table)}>${table ? "as flow only" : "as table"}</button>
         </p>
         ${table && html`<${LinksTable} graph=${asked.answer} />`}`}

@@ -1,6 +1,7 @@
 // Retention: who comes back, by the week (or day, or month) in which they were first seen.
 import { html } from "../vendor/vendor.js";
 import { ask, found, requestOf, useAnswer } from "./ask.js";
+import { retentionCopies } from "./copyas.js";
 import { count, iso } from "../shared/format.js";
 import { Takeaway } from "./takeaway.js";
 import { useStore } from "../shared/hooks.js";
@@ -140,7 +141,7 @@ export function Retention({ page }) {
     <${Card} asked=${asked} empty=${cohorts.length === 0} nothing=${`No ${by} in this time. Choose a longer one, or another first event.`} label="Retention">
       <${Grid} cohorts=${cohorts} words=${words} unit=${unit} chosen=${chosen} onCell=${(/** @type {string} */ cell) => change(page, { cell }, { push: true })} />
       <p class="card-foot"><span class="faint">Counted from the first event in this time, in UTC; what is not over yet has a dashed line.</span><span class="spring"></span>
-        <${Takeaway} name="retention" rows=${() => sheet(cohorts)} request=${requestOf(...question(wanted))} /></p>
+        <${Takeaway} name="retention" rows=${() => sheet(cohorts)} request=${requestOf(...question(wanted))} copies=${() => retentionCopies(wanted, requestOf(...question(wanted)))} /></p>
     <//>
     ${chosen &&
     html`<${People}

@@ -1,9 +1,11 @@
-// What can be taken out of a report: its numbers as CSV, and its question as a request to the API.
-import { html } from "../vendor/vendor.js";
+// What can be taken out of a report: its numbers as CSV, and its question as a request to the API or in other words.
+import { html, useState } from "../vendor/vendor.js";
 import { toast } from "../shared/announce.js";
-import { copy } from "../shared/clipboard.js";
+import { copy, CopyButton } from "../shared/clipboard.js";
+import { Dialog } from "../shared/dialog.js";
 
 /** @typedef {string | number | null | undefined} Value */
+/** @typedef {import("./copyas.js").Copy} Copy */
 
 /** A value that no spreadsheet takes for a formula. @param {Value} value @returns {string} */
 function field(value) {
@@ -37,8 +39,30 @@ function curl({ path, body }) {
   ].join(" \\\n  ");
 }
 
-/** @param {{name: string, rows: () => Value[][], request?: {path: string, body: unknown} | null}} props `rows` begin with the heads of columns */
-export const Takeaway = ({ name, rows, request }) => html`<span class="takeaway">
-  <button type="button" class="plain small" onClick=${() => download(name, rows())}>CSV</button>
-  ${request && html`<button type="button" class="plain small" onClick=${() => void copy(curl(request), "API request")}>Copy API request</button>`}
-</span>`;
+/** @param {{copies: Copy[], note?: string, onClose: () => void}} props */
+function Copies({ copies, note, onClose }) {
+  const [chosen, setChosen] = useState(copies[0].name);
+  const shown = copies.find(({ name }) => name === chosen) ?? copies[0];
+  return html`<${Dialog} title="Copy as" onClose=${onClose}>
+    <div class="copies-head">
+      <div class="segments" role="group" aria-label="Copy as">
+        ${copies.map(({ name }) => html`<button type="button" key=${name} aria-pressed=${name === chosen} onClick=${() => setChosen(name)}>${name}</button>`)}
+      </div>
+      <span class="spring"></span><${CopyButton} key=${chosen} text=${shown.text} label=${`Copy ${shown.name}`} />
+    </div>
+    <pre class="code copies-text" tabindex="0">${shown.text}</pre>
+    ${note && html`<p class="quiet">${note}</p>`}
+  <//>`;
+}
+
+/** @param {{name: string, rows: () => Value[][], request?: {path: string, body: unknown} | null, copies?: () => Copy[], note?: string}} props
+ * `rows` begin with the heads of columns; `note` says what a copy cannot say */
+export function Takeaway({ name, rows, request, copies, note }) {
+  const [open, setOpen] = useState(false);
+  return html`<span class="takeaway">
+    <button type="button" class="plain small" onClick=${() => download(name, rows())}>CSV</button>
+    ${request && html`<button type="button" class="plain small" onClick=${() => void copy(curl(request), "API request")}>Copy API request</button>`}
+    ${copies && html`<button type="button" class="plain small" onClick=${() => setOpen(true)}>Copy as …</button>`}
+    ${copies && open && html`<${Copies} copies=${copies()} note=${note} onClose=${() => setOpen(false)} />`}
+  </span>`;
+}
