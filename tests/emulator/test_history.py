@@ -8,11 +8,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dd_pa.emulator import Emulator
-from dd_pa.emulator.history import History
-from dd_pa.emulator.intake.answers import ACCEPTED
-from dd_pa.emulator.row import Row
+from dd_pa.emulator.http.answers import ACCEPTED
+from dd_pa.emulator.live.history import History
+from dd_pa.emulator.live.row import Row
+from dd_pa.emulator.live.selection import Filter, SearchTimeoutError, Selections
 from dd_pa.emulator.search.search import compile_search
-from dd_pa.emulator.search.selection import Filter, SearchTimeoutError, Selections
 from tests.emulator.asking import SCALAR, analytics, ask, table
 from tests.emulator.client import Client, event
 

@@ -19,7 +19,7 @@ from starlette.types import Receive, Scope, Send
 from dd_pa import Emitter
 from dd_pa import Settings as EmitterSettings
 from dd_pa.emulator import Emulator
-from dd_pa.emulator.http2 import PREFACE, WINDOW
+from dd_pa.emulator.http.http2 import PREFACE, WINDOW
 from tests.emulator.client import INTAKE, KEY, Client, event
 
 

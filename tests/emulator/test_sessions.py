@@ -7,8 +7,8 @@ import httpx
 import pytest
 
 from dd_pa.emulator import Emulator
-from dd_pa.emulator.intake.answers import ACCEPTED
-from dd_pa.emulator.row import Row
+from dd_pa.emulator.http.answers import ACCEPTED
+from dd_pa.emulator.live.row import Row
 from dd_pa.emulator.rum.batch import BrowserEvent
 from dd_pa.emulator.search.search import compile_search
 from dd_pa.emulator.sessions.session import MAX_EVENTS, Session

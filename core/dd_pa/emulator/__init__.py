@@ -1,8 +1,8 @@
 from __future__ import annotations
 
 from dd_pa.emulator.app import Emulator
-from dd_pa.emulator.history import Rejected
 from dd_pa.emulator.intake.faults import Fault
+from dd_pa.emulator.live.history import Rejected
 from dd_pa.emulator.plan.document import PlanFileError
 from dd_pa.emulator.query.audience_filter import SegmentsError
 from dd_pa.emulator.search.search import SearchError

@@ -15,19 +15,23 @@ from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
-from dd_pa.emulator.access import Access
-from dd_pa.emulator.guard import API, guarded, reason_to_refuse
-from dd_pa.emulator.history import History, Rejected
+from dd_pa.emulator.http.access import Access
+from dd_pa.emulator.http.guard import API, guarded, reason_to_refuse
+from dd_pa.emulator.http.replies import explaining, refusal
+from dd_pa.emulator.http.rum_target import is_open
 from dd_pa.emulator.intake.endpoint import PATH, IntakeEndpoint, Rules
 from dd_pa.emulator.intake.faults import Fault, Faults, On, QueryStatus
-from dd_pa.emulator.label import SERVER
+from dd_pa.emulator.live.history import History, Rejected
+from dd_pa.emulator.live.label import SERVER
+from dd_pa.emulator.live.row import Row
+from dd_pa.emulator.live.selection import Selections
 from dd_pa.emulator.page import assets
 from dd_pa.emulator.page.drops import Drops
 from dd_pa.emulator.page.former_events import FormerEventRoutes
-from dd_pa.emulator.page.replies import explaining, refusal
 from dd_pa.emulator.page.reports import Reports
 from dd_pa.emulator.page.routes import PageAPI
 from dd_pa.emulator.page.saved_views import SavedViews
+from dd_pa.emulator.page.session_routes import SessionRoutes
 from dd_pa.emulator.page.stream import Streams
 from dd_pa.emulator.plan.plans import Plans
 from dd_pa.emulator.plan.routes import PlanRoutes
@@ -36,15 +40,11 @@ from dd_pa.emulator.query.audience_filter import Audience, load_segments
 from dd_pa.emulator.query.former_events import FormerEvents, Numbers
 from dd_pa.emulator.query.former_sessions import FormerSessions
 from dd_pa.emulator.query.routes import QueryRoutes
-from dd_pa.emulator.row import Row
 from dd_pa.emulator.rum.batch import BrowserEvent
 from dd_pa.emulator.rum.browser_intake import BrowserIntake
 from dd_pa.emulator.rum.recent_events import RecentEvents
 from dd_pa.emulator.rum.rows import BrowserRows
-from dd_pa.emulator.rum.target import is_open
 from dd_pa.emulator.sample.history import history
-from dd_pa.emulator.search.selection import Selections
-from dd_pa.emulator.sessions.routes import SessionRoutes
 from dd_pa.emulator.sessions.store import Sessions
 from dd_pa.emulator.warehouse.table_row import Event
 from dd_pa.emulator.warehouse.warehouse import MAX_SECONDS, Warehouse

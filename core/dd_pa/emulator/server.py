@@ -16,8 +16,8 @@ import uvicorn
 from starlette.types import Receive, Scope, Send
 
 from dd_pa.emulator.app import Emulator
-from dd_pa.emulator.connection import ABORT
-from dd_pa.emulator.http2 import EitherProtocol
+from dd_pa.emulator.http.connection import ABORT
+from dd_pa.emulator.http.http2 import EitherProtocol
 from dd_pa.emulator.plan.document import PlanFileError
 from dd_pa.emulator.query.audience_filter import SegmentsError
 from dd_pa.emulator.warehouse.database import WarehouseError

@@ -7,7 +7,7 @@ import zlib
 
 from starlette.types import Receive
 
-from dd_pa.emulator.intake.answers import Refusal
+from dd_pa.emulator.http.answers import Refusal
 
 MAX_BODY = 5_000_000
 """Bytes after inflating, the documented "above 5MB uncompressed" read narrowly: what passes here passes there."""

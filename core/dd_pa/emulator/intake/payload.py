@@ -7,7 +7,7 @@ import math
 import sys
 from collections.abc import Iterator
 
-from dd_pa.emulator.intake.answers import Refusal
+from dd_pa.emulator.http.answers import Refusal
 
 
 class _AmbiguousError(ValueError):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 from typing import TypeAlias
 
-from dd_pa.emulator.intake.answers import Refusal
+from dd_pa.emulator.http.answers import Refusal
 
 MAX_ATTRIBUTES = 1_000
 """Facets of one event, its structure included."""

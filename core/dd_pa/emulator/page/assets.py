@@ -9,7 +9,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from dd_pa.emulator.page.replies import refusal
+from dd_pa.emulator.http.replies import refusal
 
 _TYPES = {
     "css": "text/css; charset=utf-8",

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dd_pa.emulator.intake.answers import Answer
+from dd_pa.emulator.http.answers import Answer
+from dd_pa.emulator.live.row import Row
 from dd_pa.emulator.plan.plans import Verdict
-from dd_pa.emulator.row import Row
 from dd_pa.emulator.search.facets import flatten
 
 

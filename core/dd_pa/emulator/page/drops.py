@@ -12,9 +12,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from dd_pa.emulator.guard import API
+from dd_pa.emulator.http.guard import API
+from dd_pa.emulator.http.replies import explaining, refusal, reply
 from dd_pa.emulator.page.parameters import ParameterError
-from dd_pa.emulator.page.replies import explaining, refusal, reply
 
 MOST_KEPT = 500
 """Pairs of reason and name that are kept, those that were seen last."""

@@ -11,8 +11,8 @@ from typing import Any
 from starlette.datastructures import QueryParams
 
 from dd_pa.emulator.intake.faults import Fault
+from dd_pa.emulator.live.selection import Filter, Source, Status
 from dd_pa.emulator.search.search import compile_search
-from dd_pa.emulator.search.selection import Filter, Source, Status
 
 _STATUSES: Mapping[str, Status] = {"all": "all", "accepted": "accepted", "rejected": "rejected"}
 _FAULT_FIELDS = frozenset({"status", "times", "delay", "headers", "action", "on", "query_status"})

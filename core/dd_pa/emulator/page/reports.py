@@ -8,10 +8,10 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from dd_pa.emulator.connection import read_within
-from dd_pa.emulator.guard import API
+from dd_pa.emulator.http.connection import read_within
+from dd_pa.emulator.http.guard import API
+from dd_pa.emulator.http.replies import explaining, refusal, reply
 from dd_pa.emulator.page.parameters import json_object
-from dd_pa.emulator.page.replies import explaining, refusal, reply
 from dd_pa.emulator.page.saved_views import SavedViews
 from dd_pa.emulator.warehouse.warehouse import Warehouse
 

@@ -8,12 +8,12 @@ from collections.abc import AsyncIterator, Callable
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
-from dd_pa.emulator.history import History
+from dd_pa.emulator.http.replies import encoded, refusal
+from dd_pa.emulator.live.history import History
+from dd_pa.emulator.live.row import Row
+from dd_pa.emulator.live.selection import RowCheck
 from dd_pa.emulator.page.parameters import filter_of, integer
-from dd_pa.emulator.page.replies import encoded, refusal
 from dd_pa.emulator.plan.plans import Plans
-from dd_pa.emulator.row import Row
-from dd_pa.emulator.search.selection import RowCheck
 
 MAX_LISTENERS = 250
 _PERIOD = 0.1

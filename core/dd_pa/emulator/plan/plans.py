@@ -9,9 +9,9 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import NamedTuple
 
+from dd_pa.emulator.live.row import Row, Summary
 from dd_pa.emulator.plan.document import DeclaredEvent, read_file
 from dd_pa.emulator.plan.judge import Finding, differences
-from dd_pa.emulator.row import Row, Summary
 from dd_pa.emulator.search.facets import STRUCTURE
 
 MOST_SENDERS = 100

@@ -6,9 +6,9 @@ import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from dd_pa.emulator.history import History
+from dd_pa.emulator.live.history import History
+from dd_pa.emulator.live.row import Row
 from dd_pa.emulator.plan.plans import OFF, Plans
-from dd_pa.emulator.row import Row
 
 _MOST_PROBLEMS = 5
 _ROWS_AT_ONCE = 5_000

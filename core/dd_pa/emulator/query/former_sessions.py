@@ -7,9 +7,9 @@ from collections import OrderedDict, defaultdict
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
+from dd_pa.emulator.live.row import Row
 from dd_pa.emulator.query.former_events import ALWAYS, FORMER, former_row
 from dd_pa.emulator.query.statement import Statement
-from dd_pa.emulator.row import Row
 from dd_pa.emulator.rum.batch import KINDS, BrowserEvent
 from dd_pa.emulator.search.grammar import parse_search
 from dd_pa.emulator.search.search import Search

@@ -14,9 +14,9 @@ from starlette.requests import Request as HttpRequest
 from starlette.responses import Response
 from starlette.routing import Route
 
-from dd_pa.emulator.access import BY_COOKIE
-from dd_pa.emulator.connection import drop, left, read_within
-from dd_pa.emulator.guard import API, QUERIES
+from dd_pa.emulator.http.access import BY_COOKIE
+from dd_pa.emulator.http.connection import drop, left, read_within
+from dd_pa.emulator.http.guard import API, QUERIES
 from dd_pa.emulator.intake.faults import QUERY_RATE_LIMITED, Fault, Faults
 from dd_pa.emulator.query import analytics, audience_routes, conversion, retention_routes
 from dd_pa.emulator.query.audience_filter import Audience

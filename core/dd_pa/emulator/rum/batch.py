@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from dd_pa.emulator.intake.answers import Refusal
+from dd_pa.emulator.http.answers import Refusal
 from dd_pa.emulator.intake.payload import parse
 from dd_pa.emulator.intake.requirements import check_limits
 

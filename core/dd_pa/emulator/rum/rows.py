@@ -6,9 +6,9 @@ from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from dd_pa.emulator.history import History
-from dd_pa.emulator.intake.answers import ACCEPTED
-from dd_pa.emulator.row import Row
+from dd_pa.emulator.http.answers import ACCEPTED
+from dd_pa.emulator.live.history import History
+from dd_pa.emulator.live.row import Row
 from dd_pa.emulator.rum.batch import BrowserEvent
 from dd_pa.emulator.rum.view import View
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from dd_pa.emulator.label import SERVER, Json, labels, member, text
-from dd_pa.emulator.row import Row
+from dd_pa.emulator.live.label import SERVER, Json, labels, member, text
+from dd_pa.emulator.live.row import Row
 from dd_pa.emulator.rum.batch import BrowserEvent
 from dd_pa.emulator.rum.view import View
 

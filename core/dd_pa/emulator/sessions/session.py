@@ -6,8 +6,8 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
-from dd_pa.emulator.label import SERVER, Json, member, path_of, text
-from dd_pa.emulator.row import Row
+from dd_pa.emulator.live.label import SERVER, Json, member, path_of, text
+from dd_pa.emulator.live.row import Row
 from dd_pa.emulator.rum.batch import BrowserEvent
 from dd_pa.emulator.sessions.agent import browser_of
 from dd_pa.emulator.sessions.moment import Moment

@@ -8,12 +8,12 @@ from collections import OrderedDict
 from collections.abc import Sequence
 from typing import NamedTuple, Protocol
 
-from dd_pa.emulator.label import Json
-from dd_pa.emulator.row import Row
+from dd_pa.emulator.live.label import Json
+from dd_pa.emulator.live.row import Row
+from dd_pa.emulator.live.selection import SearchTimeoutError
 from dd_pa.emulator.rum.batch import BrowserEvent
 from dd_pa.emulator.search.predicates import RowTest
 from dd_pa.emulator.search.search import Search
-from dd_pa.emulator.search.selection import SearchTimeoutError
 from dd_pa.emulator.sessions.session import Session
 
 MAX_SESSIONS = 10_000

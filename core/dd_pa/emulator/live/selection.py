@@ -10,9 +10,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
-from dd_pa.emulator.history import History
-from dd_pa.emulator.label import SERVER
-from dd_pa.emulator.row import Row
+from dd_pa.emulator.live.history import History
+from dd_pa.emulator.live.label import SERVER
+from dd_pa.emulator.live.row import Row
 from dd_pa.emulator.search.search import Search
 
 Status: TypeAlias = Literal["all", "accepted", "rejected"]

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, TypeAlias, cast
 
-from dd_pa.emulator.intake.answers import Answer
-from dd_pa.emulator.label import SERVER, labels
+from dd_pa.emulator.http.answers import Answer
+from dd_pa.emulator.live.label import SERVER, labels
 from dd_pa.emulator.search.facets import own_attributes, text_of
 
 Summary: TypeAlias = list[object]

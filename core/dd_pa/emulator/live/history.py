@@ -10,8 +10,8 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import NamedTuple
 
-from dd_pa.emulator.label import SERVER
-from dd_pa.emulator.row import Row
+from dd_pa.emulator.live.label import SERVER
+from dd_pa.emulator.live.row import Row
 
 MAX_KEPT_BYTES = 128_000_000
 """Bound of all kept bodies and headers together, as they were on the wire; parsed they take several times that."""

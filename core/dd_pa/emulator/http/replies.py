@@ -9,10 +9,10 @@ from typing import TypeAlias
 from starlette.requests import Request
 from starlette.responses import Response
 
-from dd_pa.emulator.intake.answers import error_body, title_of
+from dd_pa.emulator.http.answers import error_body, title_of
+from dd_pa.emulator.live.selection import SearchTimeoutError
 from dd_pa.emulator.page.parameters import ParameterError
 from dd_pa.emulator.search.search import SearchError
-from dd_pa.emulator.search.selection import SearchTimeoutError
 from dd_pa.emulator.warehouse.database import WarehouseError
 from dd_pa.emulator.warehouse.query_deadline import QueryTimeoutError
 

@@ -8,7 +8,7 @@ from functools import lru_cache
 from starlette.datastructures import MutableHeaders
 from starlette.types import Message, Scope, Send
 
-from dd_pa.emulator.rum.target import is_open
+from dd_pa.emulator.http.rum_target import is_open
 
 API = "/api/emulator"
 QUERIES = "/api/v2/product-analytics"

@@ -8,7 +8,7 @@ from urllib.parse import parse_qs
 
 from starlette.types import Scope
 
-from dd_pa.emulator.intake.answers import Refusal
+from dd_pa.emulator.http.answers import Refusal
 
 PROXY = "/rum"
 """Where the SDK's `proxy` option points."""

@@ -29,7 +29,7 @@ from h2.settings import SettingCodes, Settings
 from starlette.types import ASGIApp, Message, Scope
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from dd_pa.emulator.connection import ABORT
+from dd_pa.emulator.http.connection import ABORT
 
 if TYPE_CHECKING:
     from uvicorn.config import Config

@@ -1,0 +1,1 @@
+"""Speak HTTP: what the emulator answers, to whom, and on which server."""
