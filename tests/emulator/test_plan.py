@@ -11,7 +11,8 @@ import httpx
 import pytest
 
 from dd_pa.emulator import Emulator, PlanFileError
-from dd_pa.emulator.server import CannotServeError, run
+from dd_pa.emulator.server import CannotServeError
+from dd_pa.emulator.service import run
 
 KEY = {"dd-api-key": "a" * 32}
 JSON = {"content-type": "application/json"}

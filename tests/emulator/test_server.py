@@ -19,7 +19,8 @@ from click.testing import CliRunner
 
 from dd_pa.emulator import Emulator, app
 from dd_pa.emulator.command import command
-from dd_pa.emulator.server import CannotServeError, run
+from dd_pa.emulator.server import CannotServeError
+from dd_pa.emulator.service import run
 from tests.emulator.client import INTAKE, KEY, Client, event
 
 TOKEN = "0123456789abcdef"

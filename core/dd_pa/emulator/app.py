@@ -17,7 +17,7 @@ from starlette.types import Receive, Scope, Send
 
 from dd_pa.emulator.http.access import Access
 from dd_pa.emulator.http.guard import API, guarded, reason_to_refuse
-from dd_pa.emulator.http.replies import explaining, refusal
+from dd_pa.emulator.http.replies import refusal
 from dd_pa.emulator.http.rum_target import is_open
 from dd_pa.emulator.intake.endpoint import PATH, IntakeEndpoint, Rules
 from dd_pa.emulator.intake.faults import Fault, Faults, On, QueryStatus
@@ -27,14 +27,15 @@ from dd_pa.emulator.live.row import Row
 from dd_pa.emulator.live.selection import Selections
 from dd_pa.emulator.page import assets
 from dd_pa.emulator.page.drops import Drops
+from dd_pa.emulator.page.explanation import explaining
 from dd_pa.emulator.page.former_events import FormerEventRoutes
+from dd_pa.emulator.page.plan_routes import PlanRoutes
 from dd_pa.emulator.page.reports import Reports
 from dd_pa.emulator.page.routes import PageAPI
 from dd_pa.emulator.page.saved_views import SavedViews
 from dd_pa.emulator.page.session_routes import SessionRoutes
 from dd_pa.emulator.page.stream import Streams
 from dd_pa.emulator.plan.plans import Plans
-from dd_pa.emulator.plan.routes import PlanRoutes
 from dd_pa.emulator.plan.tally import OffPlanTally
 from dd_pa.emulator.query.audience_filter import Audience, load_segments
 from dd_pa.emulator.query.former_events import FormerEvents, Numbers

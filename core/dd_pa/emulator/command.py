@@ -82,7 +82,8 @@ def command(  # noqa: PLR0913, PLR0917 - one for each option
     lenient: bool,
 ) -> None:
     """Run a local Product Analytics: an intake for events, and a page that shows them as they come."""
-    from dd_pa.emulator.server import CannotServeError, run  # noqa: PLC0415 - --help needs no server
+    from dd_pa.emulator.server import CannotServeError  # noqa: PLC0415 - --help needs no server
+    from dd_pa.emulator.service import run  # noqa: PLC0415 - as above
 
     try:
         run(

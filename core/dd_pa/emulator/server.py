@@ -6,37 +6,40 @@ import asyncio
 import contextlib
 import errno
 import ipaddress
-import re
 import socket
 import threading
-from collections.abc import Callable, Collection, Iterator
-from pathlib import Path
+from collections.abc import Callable, Iterator
+from typing import Protocol
 
 import uvicorn
 from starlette.types import Receive, Scope, Send
 
-from dd_pa.emulator.app import Emulator
 from dd_pa.emulator.http.connection import ABORT
 from dd_pa.emulator.http.http2 import EitherProtocol
-from dd_pa.emulator.plan.document import PlanFileError
-from dd_pa.emulator.query.audience_filter import SegmentsError
-from dd_pa.emulator.warehouse.database import WarehouseError
 
 # Longer than clients keep idle connections: one that closes under a request costs them a retry.
 _KEEP_ALIVE = 75
 _PATIENCE_AT_EXIT = 0.5
-_TOKEN = re.compile(r"[\x21-\x7e]{16,200}")
 
 
 class CannotServeError(Exception):
     """The server cannot start; the text says why and what to do."""
 
 
-class _Server(uvicorn.Server):
+class Served(Protocol):
+    """An ASGI application that wants to know when it ends."""
+
+    stopping: bool
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request."""
+
+
+class Server(uvicorn.Server):
     """A quiet uvicorn that tells when it is ready, lets the app drop a connection, and exits fast."""
 
     def __init__(
-        self, emulator: Emulator, port: int, on_ready: Callable[[], None], on_stopped: Callable[[], None] = lambda: None
+        self, emulator: Served, port: int, on_ready: Callable[[], None], on_stopped: Callable[[], None] = lambda: None
     ) -> None:
         super().__init__(
             uvicorn.Config(
@@ -98,11 +101,11 @@ async def stop_accepting(server: asyncio.Server) -> None:
 
 
 @contextlib.contextmanager
-def serving(emulator: Emulator, port: int = 0) -> Iterator[str]:
+def serving(emulator: Served, port: int = 0) -> Iterator[str]:
     """Serve in a thread while the block lasts; yields the base URL. Raises CannotServeError."""
-    listener = _listen("127.0.0.1", port)
+    listener = listen("127.0.0.1", port)
     ready = threading.Event()
-    server = _Server(emulator, _port_of(listener), ready.set)
+    server = Server(emulator, port_of(listener), ready.set)
 
     def run() -> None:
         try:
@@ -124,69 +127,7 @@ def serving(emulator: Emulator, port: int = 0) -> Iterator[str]:
         listener.close()
 
 
-def run(  # noqa: PLR0913 - one for each option of the command
-    host: str,
-    port: int,
-    *,
-    api_keys: Collection[str] | None = None,
-    application_ids: Collection[str] | None = None,
-    allow_hosts: Collection[str] = (),
-    token: str | None = None,
-    kept: int = 100_000,
-    strict: bool = True,
-    data: Path | None = None,
-    segments: Path | None = None,
-    by_occurrence: bool = False,
-    plans: Collection[Path] = (),
-    sample: bool = False,
-    on_ready: Callable[[str], None] = lambda url: None,
-) -> None:
-    """Serve until SIGINT or SIGTERM; calls `on_ready` with the page's address. Raises CannotServeError."""
-    _check_exposure(host, token)
-    try:
-        emulator = Emulator(
-            api_keys=api_keys,
-            application_ids=application_ids,
-            kept=kept,
-            allowed_hosts=allow_hosts,
-            strict=strict,
-            token=token,
-            data=data,
-            segments=segments,
-            by_occurrence=by_occurrence,
-            plans=plans,
-        )
-        if sample:
-            emulator.add_sample()
-    except (PlanFileError, SegmentsError, WarehouseError) as error:
-        raise CannotServeError(str(error)) from None
-    with contextlib.closing(emulator), _listen(host, port) as listener:
-        address = url_of(listener) + (f"/?token={token}" if token else "/")
-        # uvicorn raises SIGTERM again when it is done, which ends the process: the data is closed before that.
-        server = _Server(emulator, _port_of(listener), lambda: on_ready(address), emulator.close)
-        # uvicorn raises the signal again when it is done: for Ctrl-C that is the wished end, not an error.
-        with contextlib.suppress(KeyboardInterrupt):
-            server.run([listener])
-
-
-def _check_exposure(host: str, token: str | None) -> None:
-    if token is not None and not _TOKEN.fullmatch(token):
-        raise CannotServeError("the token needs 16 to 200 printable ASCII characters without blanks")
-    if token is None and not _is_loopback(host):
-        raise CannotServeError(
-            f"{host} can be reached from other machines, and the page shows every event: "
-            "give --token (16 characters or more), or keep --host 127.0.0.1"
-        )
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host.lower() == "localhost"
-
-
-def _listen(host: str, port: int) -> socket.socket:
+def listen(host: str, port: int) -> socket.socket:
     try:
         family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
         listener = socket.create_server(address[:2], family=family, backlog=1024)
@@ -202,7 +143,7 @@ def _listen(host: str, port: int) -> socket.socket:
         raise CannotServeError(f"cannot listen on {host} port {port}: {error.strerror or error}") from None
 
 
-def _port_of(listener: socket.socket) -> int:
+def port_of(listener: socket.socket) -> int:
     port: int = listener.getsockname()[1]
     return port
 

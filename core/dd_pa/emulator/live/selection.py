@@ -57,6 +57,16 @@ class Filter:
         return self.status == "all" or (row.reason is None) == (self.status == "accepted")
 
 
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Which events are asked for."""
+
+    filter: Filter
+    """By search, status and source."""
+    moments: tuple[int | None, int | None]
+    """When they came, the end not included; None is no bound."""
+
+
 class Selections:
     """Finds rows. Blocks while it scans: call it on a worker thread. Safe to use from several at once."""
 

@@ -13,7 +13,8 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from dd_pa.emulator.http.guard import API
-from dd_pa.emulator.http.replies import explaining, refusal, reply
+from dd_pa.emulator.http.replies import refusal, reply
+from dd_pa.emulator.page.explanation import explaining
 from dd_pa.emulator.page.parameters import ParameterError
 
 MOST_KEPT = 500

@@ -10,9 +10,11 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from dd_pa.emulator.http.guard import API
-from dd_pa.emulator.http.replies import explaining, refusal, reply
+from dd_pa.emulator.http.replies import refusal, reply
+from dd_pa.emulator.live.selection import Wanted
 from dd_pa.emulator.page.detail import detail_of
-from dd_pa.emulator.page.parameters import Wanted, integer, wanted_of
+from dd_pa.emulator.page.explanation import explaining
+from dd_pa.emulator.page.parameters import integer, wanted_of
 from dd_pa.emulator.plan.plans import Plans
 from dd_pa.emulator.query.former_events import ALWAYS, FORMER, FormerEvents
 

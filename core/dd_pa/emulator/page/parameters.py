@@ -5,31 +5,18 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from starlette.datastructures import QueryParams
 
 from dd_pa.emulator.intake.faults import Fault
-from dd_pa.emulator.live.selection import Filter, Source, Status
+from dd_pa.emulator.live.selection import Filter, Source, Status, Wanted
 from dd_pa.emulator.search.search import compile_search
 
 _STATUSES: Mapping[str, Status] = {"all": "all", "accepted": "accepted", "rejected": "rejected"}
 _FAULT_FIELDS = frozenset({"status", "times", "delay", "headers", "action", "on", "query_status"})
 _MAX_INTEGER = 2**53
-
-
 _SOURCES: Mapping[str, Source] = {"server": "server", "all": "all"}
-
-
-@dataclass(frozen=True, slots=True)
-class Wanted:
-    """Which events are asked for."""
-
-    filter: Filter
-    """By search, status and source."""
-    moments: tuple[int | None, int | None]
-    """When they came, the end not included; None is no bound."""
 
 
 class ParameterError(ValueError):

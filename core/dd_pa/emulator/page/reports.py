@@ -10,7 +10,8 @@ from starlette.routing import Route
 
 from dd_pa.emulator.http.connection import read_within
 from dd_pa.emulator.http.guard import API
-from dd_pa.emulator.http.replies import explaining, refusal, reply
+from dd_pa.emulator.http.replies import refusal, reply
+from dd_pa.emulator.page.explanation import explaining
 from dd_pa.emulator.page.parameters import json_object
 from dd_pa.emulator.page.saved_views import SavedViews
 from dd_pa.emulator.warehouse.warehouse import Warehouse

@@ -14,12 +14,13 @@ from starlette.routing import Route
 
 from dd_pa.emulator.http.connection import read_within
 from dd_pa.emulator.http.guard import API
-from dd_pa.emulator.http.replies import explaining, refusal, reply
+from dd_pa.emulator.http.replies import refusal, reply
 from dd_pa.emulator.intake.faults import Faults
 from dd_pa.emulator.live.history import History
-from dd_pa.emulator.live.selection import Filter, Selections
+from dd_pa.emulator.live.selection import Filter, Selections, Wanted
 from dd_pa.emulator.page.detail import detail_of
-from dd_pa.emulator.page.parameters import ParameterError, Wanted, as_json, fault_of, filter_of, integer, wanted_of
+from dd_pa.emulator.page.explanation import explaining
+from dd_pa.emulator.page.parameters import ParameterError, as_json, fault_of, filter_of, integer, wanted_of
 from dd_pa.emulator.plan.plans import Plans
 from dd_pa.emulator.warehouse.warehouse import State
 

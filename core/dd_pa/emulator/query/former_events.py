@@ -12,7 +12,7 @@ from typing import Any
 from dd_pa.emulator.http.answers import ACCEPTED
 from dd_pa.emulator.live.history import History
 from dd_pa.emulator.live.row import Row
-from dd_pa.emulator.page.parameters import Wanted
+from dd_pa.emulator.live.selection import Wanted
 from dd_pa.emulator.query.statement import Statement
 from dd_pa.emulator.search.grammar import parse_search
 from dd_pa.emulator.warehouse.warehouse import Warehouse

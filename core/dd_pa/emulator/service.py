@@ -1,0 +1,79 @@
+"""Run the emulator as a program of its own, until it is told to end."""
+
+from __future__ import annotations
+
+import contextlib
+import ipaddress
+import re
+from collections.abc import Callable, Collection
+from pathlib import Path
+
+from dd_pa.emulator.app import Emulator
+from dd_pa.emulator.plan.document import PlanFileError
+from dd_pa.emulator.query.audience_filter import SegmentsError
+from dd_pa.emulator.server import CannotServeError, Server, listen, port_of, url_of
+from dd_pa.emulator.warehouse.database import WarehouseError
+
+_TOKEN = re.compile(r"[\x21-\x7e]{16,200}")
+
+
+def run(  # noqa: PLR0913 - one for each option of the command
+    host: str,
+    port: int,
+    *,
+    api_keys: Collection[str] | None = None,
+    application_ids: Collection[str] | None = None,
+    allow_hosts: Collection[str] = (),
+    token: str | None = None,
+    kept: int = 100_000,
+    strict: bool = True,
+    data: Path | None = None,
+    segments: Path | None = None,
+    by_occurrence: bool = False,
+    plans: Collection[Path] = (),
+    sample: bool = False,
+    on_ready: Callable[[str], None] = lambda url: None,
+) -> None:
+    """Serve until SIGINT or SIGTERM; calls `on_ready` with the page's address. Raises CannotServeError."""
+    _check_exposure(host, token)
+    try:
+        emulator = Emulator(
+            api_keys=api_keys,
+            application_ids=application_ids,
+            kept=kept,
+            allowed_hosts=allow_hosts,
+            strict=strict,
+            token=token,
+            data=data,
+            segments=segments,
+            by_occurrence=by_occurrence,
+            plans=plans,
+        )
+        if sample:
+            emulator.add_sample()
+    except (PlanFileError, SegmentsError, WarehouseError) as error:
+        raise CannotServeError(str(error)) from None
+    with contextlib.closing(emulator), listen(host, port) as listener:
+        address = url_of(listener) + (f"/?token={token}" if token else "/")
+        # uvicorn raises SIGTERM again when it is done, which ends the process: the data is closed before that.
+        server = Server(emulator, port_of(listener), lambda: on_ready(address), emulator.close)
+        # uvicorn raises the signal again when it is done: for Ctrl-C that is the wished end, not an error.
+        with contextlib.suppress(KeyboardInterrupt):
+            server.run([listener])
+
+
+def _check_exposure(host: str, token: str | None) -> None:
+    if token is not None and not _TOKEN.fullmatch(token):
+        raise CannotServeError("the token needs 16 to 200 printable ASCII characters without blanks")
+    if token is None and not _is_loopback(host):
+        raise CannotServeError(
+            f"{host} can be reached from other machines, and the page shows every event: "
+            "give --token (16 characters or more), or keep --host 127.0.0.1"
+        )
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host.lower() == "localhost"
