@@ -194,6 +194,7 @@ def test_the_metadata(installed: Path) -> None:
         "emulator",
         "flask",
         "mcp",
+        "metrics",
         "nats",
         "query",
         "rabbitmq",

@@ -27,7 +27,7 @@ Running = tuple[Emulator, str]
 class Processes:
     """Publishers and deliverers of their own processes; none of them outlives the test."""
 
-    def __init__(self, stack: ExitStack, broker: Broker, intake: str, folder: Path) -> None:
+    def __init__(self, stack: ExitStack, broker: Broker | None, intake: str, folder: Path) -> None:
         self._stack, self._broker, self._folder = stack, broker, folder
         self.noted = folder / "ids.txt"
         self._env = {
@@ -41,15 +41,22 @@ class Processes:
         }
 
     def publish(self, count: int) -> subprocess.Popen[bytes]:
+        assert self._broker is not None
         arguments = [self._broker.url, str(self._folder / "spool"), str(self.noted), str(count)]
         return self._run("tests.relay.publish", *arguments)
 
-    def deliver(self) -> subprocess.Popen[bytes]:
-        return self._run("tests.relay.command", "deliver", "--from", self._broker.url, "--lease", "2")
+    def deliver(self, *options: str) -> subprocess.Popen[bytes]:
+        assert self._broker is not None
+        command = ["deliver", "--from", self._broker.url, "--lease", "2", *options]
+        return self._run("tests.relay.command", *command)
+
+    def deliver_spool(self, *options: str, **environment: str) -> subprocess.Popen[bytes]:
+        return self._run("tests.relay.command", "deliver", *options, **environment)
 
     def publish_rest(self) -> subprocess.Popen[bytes]:
         """Publish what others have left in the spool: who ends while the broker is away does not wait for it."""
-        return self._run("tests.relay.command", "deliver", DD_PA_RELAY_URL=self._broker.url)
+        assert self._broker is not None
+        return self.deliver_spool(DD_PA_RELAY_URL=self._broker.url)
 
     def _run(self, module: str, *arguments: str, **environment: str) -> subprocess.Popen[bytes]:
         with (self._folder / "processes.txt").open("ab") as log:

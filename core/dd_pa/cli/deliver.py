@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import dataclasses
-import logging
 import signal
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+from typing import TYPE_CHECKING
 
 import click
 
+from dd_pa.cli import lines
 from dd_pa.errors import SettingsError
 from dd_pa.settings.relay import RelayAddress, address
 from dd_pa.settings.settings import Settings
+
+if TYPE_CHECKING:
+    from dd_pa.cli.status_server import Deliverer
 
 _ENDING = {signal.SIGTERM, signal.SIGINT}
 
@@ -25,7 +31,20 @@ _ENDING = {signal.SIGTERM, signal.SIGINT}
     show_default=True,
     help="With --from: seconds after which the events of a deliverer that died wait again.",
 )
-def command(source: str | None, *, once: bool, lease: float) -> None:
+@click.option(
+    "--port",
+    type=click.IntRange(0, 65535),
+    help="Serve /livez, /readyz and /metrics (OpenMetrics) on this port; needs dd-pa[metrics].",
+)
+@click.option("--host", default="127.0.0.1", show_default=True, help="With --port: the address to listen on.")
+@click.option(
+    "--log-format",
+    type=click.Choice(["text", "json"]),
+    default="text",
+    show_default=True,
+    help="How lines are written to standard error.",
+)
+def command(source: str | None, *, once: bool, lease: float, port: int | None, host: str, log_format: str) -> None:
     """Deliver what waits in the spool, in the foreground, until SIGTERM or Ctrl-C.
 
     The settings come from the environment, and must name the same application, intake and SPOOL_DIR as those of the
@@ -33,16 +52,39 @@ def command(source: str | None, *, once: bool, lease: float) -> None:
 
     With --from, deliver what others have published on a broker (RELAY_URL). Any number may run, on any hosts.
     """
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
-    for library in ("httpx", "nats", "pika"):  # what fails there is said by us, once per interval
-        logging.getLogger(library).setLevel(logging.CRITICAL)
+    say = lines.start(log_format)
+    serve = _serving(port, host, say)
     if source is not None:
-        if not _deliver_from(source, once=once, lease=lease):
+        if not _deliver_from(source, once=once, lease=lease, say=say, serve=serve):
             raise click.exceptions.Exit(1)
     elif once:
         raise click.UsageError("--once needs --from")
     else:
-        _deliver_spool()
+        _deliver_spool(say, serve)
+
+
+Serve = Callable[["Deliverer"], AbstractContextManager[object]]
+
+
+def _serving(port: int | None, host: str, say: lines.Say) -> Serve:
+    """Return what serves the state of a deliverer for as long as it is entered."""
+    if port is None:
+        return lambda deliverer: nullcontext()
+    from dd_pa.cli.status_server import StatusServer, missing_library  # noqa: PLC0415 - where it is asked for
+
+    missing = missing_library()
+    if missing is not None:
+        raise click.UsageError(missing)
+
+    def serve(deliverer: Deliverer) -> StatusServer:
+        try:
+            server = StatusServer(host, port, deliverer)
+        except OSError as error:
+            raise click.ClickException(f"cannot listen on {host}:{port}: {error.strerror}") from None
+        say(f"dd-pa answers /livez, /readyz and /metrics on {host}:{server.port}")
+        return server
+
+    return serve
 
 
 def _settings(**changes: object) -> Settings:
@@ -53,7 +95,7 @@ def _settings(**changes: object) -> Settings:
         raise click.ClickException(str(error)) from None
 
 
-def _deliver_spool() -> None:
+def _deliver_spool(say: lines.Say, serve: Serve) -> None:
     from dd_pa.store.deliverer_lock import AlreadyRunningError, lock_deliverer  # noqa: PLC0415 - needs fcntl
     from dd_pa.store.trusted_directory import UnsafePlaceError  # noqa: PLC0415
 
@@ -64,11 +106,12 @@ def _deliver_spool() -> None:
         lock = lock_deliverer(settings)
     except (AlreadyRunningError, UnsafePlaceError, OSError) as error:
         raise click.ClickException(str(error)) from None
-    _deliver(settings)
+    _deliver(settings, say, serve)
     lock.close()
 
 
-def _deliver(settings: Settings) -> None:
+def _deliver(settings: Settings, say: lines.Say, serve: Serve) -> None:
+    from dd_pa.cli.status_server import SpoolDeliverer  # noqa: PLC0415
     from dd_pa.delivery.gate import RetryPolicy  # noqa: PLC0415 - --help needs no delivery
     from dd_pa.delivery.pipeline import Pipeline  # noqa: PLC0415
     from dd_pa.store.trusted_directory import spool_path  # noqa: PLC0415
@@ -76,11 +119,12 @@ def _deliver(settings: Settings) -> None:
     signal.pthread_sigmask(signal.SIG_BLOCK, _ENDING)  # also for the thread that is started now; taken up below
     pipeline = Pipeline(None, settings, transport=None, retry=RetryPolicy(), for_all=True)
     pipeline.start()
-    click.echo(f"dd-pa delivers from {spool_path(str(settings.spool_dir))} to {settings.destination}", err=True)
-    signal.sigwait(_ENDING)
-    pipeline.close(settings.shutdown_timeout)
+    say(f"dd-pa delivers from {spool_path(str(settings.spool_dir))} to {settings.destination}")
+    with serve(SpoolDeliverer(settings, pipeline.stats)):
+        signal.sigwait(_ENDING)
+        pipeline.close(settings.shutdown_timeout)
     stats = pipeline.stats()
-    click.echo(f"{stats.delivered} events delivered; {stats.spool_bytes} bytes wait for the next start", err=True)
+    say(f"{stats.delivered} events delivered; {stats.spool_bytes} bytes wait for the next start")
 
 
 def broker(url: str) -> RelayAddress:
@@ -91,7 +135,7 @@ def broker(url: str) -> RelayAddress:
         raise click.ClickException(str(error)) from None
 
 
-def _deliver_from(url: str, *, once: bool, lease: float) -> bool:
+def _deliver_from(url: str, *, once: bool, lease: float, say: lines.Say, serve: Serve) -> bool:
     from dd_pa.outbox import OutboxDeliverer, deliver_in_foreground  # noqa: PLC0415 - --help needs no delivery
     from dd_pa.relay.brokers import open_queue  # noqa: PLC0415
 
@@ -100,9 +144,8 @@ def _deliver_from(url: str, *, once: bool, lease: float) -> bool:
     queue = open_queue(found, ca_file=settings.ca_file)
     deliverer = OutboxDeliverer(settings, queue, lease=lease, name=found.shown)
     try:
-        return deliver_in_foreground(
-            deliverer, once=once, patient=not once, say=lambda line: click.echo(line, err=True)
-        )
+        with serve(deliverer):
+            return deliver_in_foreground(deliverer, once=once, patient=not once, say=say)
     except OSError as error:
         raise click.ClickException(f"{found.shown} cannot be used: {error}") from None
     finally:

@@ -51,3 +51,10 @@ class Stats:
 
     state: State
     """What the delivery is doing: `idle` until the first event."""
+
+
+def trouble_of(stats: Stats) -> str | None:
+    """Return what keeps events from being taken now, in words; None if nothing does."""
+    if stats.state in ("running", "idle"):
+        return None
+    return f"delivery is {stats.state}: {stats.last_error or 'no reason is known'}"

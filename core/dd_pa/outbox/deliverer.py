@@ -13,7 +13,7 @@ from dd_pa.delivery.gate import RetryPolicy
 from dd_pa.delivery.ledger import Ledger
 from dd_pa.delivery.outlet import DirectOutlet, Outlet
 from dd_pa.delivery.outlet_factory import open_outlet
-from dd_pa.delivery.stats import Stats
+from dd_pa.delivery.stats import Stats, trouble_of
 from dd_pa.delivery.transport import Transport
 from dd_pa.delivery.worker import Worker
 from dd_pa.observe import metrics
@@ -32,6 +32,9 @@ FIRST_POLL = 0.05
 
 LONGEST_TROUBLE = 10.0
 """Most seconds before a database that fails is tried again."""
+
+STUCK = 120.0
+"""Seconds without a turn after which a deliverer counts as hanging: far more than any of its time-outs."""
 
 PATIENCE = 30.0
 """Seconds without news of any event after which `run(once=True)` gives up."""
@@ -86,6 +89,8 @@ class OutboxDeliverer:
         self._oldest: int | None = None
         self._stopped = False
         self._troubles = 0
+        self._has_ended = False
+        self._turned_at = time.monotonic()
         self._claim_at = self._try_at = self._look_at = 0.0
         self._empties = 0
         self._became, self._became_at = 0, time.monotonic()
@@ -120,6 +125,7 @@ class OutboxDeliverer:
                 self._turn(once=once)
         finally:
             left = self._wind_up()
+            self._has_ended = True
         return not left
 
     def stop(self) -> None:
@@ -139,7 +145,7 @@ class OutboxDeliverer:
         return self._worker.state == "paused" or now - self._became_at > PATIENCE
 
     def _turn(self, *, once: bool) -> None:
-        now = time.monotonic()
+        now = self._turned_at = time.monotonic()
         if now >= self._try_at:
             try:
                 self._serve(now)
@@ -198,6 +204,16 @@ class OutboxDeliverer:
         except Exception as error:  # the lease ends by itself
             self._note_trouble(error)
         return len(rest) + self._store.unwritten
+
+    def is_alive(self) -> bool:
+        """Tell whether `run()` goes on: it has not ended, and hangs in no call. For any thread."""
+        return not self._has_ended and time.monotonic() - self._turned_at < STUCK
+
+    def trouble(self) -> str | None:
+        """Return why nothing is delivered now; None if all is well, or nothing waits. For any thread."""
+        if self._troubles:
+            return f"{self.name} cannot be read or written: {self._ledger.last_error}"
+        return "has not begun" if not self._look_at else trouble_of(self.stats())
 
     def stats(self) -> Stats:
         """Return what became of the events that this deliverer claimed. For any thread; does not block.

@@ -1,0 +1,75 @@
+"""What `dd-pa deliver --port` answers, and the lines it writes, beside a broker that comes and goes."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import signal
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from tests.relay.brokers import OwnRedis, own_server
+from tests.relay.test_contract import Running
+from tests.relay.test_crashes import Processes, all_arrived
+from tests.waiting import wait_until
+
+parse: Any = importlib.import_module("prometheus_client.openmetrics.parser").text_string_to_metric_families
+
+
+def samples(url: str) -> dict[str, float]:
+    """Return the numbers of one application, by name."""
+    answer = httpx.get(f"{url}/metrics")
+    assert answer.headers["content-type"].startswith("application/openmetrics-text; version=1.0.0")
+    return {sample.name: sample.value for family in parse(answer.text) for sample in family.samples}
+
+
+def test_liveness_readiness_and_metrics_of_a_deliverer(emulator: Running, tmp_path: Path) -> None:
+    with ExitStack() as stack:
+        folder = tmp_path / "broker"
+        folder.mkdir()
+        broker = stack.enter_context(own_server("redis", folder))
+        assert isinstance(broker, OwnRedis)
+        processes = Processes(stack, broker, emulator[1], tmp_path)
+        deliverer = processes.deliver("--port", "0", "--log-format", "json")
+
+        def said() -> list[dict[str, str]]:
+            return [json.loads(line) for line in processes.log.splitlines()]
+
+        wait_until(lambda: len(said()) >= 2, lambda: processes.log)
+        port = said()[0]["message"].rpartition(":")[2]
+        url = f"http://127.0.0.1:{port}"
+        wait_until(lambda: httpx.get(f"{url}/readyz").status_code == 200, lambda: processes.log)
+
+        broker.kill()
+        wait_until(lambda: httpx.get(f"{url}/readyz").status_code == 503, lambda: processes.log)
+        assert "cannot be read or written: ConnectionError" in httpx.get(f"{url}/readyz").text
+        assert httpx.get(f"{url}/livez").status_code == 200
+        assert samples(url)["dd_pa_delivery_ready"] == 0
+
+        broker.start()
+        assert processes.publish(20).wait(120) == 0, processes.log
+        wait_until(lambda: all_arrived(processes, emulator), lambda: processes.log)
+        wait_until(lambda: samples(url)["dd_pa_events_pending"] == 0)
+        found = samples(url)
+        assert (found["dd_pa_events_delivered_total"], found["dd_pa_delivery_ready"]) == (20, 1)
+        assert httpx.get(f"{url}/").status_code == 404
+
+        deliverer.send_signal(signal.SIGTERM)
+        assert deliverer.wait(60) == 0
+        first, *_, last = said()
+        assert set(first) == {"time", "level", "logger", "message"}
+        assert last["message"].startswith("20 events delivered")
+
+
+def test_the_deliverer_of_a_spool_answers_too(emulator: Running, tmp_path: Path) -> None:
+    with ExitStack() as stack:
+        processes = Processes(stack, None, emulator[1], tmp_path)
+        processes.deliver_spool("--port", "0")
+        wait_until(lambda: "/metrics on" in processes.log, lambda: processes.log)
+        (line,) = [line for line in processes.log.splitlines() if "/metrics on" in line]
+        url = f"http://{line.rpartition(' ')[2]}"
+        assert [httpx.get(f"{url}{path}").status_code for path in ("/livez", "/readyz")] == [200, 200]
+        assert samples(url)["dd_pa_events_delivered_total"] == 0
