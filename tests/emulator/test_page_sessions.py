@@ -151,6 +151,30 @@ def test_head_tells_whose_session_it_is(show: Open, visit: Visit) -> None:
     assert head.locator(".figure").all_inner_texts() == ["4m 02s\nduration", "3\nviews", "5\nserver events", "1\nerror"]
 
 
+def test_a_person_is_followed_over_sessions(show: Open, url: str) -> None:
+    """From one to the one before and after it, and to the list of all; nobody else's is among them."""
+    now = int(time.time() * 1000)
+    ids = [f"7f150524-34b9-45df-9e77-69b10f4205b{number}" for number in range(4)]
+    users = ["user-1", "user-1", "somebody", "user-1"]
+    lines = [
+        sdk.line(
+            "action", now - 60_000 * (9 - number), session={"id": one}, usr={"id": user}, action={"id": f"a{number}"}
+        )
+        for number, (one, user) in enumerate(zip(ids, users, strict=True))
+    ]
+    with httpx.Client(base_url=url, timeout=20) as http:
+        sdk.send(http, *lines)
+    page = show(f"/sessions/{ids[1]}")
+    trail = page.get_by_role("navigation", name="Sessions of the same person")
+    expect(trail).to_contain_text("Session 2 of 3 of user-1")
+    trail.get_by_role("link", name="Later").click()
+    expect(page).to_have_url(re.compile(ids[3]))
+    expect(trail).to_contain_text("Session 3 of 3 of user-1")
+    expect(trail.get_by_role("link", name="Later")).to_have_count(0)
+    trail.get_by_role("link", name="3 of user-1").click()
+    expect(sessions(page)).to_have_count(3)
+
+
 def test_kinds_are_switched_and_stand_in_the_address(show: Open, visit: Visit, url: str) -> None:
     """An effect whose cause is switched off stands alone; the address opens the same view again."""
     visit()

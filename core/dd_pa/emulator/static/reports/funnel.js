@@ -18,7 +18,7 @@ import { TimeSpread } from "./timespread.js";
 /** @typedef {{step: Step, reached: number, times: Times | null}} Stage `times` from the step before */
 /** @typedef {{name: string, reached: number[], times: Times}} Group */
 /** @typedef {{by: string, stages: Stage[], whole: Times, edges: number[], groups: Group[]}} Staged `by`: who was counted */
-/** @typedef {{texts: string[], steps: Step[], by: string, within: string, facet: string, last: string}} Wanted `by` is empty where nobody chose */
+/** @typedef {{texts: string[], steps: Step[], by: string, within: string, facet: string, of: number, last: string}} Wanted `by` is empty where nobody chose; `of` is the step that has the facet, from 0 */
 
 const MOST_SHOWN = 200;
 const MOST_GROUPS = 10;
@@ -47,7 +47,7 @@ function attributes({ steps, within, last }, by, query) {
 }
 
 /** @param {Wanted} wanted @param {string} by @returns {[string, string, Record<string, unknown>]} */
-const question = (wanted, by) => ["journey/funnel", "journey_request", attributes(wanted, by, wanted.facet ? { group_by: [{ facet: wanted.facet, limit: MOST_GROUPS }] } : {})];
+const question = (wanted, by) => ["journey/funnel", "journey_request", attributes(wanted, by, wanted.facet ? { group_by: [{ facet: wanted.facet, limit: MOST_GROUPS, target: { type: "node", value: letter(wanted.of) } }] } : {})];
 
 /** The request to copy: Datadog's own, where it can say what was asked for. @param {Wanted} wanted @param {string} by */
 const request = (wanted, by) => (windows[wanted.within].ms ? ownRequestOf : requestOf)(...question(wanted, by));
@@ -106,7 +106,8 @@ const Controls = ({ page, wanted, by }) => html`<${Choice}
     options=${Object.entries(windows).map(([name, each]) => [name, each.words])}
     onChoose=${(/** @type {string} */ value) => change(page, { within: value, lost: null })}
   />
-  <${Text} label="By" value=${wanted.facet} list="funnel-facets" placeholder="nothing" onChoose=${(/** @type {string} */ value) => change(page, { facet: value })} />
+  <${Text} label="By" value=${wanted.facet} list="funnel-facets" placeholder="nothing" onChoose=${(/** @type {string} */ value) => change(page, { facet: value, of: value && one(page.router.place, "of", "") })} />
+  ${wanted.facet && wanted.steps.length > 1 && html`<${Choice} label="Of" value=${String(wanted.of)} options=${wanted.steps.map((_, n) => [String(n), `step ${n + 1}`])} onChoose=${(/** @type {string} */ value) => change(page, { of: value === "0" ? null : value })} />`}
   <${Facets} id="funnel-facets" />`;
 
 /** What the window means, and whose idea it is. @param {Wanted} wanted @param {string} by */
@@ -124,7 +125,7 @@ export function Funnel({ page }) {
   const texts = many(place, "step");
   const steps = useMemo(() => texts.map(stepOf), [texts.join("\n")]);
   const chosen = one(place, "by", ""), within = one(place, "within", "");
-  const wanted = { texts, steps, by: chosen in entities ? chosen : "", within: within in windows ? within : "", facet: one(place, "facet", ""), last };
+  const wanted = { texts, steps, by: chosen in entities ? chosen : "", within: within in windows ? within : "", facet: one(place, "facet", ""), of: Number(one(place, "of", "0")) in steps ? Number(one(place, "of", "0")) : 0, last };
   const asked = useAnswer(JSON.stringify(wanted), (signal) => staged(wanted, signal));
   const { stages = [], by = wanted.by || "sessions", groups = [] } = asked.answer ?? {};
   const { key, words } = entities[by];

@@ -31,7 +31,7 @@ export function TimeSpread({ times, edges, words }) {
         ${rows.map(
           ({ value, n }) => html`<tr key=${n}>
             <th scope="row">${named(edges, n)}</th>
-            <td class="share"><i class="share-bar" style=${{ width: `${(100 * value) / most}%` }}></i></td>
+            <td class="share">${value > 0 && html`<i class="share-bar" style=${{ width: `${(100 * value) / most}%` }}></i>`}</td>
             <td>${count(value)}</td>
           </tr>`,
         )}

@@ -10,6 +10,7 @@ import { hostOf } from "./momentrow.js";
 import { Moments } from "./moments.js";
 import { OpenSession } from "./opensession.js";
 import { backToList, follow, ROOT } from "../shared/links.js";
+import { PersonTrail } from "./persontrail.js";
 import { isActive, Who } from "./sessionwords.js";
 import { Shape } from "../shared/shapes.js";
 import { Banner } from "../shared/states.js";
@@ -146,7 +147,7 @@ export function Session({ id, page }) {
         <span class="spring"></span>
         <a href=${`/?source=all&q=${encodeURIComponent(`@session.id:${id}`)}`} onClick=${(/** @type {MouseEvent} */ event) => follow(event, events)}>Its events in Live</a>
       </nav>
-      ${open.phase === "ready" && open.detail && html`<${Head} detail=${open.detail} /><${Timeline} detail=${open.detail} page=${page} />`}
+      ${open.phase === "ready" && open.detail && html`<${Head} detail=${open.detail} /><${PersonTrail} session=${open.detail.session} router=${router} /><${Timeline} detail=${open.detail} page=${page} />`}
       ${open.phase === "gone" &&
       html`<${Instead} title="No longer kept" why="No event of this session is here: it may be one of before the emulator was started or cleared, or newer sessions took its place." />`}
       ${open.phase === "failed" && html`<${Instead} title="Could not be read" why=${open.why} onRetry=${() => open.refresh.now()} />`}

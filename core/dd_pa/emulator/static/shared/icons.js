@@ -19,6 +19,7 @@ export const copy = icon("M5.5 5.5h8v8h-8zM10.5 5.5v-3h-8v8h3");
 export const plus = icon("M8 3v10M3 8h10");
 export const minus = icon("M3 8h10");
 export const clear = icon("M8 14.5a6.5 6.5 0 1 0 0-13 6.5 6.5 0 0 0 0 13ZM3.4 3.4l9.2 9.2");
+export const browser = icon("M2 3h12v10H2zM2 6h12M4 4.5h.1M5.8 4.5h.1");
 export const table = icon("M2 3h12v10H2zM2 6.5h12M2 9.75h12M6.5 3v10");
 export const mark = html`<svg class="mark" viewBox="0 0 20 20" aria-hidden="true" focusable="false">
   <rect width="20" height="20" rx="5" /><path d="M4 11h2.6l2-5 3 8.5 2-5.5H16" />

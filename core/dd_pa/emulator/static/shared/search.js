@@ -146,7 +146,7 @@ export function SearchBar({ feed, place, actions }) {
         ${choice("all", "All")}${choice("accepted", "Accepted")}
         ${choice("rejected", html`Rejected <b class=${rejected ? "bad" : ""}>${count(rejected)}</b>`)}
       </div>
-      <button type="button" class="button" aria-pressed=${place.source === "all"} title="The browser's events among them: pages, clicks, errors, requests" onClick=${actions.browsers}>Browser</button>
+      <button type="button" class="button" aria-pressed=${place.source === "all"} title="The browser's events among them: pages, clicks, errors, requests" onClick=${actions.browsers}>${icons.browser}<span class="label">Browser</span></button>
       <button type="button" class="button" title="Clear the list; events are kept (x)" onClick=${actions.clear}>${icons.clear}<span class="label">Clear</span></button>
       <button type="button" class=${`button${paused ? " primary" : ""}`} title=${paused ? "Resume (p)" : "Pause (p)"} onClick=${actions.pause}>
         ${paused ? icons.play : icons.pause}<span class="label">${paused ? "Resume" : "Pause"}</span>
