@@ -13,10 +13,12 @@ from dd_pa.delivery.ledger import DropReason, Ledger
 from dd_pa.delivery.local_emulator import local_emulator
 from dd_pa.delivery.plan_report import PlanReport
 from dd_pa.delivery.stats import Stats
+from dd_pa.delivery.tap import TappedStore, tap_settings
 from dd_pa.delivery.worker import Worker
 from dd_pa.observe import observers, signals
 from dd_pa.process import forks, hosts, shutdown, testbed
 from dd_pa.settings.settings import Settings
+from dd_pa.store.protocol import Store
 from dd_pa.store.store_factory import open_store
 
 if TYPE_CHECKING:
@@ -61,7 +63,19 @@ class Pipeline:
             on_waiting=self.start,
             for_all=for_all,
         )
-        self._put = self._store.put
+        self._tap: Pipeline | None = None
+        taking: Store | TappedStore = self._store
+        if settings.tap_url is not None and settings.enabled:
+            self._tap = Pipeline(
+                signals.UNHEARD,
+                tap_settings(settings),
+                transport=None,
+                retry=retry,
+                for_all=for_all,
+                closed=closed,
+            )
+            taking = TappedStore(self._store, self._tap.copy)
+        self._put, self._put_first, self._keep = taking.put, taking.put_first, taking.keep
         self._delivers = for_all or settings.delivery == "thread"
         self._worker = Worker(
             self._store,
@@ -98,6 +112,19 @@ class Pipeline:
     def start(self) -> None:
         """Deliver what waits, without waiting for another event of this process."""
         self._worker.wake()
+        if self._tap is not None:
+            self._tap.start()
+
+    def copy(self, event: BuiltEvent) -> None:
+        """Store an event that another pipeline delivers too; a test run publishes none."""
+        if testbed.watching and testbed.is_on():
+            return
+        if self._closing:
+            self._keep(event)
+            return
+        self._put(event)
+        if self._delivers and not self._worker.awake:
+            self._worker.wake()
 
     def _dropped(self, reason: DropReason, event: BuiltEvent | None) -> None:
         self.ledger.count_dropped(reason, event)
@@ -152,7 +179,7 @@ class Pipeline:
         """Store as many events as can be stored at once; return how many. Each of the rest is to be submitted."""
         if len(events) < 2 or self._closing or observers.present:
             return 0
-        stored = self._store.put_first(events)
+        stored = self._put_first(events)
         if stored and self._delivers and not self._worker.awake:
             self._worker.wake()
         if self._over:
@@ -178,7 +205,7 @@ class Pipeline:
         if self._settings.spool_dir is not None:
             if observers.present and (kept := self._kept_in_test_run(event)) is not None:
                 return kept
-            if self._store.keep(event):
+            if self._keep(event):
                 return True
         self.ledger.count_dropped("closed", event)
         return False
@@ -212,13 +239,18 @@ class Pipeline:
         if forks.generation != self.generation:  # a forked child has no business with its parent's events
             return
         self._closing = True
-        self._worker.stop(time.monotonic() + timeout if deadline is None else deadline)
+        end = time.monotonic() + timeout if deadline is None else deadline
+        if self._tap is not None:
+            self._tap.hurry()
+        self._worker.stop(end)
         shutdown.remove(self)  # not before: SIGTERM may come meanwhile
         self._over = True
         lost = self._drop_rest()
         if not self._worker.runs:
             self._store.close()
         self._say_lost(lost, timeout)
+        if self._tap is not None:
+            self._tap.close(timeout, end)
 
     def _say_lost(self, lost: int, timeout: float) -> None:
         if lost:

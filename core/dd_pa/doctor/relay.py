@@ -13,6 +13,20 @@ OLD = 15 * 60
 """Seconds after which an event that waits shows that nobody delivers it."""
 
 
+def examine_tap(address: RelayAddress, *, ca_file: str | None, timeout: float) -> Iterator[Finding]:
+    """Say whether the broker that gets copies is reached. Makes no stream; blocks for `timeout`."""
+    queue = open_queue(address, ca_file=ca_file, timeout=timeout)
+    try:
+        there = "has the stream" if queue.is_there() else "has no such stream yet, which the first event makes"
+        yield Finding(state="ok", subject="tap", text=f"{address.shown} answers; it {there}")
+    except Exception as error:  # whatever a client raises; its words may quote the address
+        fix = "check TAP_URL and CA_FILE; until it answers the copies stay in the spool, and delivery goes on"
+        text = f"{address.shown} cannot be used: {type(error).__name__}"
+        yield Finding(state="warning", subject="tap", text=text, fix=fix)
+    finally:
+        queue.close()
+
+
 def examine_relay(address: RelayAddress, *, ca_file: str | None, timeout: float) -> Iterator[Finding]:
     """Say whether a broker is reached, and what is on it. Makes no stream; blocks, for `timeout` at each step."""
     queue = open_queue(address, ca_file=ca_file, timeout=timeout)

@@ -37,9 +37,13 @@ def _has_receivers(_signal: NamedSignal, **_: object) -> None:
 event_queued.receiver_connected.connect(_has_receivers)  # only they are called by each event that is tracked
 
 
+UNHEARD = object()
+"""A sender of whom nobody is told: what becomes of the copies of events, which have been told of already."""
+
+
 def send(signal: NamedSignal, sender: object, **values: Any) -> None:
     """Send a signal that somebody listens to; a failing receiver is logged, by class only, and never raises here."""
-    if not signal.receivers:
+    if not signal.receivers or sender is UNHEARD:
         return
     for receiver in signal.receivers_for(sender):
         try:

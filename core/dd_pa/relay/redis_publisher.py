@@ -38,13 +38,18 @@ LOST_ANSWER = 0.2
 
 _ADD = """
 if redis.call('GET', KEYS[2]) == ARGV[1] then return 0 end
-local at = 3
+local at = 4
 while at < #ARGV do
   local fields = tonumber(ARGV[at])
   redis.call('XADD', KEYS[1], '*', unpack(ARGV, at + 1, at + fields))
   at = at + fields + 1
 end
 redis.call('SET', KEYS[2], ARGV[1], 'EX', ARGV[2])
+local trim = tonumber(ARGV[3])
+if trim > 0 then
+  local first = (tonumber(redis.call('TIME')[1]) - trim) * 1000
+  redis.call('XTRIM', KEYS[1], 'MINID', '~', string.format('%d', first))
+end
 return 1
 """
 
@@ -58,6 +63,7 @@ class RedisPublisher:
     def __init__(self, address: RelayAddress, *, ca_file: str | None, timeout: float, name: str) -> None:
         self._address, self._timeout, self._name = address, timeout, name
         self._stream = address.stream
+        self._trim = address.options.get("trim", 0)
         self._replicas = address.options.get("replicas", 0)
         self._batches = itertools.count(1)
         self._is_greeted = False
@@ -67,7 +73,7 @@ class RedisPublisher:
 
     async def publish(self, messages: Sequence[Message]) -> Sequence[Outcome]:
         keys = (self._stream, f"{{{self._stream}}}:publisher:{self._name}")
-        values = (str(next(self._batches)), str(REMEMBERED), *_flat(messages))
+        values = (str(next(self._batches)), str(REMEMBERED), str(self._trim), *_flat(messages))
         sent = False
         while True:  # cancelled by whoever waits
             try:

@@ -34,7 +34,9 @@ class Kind(NamedTuple):
     """What the address's query may say, and between which bounds."""
 
 
-_REDIS = Kind("Redis", "redis", "redis", {"replicas": range(10), "keep": range(_FOUR_WEEKS)})
+_REDIS = Kind(
+    "Redis", "redis", "redis", {"replicas": range(10), "keep": range(_FOUR_WEEKS), "trim": range(1, _FOUR_WEEKS)}
+)
 _NATS = Kind("NATS", "nats", "nats", {"replicas": range(1, 6)})
 _RABBITMQ = Kind("RabbitMQ", "rabbitmq", "pika", {})
 

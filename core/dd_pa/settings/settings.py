@@ -47,6 +47,9 @@ class Settings:
     """Broker that takes the events instead of the intake (`redis://…`, `nats://…`, `amqp://…`); `dd-pa deliver --from`
     delivers them from there, and no `API_KEY` is needed here. Kept as a `Secret`."""
 
+    tap_url: str | Secret | None = field(default=None, repr=False)
+    """Broker that gets a copy of each event for other readers, beside the usual delivery. Kept as a `Secret`."""
+
     transport: Literal["auto", "httpx"] = "auto"
     """Who speaks HTTP: `"auto"`, our own HTTP/2 where the intake speaks it and no proxy is set, else httpx; `"httpx"`
     for everything. A `transport` given to the emitter wins."""
@@ -224,6 +227,9 @@ class Settings:
             return
         self._set("application_id", checks.application_id(self.application_id))
         self._set("relay_url", checks.masked(self.relay_url))
+        self._set("tap_url", checks.masked(self.tap_url))
+        if self.tap is not None and self.relay is not None and self.tap.shown == self.relay.shown:
+            raise SettingsError("TAP_URL", "is the stream of RELAY_URL, which has every event already")
         if self.relay is None:
             self._set("api_key", checks.api_key(secret))
         self._set("intake_url", checks.intake(self.intake_url, self.site))
@@ -238,6 +244,11 @@ class Settings:
     def relay(self) -> RelayAddress | None:
         """The broker that takes the events, if one does. Raises `SettingsError`, when the settings are made."""
         return None if self.relay_url is None else address("RELAY_URL", self.relay_url)
+
+    @property
+    def tap(self) -> RelayAddress | None:
+        """The broker that gets copies, if one does. Raises `SettingsError`, when the settings are made."""
+        return None if self.tap_url is None else address("TAP_URL", self.tap_url)
 
     @property
     def destination(self) -> str:

@@ -105,7 +105,7 @@ _WRONG_TYPE = {bool: "must be true or false", int: "must be a whole number", flo
 
 def _types() -> dict[str, Any]:
     hints: dict[str, Any] = get_type_hints(Settings)
-    secret = ("API_KEY", "APP_KEY", "BEARER_TOKEN", "RELAY_URL")
+    secret = ("API_KEY", "APP_KEY", "BEARER_TOKEN", "RELAY_URL", "TAP_URL")
     special: dict[str, Any] = dict.fromkeys((*secret, "OVERFLOW", "DELIVERY"), str)
     special |= {"PERSONAL_DATA": str, "PERSONAL_DATA_KEY": Any}
     special |= {"JOB_SECRET": Any, "JOB_SECRET_FALLBACKS": Any}  # a text or bytes, which the settings look at
