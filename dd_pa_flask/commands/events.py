@@ -7,13 +7,11 @@ from flask.cli import with_appcontext
 
 from dd_pa.cli.events import (
     catalogue_option,
+    check_options,
     document_options,
     export_option,
-    lock_option,
-    modules_argument,
     run_check,
     run_document,
-    update_option,
 )
 from dd_pa.model_events import event_lines
 from dd_pa.plan.documents import CATALOGUES, EXPORTS, catalogue_format
@@ -37,13 +35,11 @@ def list_command() -> None:
 
 
 @command.command("check")
-@lock_option
-@update_option
-@modules_argument
+@check_options
 @with_appcontext
-def check_command(path: Path, modules: tuple[str, ...], *, update: bool) -> None:
+def check_command(path: Path, modules: tuple[str, ...], against: str | None, *, update: bool) -> None:
     """Compare the event classes of the app, and of MODULES, with the lock file, and say what breaks its readers."""
-    run_check(path, modules, update=update)
+    run_check(path, modules, against, update=update)
 
 
 @command.command("catalogue")

@@ -203,3 +203,28 @@ def test_every_part_is_recorded() -> None:
     event = PlannedEvent(name="x", fields={"y": Field(types=(Type(kind="any"),), personal=True)})
 
     assert msgspec.json.decode(msgspec.json.encode(event), type=PlannedEvent) == event
+
+
+def test_against_a_revision(run: Run, tmp_path: Path) -> None:
+    """What a branch changes, beside the one it goes to; recorded or not, a breaking change is one."""
+
+    def git(*arguments: str) -> None:
+        identity = ["-c", "user.name=a", "-c", "user.email=a@example.com", "-c", "commit.gpgsign=false"]
+        subprocess.run(["git", *identity, *arguments], cwd=tmp_path, check=True, capture_output=True)
+
+    (tmp_path / "shop.py").write_text(SHOP)
+    git("init", "--initial-branch=main")
+    git("commit", "--allow-empty", "--message=before")
+    new = run("check", "--against", "HEAD", "shop")
+    run("check", "--update", "shop")
+    git("add", "events.lock.json")
+    git("commit", "--message=agreed")
+    run("check", "--update", "shop", shop=SHOP.replace("coupon", "voucher"))
+
+    assert new == (0, "compatible  shop.paid is new\nsince HEAD: 1 change, 0 breaking for readers\n")
+    code, said = run("check", "--against", "HEAD", "shop")
+    assert code == 1
+    assert said.startswith("BREAKING    shop.paid: coupon was renamed to voucher")
+    assert said.endswith("since HEAD: 1 change, 1 breaking for readers\n")
+    assert "no/where: is no revision of git here" in run("check", "--against", "no/where", "shop")[1]
+    assert "give one of them" in run("check", "--against", "HEAD", "--update", "shop")[1]

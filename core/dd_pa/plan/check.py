@@ -44,6 +44,21 @@ def check(path: Path, *, update: bool = False, today: date | None = None) -> Rep
     return Report([*lines, _summary(path, plan, found)], is_good=not found)
 
 
+def compare(path: Path, revision: str, *, today: date | None = None) -> Report:
+    """Compare the event classes that are imported with the lock file at `path` as it was at a revision of git.
+
+    Good is what breaks no reader. Raises `PlanError` as `check` does, and for a revision that is not known.
+    """
+    plan = declared_plan()
+    if not plan.events:
+        raise PlanError("", NOTHING_IMPORTED)
+    before = lock.read_at(path, revision)
+    found = changes(before, plan, today or date.today())
+    breaking = sum(change.is_breaking for change in found)
+    said = f"since {revision}: {_counted(len(found), 'change')}, {breaking} breaking for readers"
+    return Report([*map(str, found), *_not_imported(before, plan), said], is_good=not breaking)
+
+
 def _agreed(path: Path, *, update: bool) -> Plan | None:
     try:
         return lock.read(path)

@@ -53,7 +53,7 @@ def alternatives(types: Sequence[Type]) -> Any:
     numbers = [kind for kind in types if kind.kind in ("integer", "number")]
     lists = [kind for kind in types if kind.kind == "list"]
     rest = [_SCALARS[kind.kind] for kind in types if kind.kind in ("boolean", "null", "any")]
-    groups = [*_texts(texts), *_numbers(numbers), *rest]
+    groups = [*_texts(texts, with_pattern=not objects and not lists), *_numbers(numbers), *rest]
     if objects:
         groups.append(_mapping(objects[0]) if len(objects) == 1 else dict[str, Any])
     if lists:
@@ -61,14 +61,18 @@ def alternatives(types: Sequence[Type]) -> Any:
     return Union[tuple(groups)]  # noqa: UP007 - of as many as there are
 
 
-def _texts(texts: list[Type]) -> list[Any]:
-    """Return one type for texts: msgspec tells no two kinds of them apart."""
+def _texts(texts: list[Type], *, with_pattern: bool) -> list[Any]:
+    """Return one type for texts: msgspec tells no two kinds of them apart.
+
+    Its decoders of a text with a pattern, or else a list or an object, damage the memory when they are freed (0.22).
+    """
     if len(texts) != 1:
         return [str] if texts else []
     (kind,) = texts
     if kind.values:
         return [Literal[kind.values]]
-    return [_limited(_FORMATS[kind.format] if kind.format else str, kind.limits)]
+    limits = {name: limit for name, limit in kind.limits.items() if with_pattern or name != "pattern"}
+    return [_limited(_FORMATS[kind.format] if kind.format else str, limits)]
 
 
 def _numbers(numbers: list[Type]) -> list[Any]:

@@ -9,7 +9,7 @@ from django.utils.module_loading import autodiscover_modules
 from dd_pa import PlanError
 from dd_pa.model_events import event_lines
 from dd_pa.plan import lock
-from dd_pa.plan.check import check
+from dd_pa.plan.check import check, compare
 from dd_pa.plan.documents import CATALOGUES, EXPORTS, catalogue_format, chosen_plan, write_document
 from dd_pa.plan.modules import import_modules
 from dd_pa_django.model_events.registry import declarations
@@ -29,6 +29,7 @@ class Command(BaseCommand):
         parser.add_argument("modules", nargs="*", help="more modules of event classes")
         parser.add_argument("--lock", type=Path, default=Path(lock.NAME), help=f"the lock file ({lock.NAME})")
         parser.add_argument("--update", action="store_true", help="record what is declared now")
+        parser.add_argument("--against", metavar="REVISION", help="compare with the lock file of this revision of git")
         forms = [*CATALOGUES, *EXPORTS]
         parser.add_argument("--format", choices=forms, help="of the catalogue (markdown) or the export (json-schema)")
         parser.add_argument("--output", type=Path, help="where catalogue and export are written; default: the terminal")
@@ -41,7 +42,7 @@ class Command(BaseCommand):
                 case "list":
                     self._list()
                 case "check":
-                    self._check(options["lock"], update=options["update"])
+                    self._check(options["lock"], options["against"], update=options["update"])
                 case action:
                     self._write(action, options["format"], options["output"])
         except PlanError as error:
@@ -51,8 +52,10 @@ class Command(BaseCommand):
         for line in event_lines((model._meta.label, declaration) for model, declaration in declarations()):
             self.stdout.write(line)
 
-    def _check(self, path: Path, *, update: bool) -> None:
-        report = check(path, update=update)
+    def _check(self, path: Path, against: str | None, *, update: bool) -> None:
+        if update and against is not None:
+            raise CommandError("--update records what is declared, and --against only compares: give one of them")
+        report = check(path, update=update) if against is None else compare(path, against)
         for line in report.lines:
             self.stdout.write(line)
         if not report.is_good:

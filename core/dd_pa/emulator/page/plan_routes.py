@@ -14,14 +14,15 @@ from dd_pa.emulator.http.connection import read_within
 from dd_pa.emulator.http.guard import API
 from dd_pa.emulator.http.replies import refusal, reply
 from dd_pa.emulator.page.explanation import explaining
-from dd_pa.emulator.page.parameters import ParameterError, json_object
+from dd_pa.emulator.page.parameters import ParameterError, integer, json_object
 from dd_pa.emulator.plan.document import MAX_BYTES, DeclaredEvent, Field, PlanFileError, Type, read, words
 from dd_pa.emulator.plan.plans import Plans
 from dd_pa.emulator.plan.tally import OffPlan, OffPlanTally
-from dd_pa.emulator.query.sightings import Sighting, sightings
+from dd_pa.emulator.query.sightings import Sighting, bodies, sightings
 from dd_pa.emulator.warehouse.warehouse import Warehouse
 
 _LONGEST = 200
+_MOST_BODIES = 20_000
 _NOTHING = OffPlan()
 
 
@@ -37,7 +38,14 @@ class PlanRoutes:
         return [
             Route(path, explaining(self._show), methods=["GET"]),
             Route(path, explaining(self._take), methods=["POST"]),
+            Route(f"{API}/bodies", explaining(self._bodies), methods=["GET"]),
         ]
+
+    async def _bodies(self, request: Request) -> Response:
+        """Answer with the events themselves, one on each line: what a plan can be inferred from."""
+        limit = integer(request.query_params, "limit", 1, _MOST_BODIES) or _MOST_BODIES
+        found = await asyncio.to_thread(bodies, self._warehouse, limit)
+        return Response("".join(f"{body}\n" for body in found), media_type="application/x-ndjson")
 
     async def _take(self, request: Request) -> Response:
         body = await read_within(request, MAX_BYTES)

@@ -31,3 +31,10 @@ def sightings(warehouse: Warehouse) -> dict[str, Sighting]:
         f"FROM ({own}) GROUP BY name ORDER BY 2 DESC, name LIMIT {MOST_NAMES:d}"
     )
     return {name: Sighting(times, last, services) for name, times, last, services in rows}
+
+
+def bodies(warehouse: Warehouse, limit: int) -> list[str]:
+    """Return the youngest events of servers as JSON, the oldest first. Raises WarehouseError and QueryTimeoutError."""
+    statement = Statement(warehouse)
+    own = f"SELECT seq, body FROM events WHERE {statement.text('type')} = 'server' ORDER BY seq DESC LIMIT {limit:d}"
+    return [body for _, body in reversed(statement.rows(own))]
