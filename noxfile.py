@@ -6,7 +6,6 @@ The newest on Python 3.11 is what `make test` runs with, so it is not repeated h
 from __future__ import annotations
 
 import nox
-from nox.command import CommandFailed
 
 nox.needs_version = ">=2025.2.9"
 nox.options.default_venv_backend = "uv|virtualenv"
@@ -47,8 +46,4 @@ def _test(session: nox.Session, *versions: str, tests: list[str], without: tuple
     if without:
         session.run_install("uv", "pip", "uninstall", *without, external=True)
     forbid = ["-p", "tests.forbid_skips"] if "forbid-skips" in session.posargs else []
-    pytest = ("python", "-X", "dev", "-m", "pytest", "-q")
-    try:
-        session.run(*pytest, "--numprocesses=2", "--dist=loadfile", *forbid, *tests)
-    except CommandFailed:
-        session.run(*pytest, "--last-failed", "--last-failed-no-failures=none", *forbid, *tests)
+    session.run("python", "-X", "dev", "-m", "pytest", "-q", "--numprocesses=2", "--dist=loadfile", *forbid, *tests)

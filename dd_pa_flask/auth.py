@@ -13,23 +13,24 @@ from typing import Any
 from flask import Flask, has_request_context
 from flask_login import user_logged_in, user_logged_out
 
+from dd_pa_flask.app_signals import listen
 from dd_pa_flask.login import id_of, logged_in_as
 from dd_pa_flask.state import AppState
 
 
 class AuthEvents:
-    """Receives the signals of one app, whose state keeps it alive."""
+    """Receives the signals of one app."""
 
     def __init__(self, app: Flask, state: AppState) -> None:
         self._state = state
-        user_logged_in.connect(self.signed_in, app)
-        user_logged_out.connect(self.signed_out, app)
+        listen(user_logged_in, app, self.signed_in)
+        listen(user_logged_out, app, self.signed_out)
         if find_spec("flask_security") is None:
             return
         signals = importlib.import_module("flask_security.signals")
-        signals.user_registered.connect(self.signed_up, app)
+        listen(signals.user_registered, app, self.signed_up)
         if hasattr(signals, "user_failed_authn"):  # since Flask-Security 5.8
-            signals.user_failed_authn.connect(self.sign_in_failed, app)
+            listen(signals.user_failed_authn, app, self.sign_in_failed)
 
     def signed_in(self, app: Flask, *, user: Any, **_: Any) -> None:
         """Name the user who has just logged in."""

@@ -21,6 +21,7 @@ from flask import (
 from flask.globals import app_ctx
 
 from dd_pa import BuiltEvent, Emitter, EventError
+from dd_pa_flask.app_signals import listen, stop_listening
 from dd_pa_flask.context import request_context
 
 if TYPE_CHECKING:
@@ -39,8 +40,8 @@ class CommitWatch:
         # By the app context that ends the wait; each with the request that does, if it was begun in one.
         self._waiting: WeakKeyDictionary[Any, dict[Session, Request | None]] = WeakKeyDictionary()
         app.teardown_request(self.request_ends)
-        appcontext_pushed.connect(self._first_context, app)
-        appcontext_tearing_down.connect(self._context_ends, app)
+        listen(appcontext_pushed, app, self._first_context)
+        listen(appcontext_tearing_down, app, self._context_ends)
 
     def hand_over(self, emitter: Emitter, event: BuiltEvent, on_commit: bool | AnySession | None) -> bool:
         """Submit a built event now or on commit, as `ProductAnalytics.track` says; return False if it was dropped."""
@@ -103,7 +104,7 @@ class CommitWatch:
 
     def _first_context(self, app: Flask, **_: Any) -> None:
         """By now the app's extensions are set up, and nothing is written yet."""
-        appcontext_pushed.disconnect(self._first_context, app)
+        stop_listening(appcontext_pushed, app, self._first_context)
         self._sessions(app)
 
     def _context_ends(self, app: Flask, **_: Any) -> None:

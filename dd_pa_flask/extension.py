@@ -18,6 +18,7 @@ from dd_pa import Emitter, Event, Id, Identity, SettingsError
 from dd_pa.gateways.event_rule import EventRule
 from dd_pa.gateways.view_event import AttributesOfView, ViewCondition
 from dd_pa_flask import browser, commands
+from dd_pa_flask.app_signals import listen
 from dd_pa_flask.configuration import load_settings
 from dd_pa_flask.signal_events import AttributesOfSignal, Connection, IdOfSignal
 from dd_pa_flask.state import AppState
@@ -82,10 +83,10 @@ class ProductAnalytics:
         state = AppState(app, settings, lacking)
         if settings.enabled and settings.auth_events:
             _connect_auth_events(app, state)
-        request_started.connect(state.begin, app)
+        listen(request_started, app, state.begin)
         app.teardown_request(state.ends)
-        request_finished.connect(state.finish, app)
-        got_request_exception.connect(state.fail, app)
+        listen(request_finished, app, state.finish)
+        listen(got_request_exception, app, state.fail)
         app.extensions[KEY] = state
         app.cli.add_command(commands.group)
         browser.init_app(app, settings, state.page_identity)
@@ -175,11 +176,9 @@ class ProductAnalytics:
         if not isinstance(signal, Signal):
             raise TypeError(f"connect() needs a blinker signal, not {type(signal).__name__}")
         rule = EventRule(event=name, attributes=attributes, when=when, usr=usr, account=account)
-        state = None if app is None else self._state(app)
-        connection = Connection(signal, rule, app)
-        if state is not None:
-            state.connections.append(connection)
-        return connection
+        if app is not None:
+            self._state(app)  # raises where it is not set up
+        return Connection(signal, rule, app)
 
     @overload
     def track_model(self, model: ModelT, /, **options: Unpack[ModelOptions]) -> ModelT: ...
@@ -237,4 +236,4 @@ def _connect_auth_events(app: Flask, state: AppState) -> None:
         raise SettingsError(
             "DD_PA_AUTH_EVENTS", "needs Flask-Login, or Flask-Security; neither is installed"
         ) from error
-    state.connections.append(AuthEvents(app, state))
+    AuthEvents(app, state)

@@ -7,10 +7,11 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from blinker import Signal
-from flask import Flask, current_app, has_app_context
+from flask import Flask
 
 from dd_pa import Event, Id
 from dd_pa.gateways.event_rule import EventRule
+from dd_pa_flask.app_signals import app_of, listen, stop_listening
 from dd_pa_flask.context import UnmarkedSession
 from dd_pa_flask.state import StateFinder
 
@@ -32,27 +33,24 @@ class Connection:
         self._rule = rule
         self._find_state = StateFinder(f"the signal of {rule.name[:200]!r} was sent")
         self._app = None if app is None else weakref.ref(app)
-        signal.connect(self, weak=app is not None)
+        if app is None:
+            signal.connect(self, weak=False)
+        else:
+            listen(signal, app, self)
 
     def disconnect(self) -> None:
         """Fire nothing any more. Calling it again does nothing."""
-        self._signal.disconnect(self)
+        if self._app is None:
+            self._signal.disconnect(self)
+        elif (app := self._app()) is not None:
+            stop_listening(self._signal, app, self)
 
     def __call__(self, sender: Any = None, /, **values: Any) -> None:
-        """Receive the signal, and in strict mode raise what a callable raises. Other apps are left alone."""
-        app = _app_of(sender)
-        if self._app is not None and self._app() is not app:
-            return
-        state = self._find_state(app)
+        """Receive the signal, and in strict mode raise what a callable raises."""
+        state = self._find_state(app_of(sender))
         if state is None or not state.emitter.settings.enabled:
             return
         with UnmarkedSession():
             found = self._rule.ask(state.emitter, sender, named=values)
         if found is not None:
             state.track(found.event, found.attributes, usr=found.usr, account=found.account)
-
-
-def _app_of(sender: Any) -> Flask | None:
-    if isinstance(sender, Flask):
-        return sender
-    return current_app._get_current_object() if has_app_context() else None  # type: ignore[attr-defined] # a proxy

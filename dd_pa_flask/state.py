@@ -52,9 +52,6 @@ class AppState:
         self.commits = CommitWatch(app)
         """When events leave that are tracked beside `db.session`."""
 
-        self.connections: list[object] = []
-        """What receives signals for this app only: these hold it weakly, and it ends with the app."""
-
         # Keyed by request rather than kept in `g`, which tests share between requests by pushing an app context.
         self._expected: WeakKeyDictionary[Request, list[tuple[str, AtEnd]]] = WeakKeyDictionary()
         # By context: a copy of it (`copy_current_request_context`) has the same request, and ends in its own thread.
