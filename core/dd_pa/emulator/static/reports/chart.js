@@ -21,7 +21,7 @@ function colour(box, name) {
 }
 
 /** Whether series stand on each other: only what adds up does, and one alone has nothing to stand on. @param {Counts} counts */
-const isStacked = ({ wanted, series }) => isAdditive(wanted.measure) || (series.length === 1 && series[0].values.every((value) => value !== null));
+export const isStacked = ({ wanted, series }) => isAdditive(wanted.measure) || (series.length === 1 && series[0].values.every((value) => value !== null));
 
 /** Each series on top of those before it, so that the last one reaches the sum. @param {Counts} counts @returns {number[][]} */
 function stacked({ series, times }) {
@@ -37,7 +37,10 @@ function sentence({ series, sum, words, times, wanted }) {
 }
 
 /** What the tip says where no bar is pointed at. @param {Counts} counts */
-const usual = ({ running, past }) => `Click a bar to see its events.${running ? " The palest one is not over yet." : ""}${past ? " The dashed line is the time before." : ""}`;
+const usual = (counts) => {
+  const { running, past } = counts;
+  return `Click a ${isStacked(counts) ? "bar" : "time"} to see its events.${running ? " The palest one is not over yet." : ""}${past ? " The dashed line is the time before." : ""}`;
+};
 
 /** Makes the bar that is not over yet paler. @param {uPlot} plot @param {Counts} counts @param {string} paper colour of the card */
 function pale(plot, { times, interval, running }, paper) {

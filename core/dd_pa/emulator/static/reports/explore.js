@@ -2,7 +2,7 @@
 import { html, useMemo, useState } from "../vendor/vendor.js";
 import { useAnswer } from "./ask.js";
 import { exploreCopies } from "./copyas.js";
-import { Chart } from "./chart.js";
+import { Chart, isStacked } from "./chart.js";
 import { counted, request } from "./counts.js";
 import { dayOf, moment } from "./times.js";
 import { useStore } from "../shared/hooks.js";
@@ -24,6 +24,12 @@ const DAY = 86_400_000;
 function sheet({ times, series, past }) {
   const heads = ["from", ...series.map(({ name }) => name), ...(past ? ["the time before"] : [])];
   return [heads, ...times.map((at, i) => [iso(at), ...series.map(({ values }) => values[i]), ...(past ? [past[i]] : [])])];
+}
+
+/** The number of all, with what it is: `9,066 events`, `median of @order.total 89`. @param {Counts} counts @returns {string} */
+function told({ sum, words, wanted: { measure } }) {
+  const number = sum === null ? MISSING : writerOf(measure)(sum);
+  return isOfFacet(measure) ? `${words} ${number}` : `${number} ${words}`;
 }
 
 /** @param {{page: Page, wanted: Wanted}} props */
@@ -76,7 +82,7 @@ export function Explore({ page }) {
         ${counts.releases.length > 0 && html`<${Releases} counts=${counts} />`}
         <${SeriesTable} counts=${counts} title=${counts.wanted.by || "all events"} onOpen=${(/** @type {Series} */ series) => open(series, null)} />
         <p class="card-foot">
-          <span class="faint">${counts.sum === null ? MISSING : writerOf(counts.wanted.measure)(counts.sum)} ${counts.words} in ${counts.times.length} bars${counts.running && ", the last of which is not over yet"}. Times are UTC.</span>
+          <span class="faint">${told(counts)} in ${counts.times.length} ${isStacked(counts) ? "bars" : "points"}${counts.running && ", the last of which is not over yet"}. Times are UTC.</span>
           <span class="spring"></span><${Takeaway} name="explore" rows=${() => sheet(counts)} request=${request(wanted)} copies=${() => exploreCopies(wanted, request(wanted), counts.sum)} /><button type="button" class="plain small" onClick=${() => setTable(!table)}>${table ? "as chart only" : "as table"}</button>
         </p>
         ${table && html`<${TimesTable} counts=${counts} onOpen=${(/** @type {number} */ at) => open(null, at)} />`}`}
