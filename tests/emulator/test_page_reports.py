@@ -191,12 +191,20 @@ def test_funnel_is_built_by_hand(show: Open, shop: str) -> None:
     expect(page.get_by_text("A funnel has two steps or more")).to_be_visible()
 
 
+def offered(page: Page, name: str) -> set[str]:
+    """What may be chosen while typing."""
+    options = page.locator(f"#{name} option")
+    options.first.wait_for(state="attached")
+    return {str(option.get_attribute("value")) for option in options.all()}
+
+
 def test_retention_of_this_week(show: Open, shop: str) -> None:
     """Five users came in this week, which has no later one yet."""
     page = show("/retention?unit=day&last=24h")
 
     expect(page.locator(".retention tbody tr").last.locator("td.size")).to_have_text("5")
     expect(page.locator(".retention thead")).to_contain_text("First day")
+    assert offered(page, "retention-searches") == {f"@event.name:{name}" for name in (VIEWED, ADDED, PAID)}
 
 
 def test_paths_lead_to_the_funnel(show: Open, shop: str) -> None:

@@ -3,6 +3,8 @@ import { html } from "../vendor/vendor.js";
 import { ask, found, requestOf, useAnswer } from "./ask.js";
 import { retentionCopies } from "./copyas.js";
 import { count, iso } from "../shared/format.js";
+import { searchOf, written } from "./steps.js";
+import { frequentNames } from "./stepseditor.js";
 import { Takeaway } from "./takeaway.js";
 import { useStore } from "../shared/hooks.js";
 import { People } from "./people.js";
@@ -112,6 +114,13 @@ function Grid({ cohorts, words, unit, chosen, onCell }) {
   </div>`;
 }
 
+/** Searches for what happened most, to choose from while typing. @param {{last: string}} props */
+function Searches({ last }) {
+  const { answer } = useAnswer(last, (signal) => frequentNames(last, signal));
+  const steps = /** @type {const} */ (["event", "page"]).flatMap((kind) => (answer?.[kind] ?? []).map((text) => ({ kind, text })));
+  return html`<datalist id="retention-searches">${steps.map((step) => html`<option key=${written(step)} value=${searchOf(step)}></option>`)}</datalist>`;
+}
+
 /** @param {{page: Page}} props */
 export function Retention({ page }) {
   const { router } = page;
@@ -131,8 +140,9 @@ export function Retention({ page }) {
   );
   const controls = html`<${Choice} label="Who" value=${by} options=${Object.entries(entities).map(([name, entity]) => [name, entity.words.toLowerCase()])} onChoose=${(/** @type {string} */ value) => change(page, { by: value === "users" ? null : value, cell: null })} />
     <${Choice} label="In" value=${unit} options=${units} onChoose=${(/** @type {string} */ value) => change(page, { unit: value === "week" ? null : value, cell: null })} />
-    <${Text} label="First did" value=${wanted.first} placeholder="anything" onChoose=${(/** @type {string} */ value) => change(page, { first: value, cell: null })} />
-    <${Text} label="Came back to" value=${wanted.back} placeholder="the same" onChoose=${(/** @type {string} */ value) => change(page, { back: value, cell: null })} />`;
+    <${Text} label="First did" value=${wanted.first} list="retention-searches" placeholder="anything" onChoose=${(/** @type {string} */ value) => change(page, { first: value, cell: null })} />
+    <${Text} label="Came back to" value=${wanted.back} list="retention-searches" placeholder="the same" onChoose=${(/** @type {string} */ value) => change(page, { back: value, cell: null })} />
+    <${Searches} last=${last} />`;
   const shown = cohorts.find((each) => each.index === cohort);
   // The list is of the first of them; the cell knows how many there are.
   const came = shown?.cells[period - 1]?.came ?? 0;

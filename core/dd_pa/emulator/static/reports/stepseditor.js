@@ -13,7 +13,7 @@ const MOST = 100;
 const MOST_STEPS = 12;
 
 /** What happened most, to choose steps from. @param {string} last @param {AbortSignal} signal @returns {Promise<Record<"event" | "page" | "search", string[]>>} */
-async function names(last, signal) {
+export async function frequentNames(last, signal) {
   /** @param {string} query @param {string} facet */
   const top = async (query, facet) => {
     const asked = { ...spanOf(last), query: { query: found(query), compute: { aggregation: "count" }, group_by: [{ facet, limit: MOST }] } };
@@ -83,7 +83,7 @@ function Add({ known, onAdd }) {
 
 /** @param {{steps: Step[], last: string, onSteps: (steps: Step[]) => void}} props */
 export function StepsEditor({ steps, last, onSteps }) {
-  const asked = useAnswer(last, (signal) => names(last, signal));
+  const asked = useAnswer(last, (signal) => frequentNames(last, signal));
   const known = asked.answer ?? { event: [], page: [], search: [] };
   /** @param {number} n @param {Step | null} step */
   const set = (n, step) => onSteps(steps.flatMap((each, i) => (i === n ? (step ? [step] : []) : [each])));
