@@ -50,7 +50,9 @@ def test_settings(page: Path) -> None:
     text = page.read_text()
     named = set(re.findall(r"DD_PA\[\"([A-Z_]+)\"\]", text)) | set(re.findall(r"\bDD_PA_([A-Z_]+[A-Z])\b", text))
 
-    assert {name for name in named if not name.startswith(("EMULATOR_", "RUM_OPTIONS", "TEST_RUN"))} <= KEYS
+    assert {
+        name for name in named if not name.startswith(("DELIVER_FROM", "EMULATOR_", "RUM_OPTIONS", "TEST_RUN"))
+    } <= KEYS
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)

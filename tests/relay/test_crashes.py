@@ -47,8 +47,8 @@ class Processes:
 
     def deliver(self, *options: str) -> subprocess.Popen[bytes]:
         assert self._broker is not None
-        command = ["deliver", "--from", self._broker.url, "--lease", "2", *options]
-        return self._run("tests.relay.command", *command)
+        command = ["deliver", "--lease", "2", *options]
+        return self._run("tests.relay.command", *command, DD_PA_DELIVER_FROM=self._broker.url)
 
     def deliver_spool(self, *options: str, **environment: str) -> subprocess.Popen[bytes]:
         return self._run("tests.relay.command", "deliver", *options, **environment)

@@ -64,6 +64,15 @@ def test_liveness_readiness_and_metrics_of_a_deliverer(emulator: Running, tmp_pa
         assert last["message"].startswith("20 events delivered")
 
 
+def test_a_broker_that_is_away_is_one_line_of_a_single_run(emulator: Running, tmp_path: Path) -> None:
+    with ExitStack() as stack:
+        processes = Processes(stack, OwnRedis(tmp_path), emulator[1], tmp_path)
+        assert processes.deliver("--once").wait(60) == 1
+    *_, last = processes.log.splitlines()
+    assert last.startswith("Error: redis://localhost:")
+    assert "cannot be used" in last
+
+
 def test_the_deliverer_of_a_spool_answers_too(emulator: Running, tmp_path: Path) -> None:
     with ExitStack() as stack:
         processes = Processes(stack, None, emulator[1], tmp_path)

@@ -22,7 +22,14 @@ _ENDING = {signal.SIGTERM, signal.SIGINT}
 
 
 @click.command("deliver")
-@click.option("--from", "source", metavar="URL", help="Deliver from this broker (redis://…, nats://…, amqp://…).")
+@click.option(
+    "--from",
+    "source",
+    envvar="DD_PA_DELIVER_FROM",
+    show_envvar=True,
+    metavar="URL",
+    help="Deliver from this broker (redis://…, nats://…, amqp://…).",
+)
 @click.option("--once", is_flag=True, help="With --from: end when nothing waits there.")
 @click.option(
     "--lease",
@@ -146,7 +153,9 @@ def _deliver_from(url: str, *, once: bool, lease: float, say: lines.Say, serve: 
     try:
         with serve(deliverer):
             return deliver_in_foreground(deliverer, once=once, patient=not once, say=say)
-    except OSError as error:
+    except click.ClickException:
+        raise
+    except Exception as error:  # whatever a client raises; none of them shares a base with another
         raise click.ClickException(f"{found.shown} cannot be used: {error}") from None
     finally:
         queue.close()

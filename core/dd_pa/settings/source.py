@@ -38,7 +38,7 @@ _JSON_TEXTS = ("RUM_OPTIONS", "SAMPLE_RATES")
 _SWITCHES = ("ENABLED",)
 """Settings that are true, false, or a callable, which as text is a dotted path."""
 
-_OTHER_VARIABLES = ("DD_PA_EMULATOR_", testbed.VARIABLE)
+_OTHER_VARIABLES = ("DD_PA_EMULATOR_", "DD_PA_DELIVER_FROM", testbed.VARIABLE)
 
 KEYS = tuple(item.name.upper() for item in fields(Settings))
 
