@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 from click.testing import CliRunner
 
@@ -52,6 +53,23 @@ def test_all_is_well(url: str, emulator: Emulator, tmp_path: Path) -> None:
     assert any(finding.text.startswith("HTTP/2 without TLS, to this machine") for finding in found)
     assert emulator.events == []
     assert KEY not in "".join(map(report, found))
+
+
+def test_events_off_the_plan(url: str, emulator: Emulator, tmp_path: Path) -> None:
+    """The emulator knows them, of whichever process they are."""
+    fields = {"total": {"types": [{"kind": "number"}]}}
+    plan = {"version": 1, "events": [{"name": "order.placed", "fields": fields}, {"name": "order.sent"}]}
+    told = httpx.post(f"{url}/api/emulator/plan", json={"key": "k", "service": "shop", "plan": plan})
+    with Emitter(settings(url, tmp_path)) as emitter:
+        emitter.track("order.placed", {"total": 1}, usr="u-1")
+        before = told.status_code, states(settings(url, tmp_path))["plan"]
+        emitter.track("order.placed", {"total": "1"}, usr="u-1")
+        emitter.flush(5.0)
+        [found] = [finding for finding in examine(settings(url, tmp_path)) if finding.subject == "plan"]
+
+    assert before == (200, "ok")
+    assert found.state == "warning"
+    assert found.text == "2 events declared, 1 of them never seen here; off_plan 1: order.placed 1"
 
 
 def test_a_wrong_key(url: str, tmp_path: Path) -> None:

@@ -17,6 +17,7 @@ TIMEOUT = 1.0
 """Seconds that one of its requests may take; the end of the process waits for it."""
 
 _OK = 200
+_MOST = 16 * 1024 * 1024
 
 
 def local_emulator(settings: Settings) -> LocalEmulator | None:
@@ -39,8 +40,15 @@ class LocalEmulator:
         """Whether nothing is to be reported."""
         return self._is_another or testbed.is_on()
 
+    def ask(self, path: str) -> bytes:
+        """Return what the emulator answers; nothing if it does not, or if another listens there. Blocks."""
+        return self._exchange("GET", path, None)
+
     def post(self, path: str, body: bytes) -> bool:
         """Report something; blocks. Return False if nobody has taken it."""
+        return bool(self._exchange("POST", path, body))
+
+    def _exchange(self, method: str, path: str, body: bytes | None) -> bytes:
         with forks.loading:
             import http.client  # noqa: PLC0415 - see delivery.warmup
 
@@ -49,10 +57,10 @@ class LocalEmulator:
             # Asked first, as it may be a relay that passes on whatever it gets.
             if self._is_another or not _is_emulator(_answer(connection, "GET", STATUS)):
                 self._is_another = True
-                return False
-            return bool(_answer(connection, "POST", path, body))
+                return b""
+            return _answer(connection, method, path, body)
         except (OSError, http.client.HTTPException):  # not started yet; the log has said it anyway
-            return False
+            return b""
         finally:
             connection.close()
 
@@ -60,7 +68,7 @@ class LocalEmulator:
 def _answer(connection: http.client.HTTPConnection, method: str, path: str, body: bytes | None = None) -> bytes:
     connection.request(method, path, body, {"Content-Type": "application/json"})
     response = connection.getresponse()
-    content = response.read(65_536)
+    content = response.read(_MOST)
     return content if response.status == _OK else b""
 
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from dd_pa.delivery.outcome import Verdict
 from dd_pa.delivery.probe import Answer, probe
 from dd_pa.delivery.transport import is_secure
+from dd_pa.doctor.plan_examination import examine_plan
 from dd_pa.doctor.relay import examine_relay, examine_tap
 from dd_pa.doctor.report import Finding, State
 from dd_pa.errors import SpoolError
@@ -261,6 +262,7 @@ def examine(settings: Settings) -> Iterator[Finding]:
         yield from examine_relay(settings.relay, ca_file=settings.ca_file, timeout=settings.timeout)
     else:
         yield from examine_intake(settings)
+        yield from examine_plan(settings)
     if settings.tap is not None:
         yield from examine_tap(settings.tap, ca_file=settings.ca_file, timeout=settings.timeout)
     yield from examine_spool(settings)
