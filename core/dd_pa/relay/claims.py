@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from dd_pa.delivery.event_queue import Row
+from dd_pa.relay.message import is_understood
 
 HandleT = TypeVar("HandleT", bound=Hashable)
 
@@ -35,7 +36,7 @@ class Claims(Generic[HandleT]):
         if number is None:
             number = self._ids[claim.handle] = next(self._numbers)
         self._claims[number] = claim
-        return Row(number, claim.body)
+        return Row(number, claim.body if is_understood(claim.headers) else b"")  # set aside as it is, as damaged
 
     def knows(self, handle: HandleT) -> bool:
         return handle in self._ids

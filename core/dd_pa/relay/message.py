@@ -46,6 +46,12 @@ def message_of(event: BuiltEvent, body: bytes, application_id: str) -> Message:
     return Message(event.id, attributes, body)
 
 
+def is_understood(headers: Mapping[str, str]) -> bool:
+    """Tell whether a message is of a version that this one reads. One that names none is somebody else's attempt."""
+    told = [value for name, value in headers.items() if name.endswith("ddpaformat")]
+    return told in ([], [FORMAT])
+
+
 def milliseconds(time: str) -> int | None:
     """Return the epoch milliseconds of a message's `time`, or None if it says none."""
     try:
