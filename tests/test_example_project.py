@@ -65,6 +65,30 @@ def test_every_event_of_both_shops_arrives_and_nothing_else(tmp_path: Path) -> N
     assert processes_of(directory) == []
 
 
+@pytest.mark.parametrize(
+    ("shop", "command"),
+    [
+        ("django_shop", [str(ROOT / "example_project" / "django_shop" / "manage.py"), "dd_pa_events"]),
+        ("flask_shop", ["-m", "flask", "--app=example_project.flask_shop:create_app", "dd-pa", "events"]),
+    ],
+)
+def test_the_shops_are_on_their_plan(tmp_path: Path, shop: str, command: list[str]) -> None:
+    """The classes agree with the lock file that the demo's emulator is told."""
+    lock = ROOT / "example_project" / shop / "events.lock.json"
+    env = {**os.environ, "SHOP_RUN_DIR": str(tmp_path), "DD_API_KEY": "k", "DD_PA_INTAKE_URL": "http://127.0.0.1:9"}
+
+    answer = subprocess.run(
+        [sys.executable, *command, "check", f"--lock={lock}"],
+        cwd=ROOT,
+        env=env,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert answer.returncode == 0, answer.stdout + answer.stderr
+
+
 @pytest.mark.timeout(600)
 def test_a_missing_event_fails_the_demo(tmp_path: Path) -> None:
     """The check is real: when nobody searches, the exit code is 1 and the output names what did not come."""

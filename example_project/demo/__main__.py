@@ -122,6 +122,7 @@ def invite(console: Console, servers: Town) -> None:
         "",
         f"  Product Analytics   {emulator}/",
         f"                      {emulator}/sessions  your own clicks, with the servers' events between them",
+        f"                      {emulator}/plan      what both shops declare, and when it was last seen",
         f"  Django shop         {goods}/        sign in as nora@example.com",
         f"                      {goods}/admin/  sign in as {STAFF}: ship an order, look at the outbox",
         f"  Flask shop          {plans}/        sign in as ines@example.com",

@@ -24,6 +24,8 @@ PASSWORD = "workshop-demo-1"
 MANAGE = [sys.executable, str(ROOT / "example_project" / "django_shop" / "manage.py")]
 FLASK = [sys.executable, "-m", "flask", "--app=example_project.flask_shop:create_app"]
 
+SHOPS = ("django_shop", "flask_shop")
+
 Say = Callable[[str], None]
 
 
@@ -124,6 +126,7 @@ def run(command: Sequence[str], env: Mapping[str, str], problem: str) -> None:
 def services(directory: Path, chosen: dict[str, int], env: dict[str, str]) -> list[Service]:
     python, here = sys.executable, "--host=127.0.0.1"
     emulator = [command_line(), "emulator", f"--port={chosen['emulator']}", "--sample"]
+    emulator += [f"--plan={ROOT / 'example_project' / shop / 'events.lock.json'}" for shop in SHOPS]
     django = [
         python,
         "-m",

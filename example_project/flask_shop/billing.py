@@ -12,6 +12,14 @@ from sqlalchemy import Select, select
 from example_project import payment
 from example_project.flask_shop.analytics import analytics
 from example_project.flask_shop.database import db
+from example_project.flask_shop.events import (
+    FailedPayment,
+    FormerPlan,
+    InvoiceViewed,
+    PaymentFailed,
+    SeenInvoice,
+    UpgradeStarted,
+)
 from example_project.flask_shop.models import Invoice, facts
 from example_project.flask_shop.plans import PLANS, Plan
 
@@ -28,7 +36,7 @@ CHECKS: dict[str, Callable[[str], Any]] = {
 @login_required
 def pay(slug: str) -> Any:
     plan = payable(slug)
-    analytics.track("upgrade.started", {"plan": facts(plan), "from": {"plan": current_user.team.plan}})
+    analytics.track(UpgradeStarted(plan=facts(plan), former=FormerPlan(plan=current_user.team.plan)))
     return render_template("billing/pay.html", plan=plan, errors={}, declined=None)
 
 
@@ -42,7 +50,7 @@ def charge(slug: str) -> Any:
     try:
         upgrade(plan, payment.card_number(request.form["number"]))
     except payment.PaymentDeclinedError as error:
-        analytics.track("payment.failed", {"payment": {"reason": error.reason, "method": "card"}, "plan": facts(plan)})
+        analytics.track(PaymentFailed(payment=FailedPayment(reason=error.reason), plan=facts(plan)))
         return render_template("billing/pay.html", plan=plan, errors={}, declined=error.reason), 402
     flash(f"Your team is on the {plan.name} plan now.")
     return redirect(url_for("team.home"))
@@ -86,13 +94,13 @@ def of_my_team() -> Select[tuple[Invoice]]:
     return select(Invoice).where(Invoice.team == current_user.team)
 
 
-def viewed_invoice(request: Request, response: Response) -> dict[str, Any]:
-    return {"invoice": {"number": (request.view_args or {})["number"]}}
+def viewed_invoice(request: Request, response: Response) -> InvoiceViewed:
+    return InvoiceViewed(invoice=SeenInvoice(number=(request.view_args or {})["number"]))
 
 
 @blueprint.get("/invoices/<int:number>")
 @login_required
-@analytics.tracked("invoice.viewed", attributes=viewed_invoice)
+@analytics.tracked(InvoiceViewed, attributes=viewed_invoice)
 def invoice(number: int) -> str:
     found = db.first_or_404(of_my_team().where(Invoice.id == number - 2000))
     return render_template("billing/invoice.html", invoice=found, plan=PLANS[found.plan], team=current_user.team)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-from typing import Any
 
 from flask_login import UserMixin
 from sqlalchemy import ForeignKey, String
@@ -11,14 +10,15 @@ from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from example_project.flask_shop.analytics import analytics
 from example_project.flask_shop.database import Base
+from example_project.flask_shop.events import InvoiceIssued, PaidPlan, PlanChanged, SeatAdded, Seats
 from example_project.flask_shop.plans import PLANS, Plan
 
 
-def facts(plan: Plan) -> dict[str, Any]:
-    return {"name": plan.slug, "price": plan.price, "currency": "EUR", "seats": plan.seats}
+def facts(plan: Plan) -> PaidPlan:
+    return PaidPlan(name=plan.slug, price=plan.price, currency="EUR", seats=plan.seats)
 
 
-@analytics.track_model(updated={"plan": "plan.changed"}, attributes=lambda team: {"plan": facts(PLANS[team.plan])})
+@analytics.track_model(updated={"plan": PlanChanged}, attributes=lambda team: {"plan": facts(PLANS[team.plan])})
 class Team(Base):
     """Whose customer a person is: the account in Product Analytics."""
 
@@ -43,9 +43,9 @@ class Person(UserMixin, Base):
 
 
 @analytics.track_model(
-    created="seat.added",
+    created=SeatAdded,
     when=lambda seat: seat.person_id is None,  # that of who signs up comes with the sign-up
-    attributes=lambda seat: {"seats": {"used": len(seat.team.seats), "included": PLANS[seat.team.plan].seats}},
+    attributes=lambda seat: SeatAdded(seats=Seats(used=len(seat.team.seats), included=PLANS[seat.team.plan].seats)),
 )
 class Seat(Base):
     """A place in the workshop."""
@@ -60,7 +60,7 @@ class Seat(Base):
     person: Mapped[Person | None] = relationship()
 
 
-@analytics.track_model(created="invoice.issued", attributes=["plan", "cents"])
+@analytics.track_model(created=InvoiceIssued)
 class Invoice(Base):
     """What a team paid for a month."""
 

@@ -14,6 +14,7 @@ from werkzeug.security import check_password_hash, generate_password_hash
 
 from example_project.flask_shop.analytics import analytics
 from example_project.flask_shop.database import db
+from example_project.flask_shop.events import SignedUp, SignInFailed, SignUp
 from example_project.flask_shop.models import Person, Seat, Team
 
 blueprint = Blueprint("people", __name__)
@@ -43,7 +44,7 @@ def sign_up() -> Any:
     if errors:
         return render_template("people/sign_up.html", errors=errors), 422
     login_user(person)
-    analytics.track("user.signed_up", {"sign_up": {"method": "password"}})
+    analytics.track(SignedUp(sign_up=SignUp()))
     return redirect(after_sign_in())
 
 
@@ -81,7 +82,7 @@ def sign_in() -> Any:
     person = db.session.scalar(select(Person).where(Person.email == email))
     # An unknown e-mail takes as long as a wrong password, so that nobody can find out who is a customer.
     if not check_password_hash(person.password if person else NOBODY, password) or person is None:
-        analytics.track("user.sign_in_failed")  # Flask-Login has no signal for it; never the name that was typed
+        analytics.track(SignInFailed())  # Flask-Login has no signal for it; never the name that was typed
         return render_template("people/sign_in.html", error="This e-mail and password do not match."), 422
     login_user(person)
     return redirect(after_sign_in())

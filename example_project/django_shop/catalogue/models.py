@@ -5,6 +5,7 @@ from django.db import models
 from django.urls import reverse
 
 from dd_pa_django import TrackedQuerySet, track_model
+from example_project.django_shop.catalogue.events import ProductSoldOut
 
 
 class Category(models.TextChoices):
@@ -16,7 +17,7 @@ class Category(models.TextChoices):
     GREENERY = "greenery", "Greenery"
 
 
-@track_model(updated={"stock": {0: "product.sold_out"}}, attributes=["slug", "category"])
+@track_model(updated={"stock": {0: ProductSoldOut}})
 class Product(models.Model):
     """Something on sale, with what is left of it."""
 

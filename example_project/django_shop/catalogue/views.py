@@ -13,6 +13,7 @@ from django.views.decorators.http import require_safe
 from django.views.generic import ListView
 
 from dd_pa_django import atrack, tracked
+from example_project.django_shop.catalogue.events import ProductSearched, ProductViewed, Search, SeenProduct
 from example_project.django_shop.catalogue.models import Category, Product
 
 
@@ -30,15 +31,15 @@ class ProductList(ListView):
         )
 
 
-def seen_product(request: HttpRequest, response: TemplateResponse) -> dict[str, Any]:
+def seen_product(request: HttpRequest, response: TemplateResponse) -> ProductViewed:
     shown = (response.context_data or {})["product"]
-    return {
-        "product": {"slug": shown.slug, "price": shown.price, "category": shown.category, "in_stock": shown.stock > 0}
-    }
+    return ProductViewed(
+        product=SeenProduct(slug=shown.slug, price=shown.price, category=shown.category, in_stock=shown.stock > 0)
+    )
 
 
 @require_safe
-@tracked("product.viewed", attributes=seen_product)
+@tracked(ProductViewed, attributes=seen_product)
 def product(request: HttpRequest, slug: str) -> TemplateResponse:
     found = get_object_or_404(Product, slug=slug)
     similar = Product.objects.filter(category=found.category).exclude(pk=found.pk)[:4]
@@ -50,7 +51,7 @@ async def search(request: HttpRequest) -> HttpResponse:
     term = " ".join(request.GET.get("q", "").split())[:60]
     found = [item async for item in matching(term)] if term else []
     if term:
-        await atrack("product.searched", {"search": {"term": term.lower(), "results": len(found)}})
+        await atrack(ProductSearched(search=Search(term=term.lower(), results=len(found))))
     page = {"term": term, "object_list": found}
     # Templates read the session and the user, which is I/O.
     return await sync_to_async(render)(request, "catalogue/search.html", page)

@@ -10,6 +10,7 @@ from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.http import require_http_methods, require_POST
 
 from dd_pa_django import track
+from example_project.django_shop.customers.events import SignedUp, SignUp
 from example_project.django_shop.customers.forms import SignInForm, SignUpForm
 
 
@@ -20,7 +21,7 @@ def sign_up(request: HttpRequest) -> HttpResponse:
         status = 422 if form.is_bound else 200
         return render(request, "customers/sign_up.html", {"form": form, "next": next_page(request)}, status=status)
     login(request, form.save())
-    track("user.signed_up", {"sign_up": {"method": "password"}})
+    track(SignedUp(sign_up=SignUp()))
     return redirect(next_page(request) or "catalogue")
 
 

@@ -3,11 +3,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any
 
 from django.http import HttpRequest
 
 from example_project.django_shop.catalogue.models import Product
+from example_project.django_shop.orders.events import CartTotals
 
 CURRENCY = "EUR"
 MOST_OF_ONE = 20
@@ -55,8 +55,8 @@ class Cart:
     def total(self) -> Decimal:
         return sum((line.total for line in self), Decimal(0))
 
-    def for_analytics(self) -> dict[str, Any]:
-        return {"total": self.total, "currency": CURRENCY, "items": len(self)}
+    def for_analytics(self) -> CartTotals:
+        return CartTotals(total=self.total, currency=CURRENCY, items=len(self))
 
 
 def in_cart(request: HttpRequest) -> dict[str, int]:

@@ -10,10 +10,11 @@ from django.urls import reverse
 from dd_pa_django import TrackedQuerySet, track_model
 from example_project.django_shop.catalogue.models import Product
 from example_project.django_shop.customers.models import Company
+from example_project.django_shop.orders.events import OrderShipped, ShippedOrder
 
 
 def facts(order: Order) -> dict[str, Any]:
-    return {"order": {"id": order.number, "total": order.total, "currency": order.currency}}
+    return {"order": ShippedOrder(id=order.number, total=order.total, currency=order.currency)}
 
 
 def buyer(order: Order) -> dict[str, Any]:
@@ -21,7 +22,7 @@ def buyer(order: Order) -> dict[str, Any]:
     return {"usr": order.placed_by_id, "account": order.company.handle}
 
 
-@track_model(updated={"status": {"shipped": "order.shipped"}}, attributes=facts, identity=buyer)
+@track_model(updated={"status": {"shipped": OrderShipped}}, attributes=facts, identity=buyer)
 class Order(models.Model):
     """What a company bought."""
 

@@ -10,6 +10,7 @@ from dd_pa_django import track
 from example_project import payment
 from example_project.django_shop.catalogue.models import Product
 from example_project.django_shop.orders.cart import CURRENCY, Cart, CartLine
+from example_project.django_shop.orders.events import CheckoutCompleted, PaidOrder, Payment
 from example_project.django_shop.orders.models import Order, OrderLine
 
 
@@ -30,10 +31,8 @@ def place_order(user: User, cart: Cart, card: str) -> Order:
             order = Order.objects.create(
                 company=user.membership.company, placed_by=user, total=total, currency=CURRENCY, payment=reference
             )
-            track(
-                "checkout.completed",
-                {"order": {"id": order.number, **cart.for_analytics()}, "payment": {"method": "card"}},
-            )
+            paid = PaidOrder(id=order.number, total=total, currency=CURRENCY, items=len(cart))
+            track(CheckoutCompleted(order=paid, payment=Payment()))
             for line in lines:
                 sell(order, line)
     except OutOfStockError:

@@ -17,6 +17,16 @@ from dd_pa_django import track
 from example_project.django_shop.catalogue.models import Product
 from example_project.django_shop.customers.models import Company
 from example_project.django_shop.orders.cart import Cart
+from example_project.django_shop.orders.events import (
+    AddedProduct,
+    CartItemAdded,
+    CheckoutFailed,
+    CheckoutStarted,
+    FailedPayment,
+    Failure,
+    MissingProduct,
+    PaymentFailed,
+)
 from example_project.django_shop.orders.forms import CardForm, QuantityForm
 from example_project.django_shop.orders.models import Order
 from example_project.django_shop.orders.placing import OutOfStockError, place_order
@@ -37,10 +47,8 @@ def add_to_cart(request: HttpRequest, slug: str) -> HttpResponse:
         messages.error(request, f"Only {product.stock} of “{product.name}” left.")
         return redirect(product)
     cart.put(product, wanted)
-    track(
-        "cart.item_added",
-        {"product": {"slug": product.slug, "price": product.price, "quantity": more}, "cart": cart.for_analytics()},
-    )
+    added = AddedProduct(slug=product.slug, price=product.price, quantity=more)
+    track(CartItemAdded(product=added, cart=cart.for_analytics()))
     messages.success(request, f"“{product.name}” is in your cart.")
     return redirect("cart")
 
@@ -64,7 +72,7 @@ class CheckOut(LoginRequiredMixin, View):
         if not Company.objects.filter(memberships__user=request.user).exists():
             messages.error(request, "Your user belongs to no company yet: an administrator can add it to one.")
             return redirect("cart")
-        track("checkout.started", {"cart": cart.for_analytics()})
+        track(CheckoutStarted(cart=cart.for_analytics()))
         return self.page(request, CardForm(), cart)
 
     def post(self, request: HttpRequest) -> HttpResponse:
@@ -84,11 +92,11 @@ class CheckOut(LoginRequiredMixin, View):
         return redirect(order)
 
     def declined(self, request: HttpRequest, cart: Cart, reason: str) -> HttpResponse:
-        track("payment.failed", {"payment": {"reason": reason, "method": "card"}, "cart": cart.for_analytics()})
+        track(PaymentFailed(payment=FailedPayment(reason=reason), cart=cart.for_analytics()))
         return self.page(request, CardForm(), cart, status=402, declined=reason)
 
     def sold_out(self, request: HttpRequest, cart: Cart, product: Product) -> HttpResponse:
-        track("checkout.failed", {"checkout": {"reason": "out_of_stock"}, "product": {"slug": product.slug}})
+        track(CheckoutFailed(checkout=Failure(reason="out_of_stock"), product=MissingProduct(slug=product.slug)))
         cart.put(product, 0)
         return render(request, "orders/sold_out.html", {"product": product, "cart": cart}, status=409)
 
