@@ -15,6 +15,7 @@ from dd_pa.plan.changes import Change, changes
 from dd_pa.plan.model import Plan, shown, walk
 from dd_pa.plan.modules import HOW_TO_NAME, NOTHING_IMPORTED
 from dd_pa.plan.registry import declared_plan
+from dd_pa.plan.revision import read_at
 
 
 class Report(NamedTuple):
@@ -52,7 +53,7 @@ def compare(path: Path, revision: str, *, today: date | None = None) -> Report:
     plan = declared_plan()
     if not plan.events:
         raise PlanError("", NOTHING_IMPORTED)
-    before = lock.read_at(path, revision)
+    before = read_at(path, revision)
     found = changes(before, plan, today or date.today())
     breaking = sum(change.is_breaking for change in found)
     said = f"since {revision}: {_counted(len(found), 'change')}, {breaking} breaking for readers"
