@@ -57,13 +57,14 @@ def test_a_new_django_project(django_project: Path) -> None:
 
     written = run(django_project, "-m", "dd_pa.cli.program", "init", "--write")
     assert 'MIDDLEWARE = [\n    "dd_pa_django.middleware' in settings.read_text()
-    assert "start the emulator" in written.stdout
-    assert written.returncode == 1  # the doctor reached none
+    assert "Written." in written.stdout  # an emulator may run there, or not
     with Emulator().running() as url:
         at(settings, url)
         again = run(django_project, "-m", "dd_pa.cli.program", "init")
     assert (again.returncode, "has all that dd-pa needs" in again.stdout) == (0, True), again.stdout + again.stderr
     assert "takes the key" in again.stdout
+    gone = run(django_project, "-m", "dd_pa.cli.program", "init")  # the doctor reaches it no more
+    assert (gone.returncode, "start the emulator" in gone.stdout) == (1, True), gone.stdout + gone.stderr
 
 
 def test_manage_py_adds_what_is_left(django_project: Path) -> None:

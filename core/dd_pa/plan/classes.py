@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from dd_pa.capture.attributes import RESERVED
 from dd_pa.plan.model import Deprecated, Field, Plan, PlannedEvent, Type
+from dd_pa.plan.wire import KEYWORDS
 
 WIDTH = 120
 
@@ -30,14 +31,6 @@ _IMPORTS = {
 }
 _NAMES = {"text": "str", "integer": "int", "number": "float", "boolean": "bool", "null": "None", "any": "Any"}
 _FORMATS = {"date": "dt.date", "date-time": "dt.datetime", "time": "dt.time", "uuid": "uuid.UUID"}
-_KEYWORDS = {
-    "minimum": "ge",
-    "exclusiveMinimum": "gt",
-    "maximum": "le",
-    "exclusiveMaximum": "lt",
-    "multipleOf": "multiple_of",
-    "pattern": "pattern",
-}
 _MONEY = {"amount": {"number", "integer"}, "currency": {"text"}}
 _TAKEN = {*keyword.kwlist, *_NAMES.values(), "list", "dict", "dt", "uuid", *filter(str.isidentifier, _IMPORTS)}
 """Names that a field must not have, as the annotations of the class mean something else by them."""
@@ -170,7 +163,7 @@ def _field_name(name: str, taken: Iterable[str]) -> str:
 def _limits(kind: Type) -> str:
     given = []
     for name, value in kind.limits.items():
-        word = _KEYWORDS.get(name) or ("min_length" if name.startswith("min") else "max_length")
+        word = KEYWORDS.get(name) or ("min_length" if name.startswith("min") else "max_length")
         given.append(f"{word}={_quoted(value) if isinstance(value, str) else value}")
     return ", ".join(given)
 

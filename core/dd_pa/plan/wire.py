@@ -21,7 +21,7 @@ _SCALARS: dict[str, Any] = {
     "null": None,
     "any": Any,
 }
-_KEYWORDS = {
+KEYWORDS = {
     "minimum": "ge",
     "exclusiveMinimum": "gt",
     "maximum": "le",
@@ -29,6 +29,7 @@ _KEYWORDS = {
     "multipleOf": "multiple_of",
     "pattern": "pattern",
 }
+"""Limits of values: what JSON Schema calls them, and what msgspec does."""
 
 
 def decoder(name: str, fields: Mapping[str, Field]) -> msgspec.json.Decoder[Any]:
@@ -110,5 +111,5 @@ def _limited(wire: Any, limits: Mapping[str, Any]) -> Any:
         return wire
     given: dict[str, Any] = {}
     for name, value in limits.items():
-        given[_KEYWORDS.get(name) or ("min_length" if name.startswith("min") else "max_length")] = value
+        given[KEYWORDS.get(name) or ("min_length" if name.startswith("min") else "max_length")] = value
     return Annotated[wire, msgspec.Meta(**given)]
