@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import enum
+import gc
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -359,3 +360,19 @@ def test_renamed_fields() -> None:
         total: int = msgspec.field(name="order.total")
 
     assert list(Camel.__schema__.fields) == ["orderId", "order.total"]
+
+
+def test_a_class_of_a_function_that_has_returned_spoils_no_plan() -> None:
+    """It refers to itself, and lives until it is collected."""
+
+    def make_unreadable() -> None:
+        type(Event)(
+            "Unreadable", (Event,), {"__annotations__": {"value": "Nowhere"}, "__module__": __name__}, name="test.lost"
+        )
+
+    gc.disable()
+    try:
+        make_unreadable()
+        assert "test.lost" not in registry.declared_plan().events
+    finally:
+        gc.enable()

@@ -53,6 +53,13 @@ def find(name: str) -> EventSchema | None:
 
 def declared_plan() -> Plan:
     """Return the plan of the classes that are imported. Raises `PlanError` for one that cannot be read."""
+    with suppress(PlanError):
+        return _planned()
+    gc.collect()  # as in `add()`: what cannot be read may be of a function that has returned
+    return _planned()
+
+
+def _planned() -> Plan:
     return Plan({str(schema.name): schema.planned for schema in declared()})
 
 
