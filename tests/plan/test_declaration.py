@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import enum
 import gc
+import types
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -366,8 +367,11 @@ def test_a_class_of_a_function_that_has_returned_spoils_no_plan() -> None:
     """It refers to itself, and lives until it is collected."""
 
     def make_unreadable() -> None:
-        type(Event)(
-            "Unreadable", (Event,), {"__annotations__": {"value": "Nowhere"}, "__module__": __name__}, name="test.lost"
+        types.new_class(
+            "Unreadable",
+            (Event,),
+            {"name": "test.lost"},
+            lambda space: space.update({"__annotations__": {"value": "Nowhere"}, "__module__": __name__}),
         )
 
     gc.disable()
