@@ -367,12 +367,8 @@ def test_a_class_of_a_function_that_has_returned_spoils_no_plan() -> None:
     """It refers to itself, and lives until it is collected."""
 
     def make_unreadable() -> None:
-        types.new_class(
-            "Unreadable",
-            (Event,),
-            {"name": "test.lost"},
-            lambda space: space.update({"__annotations__": {"value": "Nowhere"}, "__module__": __name__}),
-        )
+        body = {"__annotations__": {"value": "Nowhere"}, "__module__": __name__}
+        types.new_class("Unreadable", (Event,), {"name": "test.lost"}, lambda space: space.update(body))
 
     gc.disable()
     try:
