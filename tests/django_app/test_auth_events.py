@@ -83,12 +83,13 @@ def test_another_user_signs_in(ada: User, events: Events) -> None:
 @pytest.mark.usefixtures("switched_on")
 def test_failed(client: Client, ada: User, emulator: Emulator, events: Events) -> None:
     """Nothing of what was typed, and nobody's id: not of the user whose name it is, nor of one who is logged in."""
+    User.objects.create_user("marked-name", "marked@example.com", "marked-right")
     client.force_login(ada)
     before = len(events())
-    client.post("/signs_in_by_form/", {"username": "ada", "password": "marked-wrong"})
+    client.post("/signs_in_by_form/", {"username": "marked-name", "password": "marked-wrong"})
 
     assert events()[before:] == [{"event": {"name": "user.sign_in_failed"}, "session": {"id": SESSION}}]
-    assert not any(text in str(emulator.events[before:]) for text in ("ada", "marked-wrong", "example.com"))
+    assert "marked" not in str(emulator.events[before:])
 
 
 @pytest.mark.usefixtures("switched_on")
