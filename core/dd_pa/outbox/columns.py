@@ -41,7 +41,7 @@ def chunks(events: Sequence[BuiltEvent], most: int = ROWS) -> Iterator[Sequence[
     start = size = 0
     for end, event in enumerate(events):
         size += len(event.body)
-        if end > start and (end - start >= min(most, ROWS) or size > BYTES):
+        if end > start and (end - start >= most or size > BYTES):
             yield events[start:end]
             start, size = end, len(event.body)
     if events:
