@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import importlib
 import json
+import re
 import subprocess
 import sys
 import zipfile
@@ -207,6 +208,17 @@ def test_the_metadata(installed: Path) -> None:
     entry_points = (installed / INFO / "entry_points.txt").read_text()
     assert "dd-pa = dd_pa.cli.program:main" in entry_points
     assert "[pytest11]\ndd_pa = dd_pa_pytest.plugin" in entry_points
+
+
+def test_the_page_on_pypi(installed: Path) -> None:
+    """It is the README, whose links lead somewhere although no repository lies beside it."""
+    page = Parser().parsestr((installed / INFO / "METADATA").read_text()).get_payload()
+
+    assert isinstance(page, str)
+    links = re.findall(r"\]\(([^)]+)\)", page)
+    assert len(links) == len(re.findall(r"\]\(([^)]+)\)", (ROOT / "README.md").read_text()))
+    assert [link for link in links if not link.startswith("https://")] == []
+    assert "<!--" not in page
 
 
 def test_core_cannot_be_imported(bare: Site) -> None:
