@@ -16,6 +16,7 @@ from tests.emulator.asking import ask, post, stored
 
 Engine = tuple[Emulator, httpx.Client]
 DAY = 86_400_000
+MILLISECOND = timedelta(milliseconds=1)
 MONDAY = 1_789_948_800_000
 """2026-09-21, 00:00 UTC."""
 END = MONDAY + 14 * DAY - 1
@@ -231,36 +232,64 @@ EVENTS = st.lists(
 
 
 @settings(max_examples=30, deadline=None, suppress_health_check=list(HealthCheck))
-@given(events=EVENTS, days=st.integers(1, 5), later=st.booleans())
+@given(events=EVENTS, days=st.integers(1, 5), later=st.booleans(), fixed=st.none() | st.integers(1, 4), cell=st.data())
 def test_same_as_plain_python(
-    engine_server: Engine, events: list[tuple[int, dict[str, Any]]], days: int, later: bool
+    engine_server: Engine,
+    events: list[tuple[int, dict[str, Any]]],
+    days: int,
+    later: bool,
+    fixed: int | None,
+    cell: st.DataObject,
 ) -> None:
-    """Grids over random events are what plain Python works out."""
+    """Grids over random events, and the list behind one cell, are what plain Python works out."""
     engine_server[0].clear()
     stored(engine_server[0], events)
-    condition = "conversion_on_or_after" if later else "conversion_on"
-    answer = ask(
-        engine_server[1], "retention/grid", "retention_grid_request", request(calendar(quantity=days), condition)
-    )
+    wanted = request(calendar(quantity=days), "conversion_on_or_after" if later else "conversion_on")
+    if fixed:
+        wanted["query"]["search"]["return_criteria"]["time_interval"] = {"type": "fixed", "unit": "day", "value": fixed}
+    answer = ask(engine_server[1], "retention/grid", "retention_grid_request", wanted)
 
-    length = timedelta(days=days) // timedelta(milliseconds=1)
+    cohort, period = timedelta(days=days) // MILLISECOND, timedelta(days=fixed or days) // MILLISECOND
     first: dict[str, int] = {}
     for at, one in sorted(events, key=lambda row: row[0]):
         if one["event"]["name"] == "signup":
             first.setdefault(one["usr"]["id"], at)
+    back: dict[tuple[int, int], set[str]] = {}
     for row in answer["cohorts"][:-1]:
         start = row["cohort_start_time"]
-        own = {usr for usr, at in first.items() if start <= at < start + length}
-        assert (start % length, row["cohort_size"]) == (0, len(own))
-        assert len(row["cells"]) == (END - start) // length + 1
-        for cell in row["cells"]:
-            low = start + cell["return_period_index"] * length
-            back = {
+        own = {usr for usr, at in first.items() if start <= at < start + cohort}
+        assert (start % cohort, row["cohort_size"]) == (0, len(own))
+        assert len(row["cells"]) == (END - start) // period + 1
+        for number, one_cell in enumerate(row["cells"]):
+            low = start + number * period
+            back[row["cohort_index"], number] = {
                 one["usr"]["id"]
                 for at, one in events
                 if one["event"]["name"] == "view"
                 and one["usr"]["id"] in own
                 and at >= max(low, first[one["usr"]["id"]])
-                and (later or at < low + length)
+                and (later or at < low + period)
             }
-            assert cell["cell_count"] == len(back)
+            assert one_cell["cell_count"] == len(back[row["cohort_index"], number])
+
+    which = cell.draw(st.sampled_from(sorted(back)))
+    target = {"cohort_target": index(which[0]), "return_period_target": index(which[1])}
+    del wanted["query"]["compute"]
+    wanted["query"]["computation_scope"] = {"type": "cell", **target}
+    listed = ask(engine_server[1], "retention/list", "retention_list_request", wanted)
+    assert [record["@usr.id"] for record in listed["records"]] == sorted(back[which])
+
+
+def test_periods_end_at_a_hundred(engine: Engine) -> None:
+    """Return periods that are too short for the time range are counted up to the hundredth, and listed up to it."""
+    stored(engine[0], [(MONDAY, event("signup", "u1")), (MONDAY + 13 * DAY, event("view", "u1"))])
+    fixed = {"base_query": base("@event.name:view"), "time_interval": {"type": "fixed", "unit": "day", "value": 0.1}}
+    wanted = request(calendar("week"), search={"return_criteria": fixed})
+
+    answer = ask(engine[1], "retention/grid", "retention_grid_request", wanted)
+    assert [cell["cell_count"] for cell in answer["cohorts"][0]["cells"]] == [0] * 100
+
+    target = {"cohort_target": index(0), "return_period_target": index(100)}
+    del wanted["query"]["compute"]
+    wanted["query"]["computation_scope"] = {"type": "cell", **target}
+    assert ask(engine[1], "retention/list", "retention_list_request", wanted)["records"] == []

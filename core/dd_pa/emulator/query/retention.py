@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from bisect import bisect_right
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import TypeAlias
 
 from dd_pa.emulator.query.calendar import CalendarInterval
 from dd_pa.emulator.query.fields import Fields, window_of
@@ -15,6 +15,8 @@ from dd_pa.emulator.query.request import Request, Scope
 from dd_pa.emulator.query.segments import Segment, best, read_segment
 
 MAX_PERIODS = 100
+Line: TypeAlias = tuple[int, tuple[str, ...]]
+"""The number of a cohort, and one of its groups."""
 _DAY_MS = 24 * 3600 * 1000
 _FIXED = {"day": _DAY_MS, "week": 7 * _DAY_MS, "month": 30 * _DAY_MS}
 
@@ -27,17 +29,6 @@ class Cohort:
     end: int
     periods: tuple[tuple[int, int], ...]
     """Start and end of the return periods that begin in the time range."""
-
-
-@dataclass(frozen=True, slots=True)
-class Member:
-    """One user or account."""
-
-    id: str
-    cohort: int
-    first: int
-    """When it did what made it a member."""
-    group: tuple[str, ...]
 
 
 class Retention:
@@ -88,66 +79,97 @@ class Retention:
             return self._interval.unit, self._interval.quantity
         return self._fixed[0], max(1, round(self._fixed[1]))
 
-    def members(self) -> list[Member]:
-        """Return everybody who did what makes a member, by the cohort of the first time in the range."""
+    def counts(self) -> tuple[dict[Line, int], dict[Line, Counter[int]]]:
+        """Return how many are in each line, and how many of them returned in each period; the groups within the limits.
+
+        A return is the event that made somebody a member, or a later one.
+        """
+        line = ", ".join(["c", *self._names])
+        rows = self._request.statement.rows(
+            f"{self._tables()} SELECT {line}, NULL AS p, count(*) FROM member GROUP BY ALL "
+            f"UNION ALL SELECT {line}, p, count(*) FROM came GROUP BY ALL"
+        )
+        sizes: dict[Line, int] = {}
+        returned: dict[Line, Counter[int]] = defaultdict(Counter)
+        for cohort, *tags, period, count in rows:
+            if period is None:
+                sizes[cohort, tuple(tags)] = count
+            else:
+                # Who counts "on or after" is told once, with the last period.
+                periods = range(period + 1) if self._later else (period,)
+                returned[cohort, tuple(tags)].update(dict.fromkeys(periods, count))
+        kept = self._within(sizes)
+        return {line: size for line, size in sizes.items() if line[1] in kept}, returned
+
+    def who_came(self, period: int) -> list[tuple[int, str]]:
+        """Return cohort and id, in the order of ids, of who returned in a period; of the groups within the limits."""
+        statement = self._request.statement
+        then = f"p {'>=' if self._later else '='} {statement.bind(period)} AND p < {MAX_PERIODS:d}"
+        rows = statement.rows(
+            f"{self._tables()} SELECT k IN (SELECT k FROM came WHERE {then}), {self._columns} FROM member ORDER BY k"
+        )
+        kept = self._within(Counter((cohort, tuple(tags)) for _, _, cohort, *tags in rows))
+        return [(cohort, k) for came, k, cohort, *tags in rows if came and tuple(tags) in kept]
+
+    def _within(self, sizes: Mapping[Line, int]) -> set[tuple[str, ...]]:
+        """Return the groups within the limits, which keep the largest."""
+        by_group: Counter[tuple[str, ...]] = Counter()
+        for (_, group), size in sizes.items():
+            by_group[group] += size
+        return {tags for tags, _ in best(list(by_group.items()), self.groups, float)}
+
+    @property
+    def _names(self) -> list[str]:
+        return [f"g{n}" for n in range(len(self.groups))]
+
+    @property
+    def _columns(self) -> str:
+        return ", ".join(["k", "c", *self._names])
+
+    def _tables(self) -> str:
+        """Return the tables `member` (id k, first event, cohort c, groups) and `came` (k, c, groups, period p).
+
+        DuckDB counts them: to see each return of a million events here would take a second.
+        """
         statement = self._request.statement
         who = statement.text(self.entity[1:])
         missing = statement.bind(MISSING)
-        texts = [f"{group.dimension.text(statement)} AS g{n}" for n, group in enumerate(self.groups)]
-        groups = [f"arg_min(coalesce(g{n}, {missing}), (ts, seq))" for n in range(len(self.groups))]
-        rows = statement.rows(
-            f"SELECT {', '.join(['k', 'min(ts)', *groups])} "
+        named = list(zip(self._names, self.groups, strict=True))
+        texts = [f"{group.dimension.text(statement)} AS {name}" for name, group in named]
+        first = [f"arg_min(coalesce({name}, {missing}), (ts, seq)) AS {name}" for name in self._names]
+        wanted = [f"{name} <> {missing}" for name, group in named if group.exclude_missing]
+        period = self._period_of("ts")
+        came = f"max({period}) AS p" if self._later else f"{period} AS p"
+        return (
+            f"WITH firsts AS (SELECT {', '.join(['k', 'min(ts) AS first', *first])} "
             f"FROM (SELECT {', '.join([f'{who} AS k', 'ts', 'seq', *texts])} FROM events WHERE {self._first}) "
-            "WHERE k IS NOT NULL GROUP BY k ORDER BY k"
+            "WHERE k IS NOT NULL GROUP BY k), "
+            f"member AS MATERIALIZED (SELECT *, {self._interval_of('first')} AS c FROM firsts "
+            f"WHERE {' AND '.join(wanted) or 'true'}), "
+            f"came AS (SELECT {self._columns}, {came} "
+            f"FROM (SELECT {who} AS k, ts FROM events WHERE {self._return}) JOIN member USING (k) "
+            f"WHERE ts >= first GROUP BY {self._columns}{'' if self._later else ', p'})"
         )
-        found = [Member(row[0], self._cohort_at(row[1]), row[1], row[2:]) for row in rows]
-        return self._within([member for member in found if self._is_wanted(member)])
 
-    def _is_wanted(self, member: Member) -> bool:
-        tagged = zip(member.group, self.groups, strict=True)
-        return all(not group.exclude_missing or tag != MISSING for tag, group in tagged)
+    def _interval_of(self, moment: str) -> str:
+        """Return the number of the calendar interval that a moment is in, found by halving."""
 
-    def _within(self, members: list[Member]) -> list[Member]:
-        """Return the members of the groups within the limits, the largest first."""
-        sizes = Counter(member.group for member in members)
-        kept = {tags for tags, _ in best(list(sizes.items()), self.groups, float)}
-        return [member for member in members if member.group in kept]
+        def between(low: int, high: int) -> str:
+            if high - low == 1:
+                return f"{low:d}"
+            middle = (low + high) // 2
+            start = self.cohorts[middle].start
+            return f"CASE WHEN {moment} < {start:d} THEN {between(low, middle)} ELSE {between(middle, high)} END"
 
-    def _cohort_at(self, moment: int) -> int:
-        return bisect_right(self.cohorts, moment, key=lambda cohort: cohort.end)
+        return between(0, len(self.cohorts))
 
-    def returned(self, members: Sequence[Member]) -> dict[str, set[int]]:
-        """Return for each member the periods it returned in, its own first event or a later one counting."""
-        known = {member.id: member for member in members}
-        statement = self._request.statement
-        who = statement.text(self.entity[1:])
-        slot = self._slot_ms()
-        # One row for each time slot in which somebody did something is enough, and far less than all events.
-        rows = statement.rows(
-            f"SELECT {who} AS k, max(ts) FROM events WHERE {self._return} AND {who} IS NOT NULL "
-            f"GROUP BY k, ts // {statement.bind(slot)}"
-        )
-        found: dict[str, set[int]] = defaultdict(set)
-        # Periods follow each other without a gap.
-        starts = [[start for start, _ in cohort.periods] for cohort in self.cohorts]
-        for identity, moment in rows:
-            statement.deadline.check()
-            member = known.get(identity)
-            if member is None or moment < member.first:
-                continue
-            last = bisect_right(starts[member.cohort], moment) - 1
-            if self._later:
-                found[identity].update(range(last + 1))
-            elif last >= 0 and moment < self.cohorts[member.cohort].periods[last][1]:
-                found[identity].add(last)
-        return found
-
-    def _slot_ms(self) -> int:
-        """Return a length of time that divides every period, so that no slot lies in two of them."""
-        moments = [moment for cohort in self.cohorts for period in cohort.periods for moment in period]
-        return next(
-            slot for slot in (_DAY_MS, 3_600_000, 900_000, 60_000, 1_000, 1) if all(at % slot == 0 for at in moments)
-        )
+    def _period_of(self, moment: str) -> str:
+        """Return the number of the return period of the cohort c that a moment is in."""
+        if self._fixed is None:
+            return f"{self._interval_of(moment)} - c"
+        starts = self._request.statement.bind([cohort.start for cohort in self.cohorts])
+        last = MAX_PERIODS - 1 if self._later else MAX_PERIODS
+        return f"least(({moment} - ({starts}::BIGINT[])[c + 1]) // {self._fixed[2]:d}, {last:d})"
 
     def is_partial(self, period: tuple[int, int]) -> bool:
         """Say whether a period was not over at the end of the time range, or is not yet."""

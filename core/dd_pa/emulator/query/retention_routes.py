@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from dd_pa.emulator.query.analytics import value_at
 from dd_pa.emulator.query.fields import Fields, aggregation_of
 from dd_pa.emulator.query.request import Request
-from dd_pa.emulator.query.retention import Member, Retention
+from dd_pa.emulator.query.retention import Retention
 
 _METRICS = ("__dd.retention", "__dd.retention_rate")
 WEIGHTED = "weighted_avg"
@@ -38,19 +38,16 @@ class Line(NamedTuple):
     cells: list[Cell]
 
 
-def lines_of(retention: Retention, members: Sequence[Member]) -> list[Line]:
+def lines_of(retention: Retention) -> list[Line]:
     """Return the rows of the grid; a cohort without members is one, too, unless groups are asked for."""
-    returned = retention.returned(members)
-    by_line: dict[tuple[int, tuple[str, ...]], list[Member]] = defaultdict(list)
-    for member in members:
-        by_line[member.cohort, member.group].append(member)
-    if not any(group for _, group in by_line):
-        by_line |= {(number, ()): by_line[number, ()] for number in range(len(retention.cohorts))}
+    sizes, returned = retention.counts()
+    if not any(group for _, group in sizes):
+        sizes = dict.fromkeys(((number, ()) for number in range(len(retention.cohorts))), 0) | sizes
     lines = []
-    for (number, group), own in sorted(by_line.items()):
-        counted = Counter(period for member in own for period in returned.get(member.id, ()))
-        counts = [counted[period] for period in range(len(retention.cohorts[number].periods))]
-        lines.append(Line(number, group, len(own), [Cell(count, len(own)) for count in counts]))
+    for (number, group), size in sorted(sizes.items()):
+        counts = returned[number, group]
+        cells = [Cell(counts[period], size) for period in range(len(retention.cohorts[number].periods))]
+        lines.append(Line(number, group, size, cells))
     return lines
 
 
@@ -66,7 +63,7 @@ def grid(request: Request) -> dict[str, Any]:
     query = request.attributes.member("query")
     metric = _metric(query)
     retention = Retention(request)
-    lines = lines_of(retention, retention.members())
+    lines = lines_of(retention)
     scope = _Scope(query)
     rows = [_row(retention, line, metric, scope) for line in lines if scope.has_cohort(line.cohort)]
     if scope.has_average() and lines:
@@ -168,18 +165,18 @@ def _average(lines: Sequence[Line], metric: str, scope: _Scope) -> dict[str, Any
 def listed(request: Request) -> dict[str, Any]:
     """Return the members behind one cell."""
     query = request.attributes.member("query")
-    query.member("computation_scope").choice("type", ("cell",))
+    cell = query.member("computation_scope")
+    cell.choice("type", ("cell",))
     scope, retention = _Scope(query), Retention(request)
-    members = [member for member in retention.members() if scope.is_average or scope.has_cohort(member.cohort)]
-    returned = retention.returned(members)
-    found = [member for member in members if any(scope.has_period(number) for number in returned.get(member.id, ()))]
+    came = retention.who_came(cell.member("return_period_target").integer("value", 0))
+    found = [identity for cohort, identity in came if scope.is_average or scope.has_cohort(cohort)]
     limit = query.integer("limit", 0, default=100)
     columns = [column.member("field").text("path") for column in query.members("columns")]
     shown = found[:limit] if limit else found
-    bodies = _latest(request, retention, [member.id for member in shown]) if columns else {}
+    bodies = _latest(request, retention, shown) if columns else {}
     records = [
-        {retention.entity: member.id} | {column: value_at(bodies.get(member.id, {}), column) for column in columns}
-        for member in shown
+        {retention.entity: identity} | {column: value_at(bodies.get(identity, {}), column) for column in columns}
+        for identity in shown
     ]
     return {"retention_entity": retention.entity, "records": records}
 
@@ -201,7 +198,7 @@ def scalar(request: Request) -> dict[str, Any]:
     metric = _metric(query)
     retention, scope = Retention(request), _Scope(query)
     by_group: dict[tuple[str, ...], list[Cell]] = defaultdict(list)
-    for line in lines_of(retention, retention.members()):
+    for line in lines_of(retention):
         if line.size and (scope.is_average or scope.has_cohort(line.cohort)):
             by_group[line.group] += [cell for number, cell in enumerate(line.cells) if scope.has_period(number)]
     found = sorted(by_group.items())
@@ -223,11 +220,7 @@ def timeseries(request: Request) -> dict[str, Any]:
     query = request.attributes.member("query")
     metric = _metric(query)
     retention, scope = Retention(request), _Scope(query)
-    chosen = [
-        line
-        for line in lines_of(retention, retention.members())
-        if line.size and (scope.is_average or scope.has_cohort(line.cohort))
-    ]
+    chosen = [line for line in lines_of(retention) if line.size and (scope.is_average or scope.has_cohort(line.cohort))]
     found: dict[tuple[str, ...], dict[int, list[Cell]]] = defaultdict(lambda: defaultdict(list))
     for line in chosen:
         cohort = retention.cohorts[line.cohort]
