@@ -17,14 +17,14 @@ import httpx
 import pytest
 from click.testing import CliRunner
 
+from dd_pa.cli.emulator import command
 from dd_pa.emulator import Emulator, app
-from dd_pa.emulator.command import command
 from dd_pa.emulator.server import CannotServeError
 from dd_pa.emulator.service import run
 from tests.emulator.client import INTAKE, KEY, Client, event
 
 TOKEN = "0123456789abcdef"
-COMMAND = [sys.executable, "-X", "dev", "-W", "error", "-c", "from dd_pa.emulator.command import command; command()"]
+COMMAND = [sys.executable, "-X", "dev", "-W", "error", "-c", "from dd_pa.cli.emulator import command; command()"]
 
 
 @contextmanager
@@ -239,7 +239,6 @@ def test_imports() -> None:
 
     assert {name for name in modules if name.startswith("dd_pa") and not name.startswith("dd_pa.emulator")} == set()
     assert {name.partition(".")[0] for name in modules} - sys.stdlib_module_names == {
-        "click",
         "dd_pa",
         "duckdb",
         "h2",

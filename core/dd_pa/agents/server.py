@@ -16,7 +16,7 @@ _READS = ToolAnnotations(read_only_hint=True, idempotent_hint=True, open_world_h
 INSTRUCTIONS = """\
 The events of the program under development, as its local Product Analytics emulator has them. Track with dd-pa, run
 the program, then ask here whether the event arrived and whom it is linked to. If it is missing, get_dropped_events
-says why.
+says why. get_tracking_plan says which events the program declares, so that a new one gets no second name.
 """
 
 
@@ -29,6 +29,7 @@ def make_server(tools: EmulatorTools) -> MCPServer:
         tools.list_event_names,
         tools.aggregate_events,
         tools.get_funnel,
+        tools.get_tracking_plan,
     ):
         server.tool(annotations=_READS)(_explaining(tool))
     return server

@@ -12,6 +12,9 @@ MOST_ROWS = 50
 """Rows in one answer; a larger limit is cut to it."""
 
 MOST_STEPS = 10
+_LONGEST = 300
+"""Characters of a description where several events are listed."""
+_NO_PLAN = "no application has told a plan: declare events as classes and run it, or dd-pa emulator --plan FILE"
 _TIMEOUT = 10.0
 _IDS = ("usr", "account", "session")
 
@@ -23,10 +26,11 @@ class NoEmulatorError(ProductAnalyticsError):
 class EmulatorTools:
     """Asks a running emulator. Each method is a tool: its docstring is what an agent reads."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, token: str | None = None) -> None:
         # Nothing is sent: with ENABLED off, neither a key nor an application id is needed.
-        self._settings = Settings(enabled=False, intake_url=url, api_url=url)
+        self._settings = Settings(enabled=False, intake_url=url, api_url=url, bearer_token=token)
         self._url = url
+        self._headers = {} if token is None else {"Authorization": f"Bearer {token}"}
 
     def search_events(self, query: str = "", limit: int = 20, show_values: bool = False) -> dict[str, Any]:
         """List the newest events, with whom each is linked to and why a rejected one was rejected.
@@ -64,17 +68,41 @@ class EmulatorTools:
             answer = client.run(asked.last(days=1))
         return {"conversion_rate": answer.end_to_end_conversion_rate, "steps": list(answer.rows)}
 
+    def get_tracking_plan(self, name: str = "", show_values: bool = False) -> dict[str, Any]:
+        """Tell which events the program declares (description, owner, when last seen), and which it fires undeclared.
+
+        `name` may be the beginning of names; one event's whole name brings its fields too, and what differed from them.
+        The words of a difference may repeat personal values, so they are left out unless `show_values`.
+        """
+        found = self._get("/api/emulator/plan")
+        events = [event for event in found["events"] if event["name"].startswith(name)]
+        exact = [event for event in events if event["name"] == name]
+        if exact:
+            return {"event": _declared(exact[0]) | _fields(exact[0], show_values)}
+        undeclared = [event for event in found["undeclared"] if event["name"].startswith(name)]
+        return {
+            "total": len(events),
+            "events": [_declared(event) for event in events[:MOST_ROWS]],
+            "undeclared_total": len(undeclared),
+            "undeclared": [_undeclared(event) for event in undeclared[:MOST_ROWS]],
+            **({} if found["revision"] else {"why_empty": _NO_PLAN}),
+        }
+
     def _rows(self, query: Any) -> list[dict[str, Any]]:
         with QueryClient(self._settings) as client:
             return list(client.run(query).rows)[:MOST_ROWS]
 
     def _get(self, path: str, **query: str | int) -> Any:
         try:
-            response = httpx.get(f"{self._url}{path}", params=query, timeout=_TIMEOUT, trust_env=False)
+            response = httpx.get(
+                f"{self._url}{path}", params=query, headers=self._headers, timeout=_TIMEOUT, trust_env=False
+            )
         except httpx.HTTPError as error:
             raise NoEmulatorError(f"no emulator answers at {self._url}: start it with `dd-pa emulator`") from error
         if response.status_code == httpx.codes.BAD_REQUEST:
             raise ValueError(response.json()["errors"][0]["detail"])
+        if response.status_code == httpx.codes.UNAUTHORIZED:
+            raise NoEmulatorError(f"the emulator at {self._url} asks for its token: give --token to dd-pa mcp")
         if not response.is_success:
             raise NoEmulatorError(f"{self._url} answers {response.status_code}: is that the emulator?")
         return response.json()
@@ -94,3 +122,21 @@ def _event(row: list[Any], show_values: bool) -> dict[str, Any]:
         "status": status,
         **({} if reason is None else {"rejected_because": reason}),
     }
+
+
+def _declared(event: dict[str, Any]) -> dict[str, Any]:
+    told = {key: event[key] for key in ("owner", "deprecated", "services", "off_plan") if event[key]}
+    return {"name": event["name"], "description": event["description"][:_LONGEST], **told, **_sighted(event)}
+
+
+def _fields(event: dict[str, Any], show_values: bool) -> dict[str, Any]:
+    told = {"description": event["description"], "class": event["source"], "fields": event["fields"][:MOST_ROWS]}
+    return told | ({"problems": event["problems"]} if show_values else {})
+
+
+def _undeclared(event: dict[str, Any]) -> dict[str, Any]:
+    return {"name": event["name"], "perhaps_meant": event["nearest"], **_sighted(event)}
+
+
+def _sighted(event: dict[str, Any]) -> dict[str, Any]:
+    return {"count": event["count"], "last_seen_ms": event["last_ms"]}

@@ -14,11 +14,13 @@ from dd_pa.settings.checks import is_loopback
 @click.option(
     "--url", default="http://127.0.0.1:8994", show_default=True, help="Where the emulator is, on this machine."
 )
-def command(url: str) -> None:
+@click.option("--token", envvar="DD_PA_EMULATOR_TOKEN", show_envvar=True, help="The emulator's, if it asks for one.")
+def command(url: str, token: str | None) -> None:
     """Serve the Model Context Protocol on standard input and output.
 
-    The tools read and change nothing, and tell ids and values of attributes only when they are asked to.
+    The tools read and change nothing, and tell ids and values of attributes only when they are asked to. A running
+    emulator answers over HTTP too, at /mcp.
     """
     if not is_loopback(urlsplit(url).hostname or ""):
         raise click.UsageError("--url must be on this machine")
-    make_server(EmulatorTools(url.rstrip("/"))).run("stdio")
+    make_server(EmulatorTools(url.rstrip("/"), token)).run("stdio")

@@ -9,7 +9,7 @@ from importlib.util import find_spec
 COMMANDS = {
     "deliver": ("dd_pa.cli.deliver", "cli", "fcntl"),
     "doctor": ("dd_pa.cli.doctor", "cli"),
-    "emulator": ("dd_pa.emulator.command", "emulator", "lark", "starlette", "uvicorn"),
+    "emulator": ("dd_pa.cli.emulator", "emulator", "lark", "starlette", "uvicorn"),
     "events": ("dd_pa.cli.events", "cli"),
     "init": ("dd_pa.cli.init", "cli"),
     "mcp": ("dd_pa.cli.mcp", "mcp", "mcp", "tenacity"),

@@ -13,10 +13,10 @@ from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
-from starlette.types import Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from dd_pa.emulator.http.access import Access
-from dd_pa.emulator.http.guard import API, guarded, reason_to_refuse
+from dd_pa.emulator.http.guard import AGENTS, API, guarded, reason_to_refuse
 from dd_pa.emulator.http.replies import refusal
 from dd_pa.emulator.http.rum_target import is_open
 from dd_pa.emulator.intake.endpoint import PATH, IntakeEndpoint, Rules
@@ -51,6 +51,9 @@ from dd_pa.emulator.warehouse.table_row import Event
 from dd_pa.emulator.warehouse.warehouse import MAX_SECONDS, Warehouse
 
 _MAX_SECONDS_OF_SAMPLE = 600.0
+_NO_AGENTS = refusal(
+    404, "agents are answered here on this machine only, by dd-pa emulator, with pip install 'dd-pa[emulator,mcp]'"
+)
 
 
 class Emulator:
@@ -108,6 +111,8 @@ class Emulator:
         self._saved = SavedViews(Path(data) if data is not None else None)
         self._allowed_hosts = frozenset(host.lower() for host in allowed_hosts)
         self._access = Access(token) if token else None
+        self.agents: ASGIApp | None = None
+        """What answers coding agents; `dd-pa emulator` brings it."""
         self.stopping = False
         """Set by a server that shuts down: streams, searches and delays end within a fraction of a second."""
         self._intake = IntakeEndpoint(
@@ -187,7 +192,8 @@ class Emulator:
 
     async def _show(self, scope: Scope, receive: Receive, send: Send) -> None:
         instead = self._access.answer(scope) if self._access else None
-        await (instead or self._page)(scope, receive, send)
+        shown = self._page if scope["path"] != AGENTS else self.agents or _NO_AGENTS
+        await (instead or shown)(scope, receive, send)
 
     @property
     def api_keys(self) -> set[str] | None:

@@ -8,6 +8,8 @@ import re
 from collections.abc import Callable, Collection
 from pathlib import Path
 
+from starlette.types import ASGIApp
+
 from dd_pa.emulator.app import Emulator
 from dd_pa.emulator.plan.document import PlanFileError
 from dd_pa.emulator.query.audience_filter import SegmentsError
@@ -32,9 +34,13 @@ def run(  # noqa: PLR0913 - one for each option of the command
     by_occurrence: bool = False,
     plans: Collection[Path] = (),
     sample: bool = False,
+    agents: Callable[[str, str | None], ASGIApp] | None = None,
     on_ready: Callable[[str], None] = lambda url: None,
 ) -> None:
-    """Serve until SIGINT or SIGTERM; calls `on_ready` with the page's address. Raises CannotServeError."""
+    """Serve until SIGINT or SIGTERM; calls `on_ready` with the page's address. Raises CannotServeError.
+
+    `agents` gets address and token and returns what answers coding agents; it is left out where other machines reach.
+    """
     _check_exposure(host, token)
     try:
         emulator = Emulator(
@@ -54,6 +60,8 @@ def run(  # noqa: PLR0913 - one for each option of the command
     except (PlanFileError, SegmentsError, WarehouseError) as error:
         raise CannotServeError(str(error)) from None
     with contextlib.closing(emulator), listen(host, port) as listener:
+        if agents is not None and _is_loopback(host):
+            emulator.agents = agents(url_of(listener), token)
         address = url_of(listener) + (f"/?token={token}" if token else "/")
         # uvicorn raises SIGTERM again when it is done, which ends the process: the data is closed before that.
         server = Server(emulator, port_of(listener), lambda: on_ready(address), emulator.close)

@@ -10,7 +10,7 @@ from starlette.datastructures import Headers
 from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.types import Scope
 
-from dd_pa.emulator.http.guard import API, QUERIES
+from dd_pa.emulator.http.guard import AGENTS, API, QUERIES
 from dd_pa.emulator.http.replies import refusal
 
 COOKIE = "dd_pa_emulator"
@@ -55,7 +55,7 @@ class Access:
             return None
         if path.startswith(QUERIES):
             return None if self._is_key(headers) else JSONResponse({"errors": ["Forbidden"]}, 403)
-        if path.startswith(API):
+        if path.startswith(API) or path == AGENTS:
             return refusal(401, "a token is needed: Authorization: Bearer …, or open the page with ?token=… once")
         return Response(_PAGE, 401, media_type="text/html")
 

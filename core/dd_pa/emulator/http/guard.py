@@ -12,6 +12,8 @@ from dd_pa.emulator.http.rum_target import is_open
 
 API = "/api/emulator"
 QUERIES = "/api/v2/product-analytics"
+AGENTS = "/mcp"
+"""Where coding agents are answered."""
 
 CSP = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; "

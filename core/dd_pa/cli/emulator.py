@@ -1,10 +1,18 @@
-"""The command line of the emulator."""
+"""`dd-pa emulator`: a local Product Analytics, which coding agents may ask too."""
 
 from __future__ import annotations
 
+import asyncio
+import functools
+import importlib
+from importlib.util import find_spec
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
+
+if TYPE_CHECKING:
+    from starlette.types import ASGIApp
 
 DEFAULT_PORT = 8994
 
@@ -100,7 +108,25 @@ def command(  # noqa: PLR0913, PLR0917 - one for each option
             by_occurrence=by_occurrence,
             plans=plans,
             sample=sample,
+            agents=agents if find_spec("mcp") and find_spec("tenacity") else None,
             on_ready=lambda url: click.echo(f"Product Analytics local: {url}  (Ctrl-C stops it)"),
         )
     except CannotServeError as error:
         raise click.ClickException(str(error)) from None
+
+
+def agents(url: str, token: str | None) -> ASGIApp:
+    """Return what answers coding agents about this emulator; its library is large, and loaded when the first one asks.
+
+    It asks over HTTP as anybody does: the emulator shares no code with what asks it.
+    """
+
+    @functools.cache
+    def entrance() -> Any:
+        module = importlib.import_module("dd_pa.agents")
+        return module.HTTPEntrance(module.EmulatorTools(url, token))
+
+    async def answer(*request: Any) -> None:
+        await (await asyncio.to_thread(entrance))(*request)
+
+    return answer
