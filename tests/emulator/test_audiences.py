@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from dd_pa.emulator import Emulator
-from dd_pa.emulator.query.audience_filter import SegmentsError, load_segments
+from dd_pa.emulator.query.kept_segments import KeptSegments, SegmentsError, load_segments
 from tests.emulator.asking import SCALAR, START, analytics, ask, stored, table
 
 Engine = tuple[Emulator, httpx.Client]
@@ -156,6 +156,6 @@ def test_broken_segments(tmp_path: Path, content: str, reason: str) -> None:
     file.write_text(content)
 
     with pytest.raises(SegmentsError, match=reason):
-        load_segments(file)
+        KeptSegments(load_segments(file))
     with pytest.raises(SegmentsError, match="cannot be read"):
         load_segments(tmp_path / "none.json")

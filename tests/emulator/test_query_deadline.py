@@ -14,8 +14,9 @@ import httpx
 import pytest
 
 from dd_pa.emulator import Emulator
-from dd_pa.emulator.query.audience_filter import Audience, Members
+from dd_pa.emulator.query.audience_filter import Audience
 from dd_pa.emulator.query.fields import Fields
+from dd_pa.emulator.query.kept_segments import KeptSegments
 from dd_pa.emulator.query.request import Request
 from dd_pa.emulator.query.routes import ENDPOINTS, Endpoint
 from dd_pa.emulator.query.statement import Statement
@@ -50,7 +51,7 @@ def test_work_in_python(engine: tuple[Emulator, httpx.Client], path: str) -> Non
     emulator, _ = engine
     stored(emulator, events())
     statement = Statement(emulator._warehouse, Spent(PATIENT))
-    audience = Audience({SEGMENT: Members("usr", ids=("u7",))})
+    audience = Audience(KeptSegments({SEGMENT: {"user_ids": ["u7"]}}))
     request = Request(Fields(COMPLETE[path][1], "data.attributes"), statement, audience, END)
 
     with pytest.raises(QueryTimeoutError):

@@ -4,7 +4,7 @@ from dd_pa.emulator.app import Emulator
 from dd_pa.emulator.intake.faults import Fault
 from dd_pa.emulator.live.history import Rejected
 from dd_pa.emulator.plan.document import PlanFileError
-from dd_pa.emulator.query.audience_filter import SegmentsError
+from dd_pa.emulator.query.kept_segments import SegmentsError
 from dd_pa.emulator.search.search import SearchError
 from dd_pa.emulator.warehouse.database import WarehouseError
 

@@ -37,9 +37,10 @@ from dd_pa.emulator.page.session_routes import SessionRoutes
 from dd_pa.emulator.page.stream import Streams
 from dd_pa.emulator.plan.plans import Plans
 from dd_pa.emulator.plan.tally import OffPlanTally
-from dd_pa.emulator.query.audience_filter import Audience, load_segments
+from dd_pa.emulator.query.audience_filter import Audience
 from dd_pa.emulator.query.former_events import FormerEvents, Numbers
 from dd_pa.emulator.query.former_sessions import FormerSessions
+from dd_pa.emulator.query.kept_segments import KeptSegments, load_segments
 from dd_pa.emulator.query.routes import QueryRoutes
 from dd_pa.emulator.rum.batch import BrowserEvent
 from dd_pa.emulator.rum.browser_intake import BrowserIntake
@@ -103,12 +104,14 @@ class Emulator:
         self._drops = Drops(clock)
         self._by_occurrence = by_occurrence
         self._query_seconds = query_seconds
-        self._audience = Audience(load_segments(Path(segments)) if segments is not None else {})
-        self._warehouse = Warehouse(Path(data) if data is not None else None, clock)
+        folder = Path(data) if data is not None else None
+        given = load_segments(Path(segments)) if segments is not None else {}
+        self._segments = KeptSegments(given, folder)
+        self._warehouse = Warehouse(folder, clock)
         self._numbers = Numbers()
         self._browser_rows = BrowserRows(self._history, self._numbers.note)
         self._sessions = Sessions(FormerSessions(self._warehouse))
-        self._saved = SavedViews(Path(data) if data is not None else None)
+        self._saved = SavedViews(folder)
         self._allowed_hosts = frozenset(host.lower() for host in allowed_hosts)
         self._access = Access(token) if token else None
         self.agents: ASGIApp | None = None
@@ -131,10 +134,10 @@ class Emulator:
         plan = PlanRoutes(self._plans, self._off_plan, self._warehouse)
         # The intake is served before the page's routes are tried; here it only says which method it takes.
         intake = Route(PATH, self._intake, methods=["POST"])
-        ways = (self._warehouse, self._faults, self._audience, self._rules.knows, clock, self._query_seconds)
+        ways = (self._warehouse, self._faults, Audience(self._segments), self._rules.knows, clock, self._query_seconds)
         queries = QueryRoutes(*ways)
         stream_route = Route(f"{API}/stream", stream, methods=["GET"])
-        reports = Reports(self._warehouse, self._saved)
+        reports = Reports(self._warehouse, self._saved, self._segments)
         older = FormerEventRoutes(FormerEvents(self._history, self._numbers, self._warehouse), self._plans)
         own = (
             *api.routes(),

@@ -12,7 +12,7 @@ from starlette.types import ASGIApp
 
 from dd_pa.emulator.app import Emulator
 from dd_pa.emulator.plan.document import PlanFileError
-from dd_pa.emulator.query.audience_filter import SegmentsError
+from dd_pa.emulator.query.kept_segments import SegmentsError
 from dd_pa.emulator.server import CannotServeError, Server, listen, port_of, url_of
 from dd_pa.emulator.warehouse.database import WarehouseError
 

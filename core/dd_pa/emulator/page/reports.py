@@ -1,4 +1,4 @@
-"""What the page's reports need besides the queries: the facets there are, and the views that were saved."""
+"""What the page's reports need besides the queries: the facets there are, saved views and kept segments."""
 
 from __future__ import annotations
 
@@ -12,8 +12,9 @@ from dd_pa.emulator.http.connection import read_within
 from dd_pa.emulator.http.guard import API
 from dd_pa.emulator.http.replies import refusal, reply
 from dd_pa.emulator.page.explanation import explaining
-from dd_pa.emulator.page.parameters import json_object
+from dd_pa.emulator.page.parameters import ParameterError, json_object
 from dd_pa.emulator.page.saved_views import SavedViews
+from dd_pa.emulator.query.kept_segments import MAX_FILE, KeptSegments, SegmentsError
 from dd_pa.emulator.warehouse.warehouse import Warehouse
 
 _MAX_BODY = 16 * 1024
@@ -22,9 +23,10 @@ _MAX_BODY = 16 * 1024
 class Reports:
     """Routes of the page's reports."""
 
-    def __init__(self, warehouse: Warehouse, saved: SavedViews) -> None:
+    def __init__(self, warehouse: Warehouse, saved: SavedViews, segments: KeptSegments) -> None:
         self._warehouse = warehouse
         self._saved = saved
+        self._segments = segments
 
     def routes(self) -> list[Route]:
         """Return the routes, under their full paths."""
@@ -33,6 +35,9 @@ class Reports:
             Route(f"{API}/views", self._views, methods=["GET"]),
             Route(f"{API}/views", explaining(self._save), methods=["POST"]),
             Route(f"{API}/views/{{name:path}}", self._delete, methods=["DELETE"]),
+            Route(f"{API}/segments", self._known, methods=["GET"]),
+            Route(f"{API}/segments", explaining(self._keep), methods=["POST"]),
+            Route(f"{API}/segments/{{name:path}}", self._forget, methods=["DELETE"]),
         ]
 
     async def _facets(self, request: Request) -> Response:
@@ -52,4 +57,22 @@ class Reports:
 
     async def _delete(self, request: Request) -> Response:
         await asyncio.to_thread(self._saved.delete, request.path_params["name"])
+        return Response(status_code=204)
+
+    async def _known(self, request: Request) -> Response:
+        return reply({"segments": self._segments.all()})
+
+    async def _keep(self, request: Request) -> Response:
+        body = await read_within(request, MAX_FILE)
+        if body is None:
+            return refusal(413, f"a segment has at most {MAX_FILE:,} bytes")
+        wanted = json_object(body)
+        try:
+            await asyncio.to_thread(self._segments.keep, wanted.pop("name", None), wanted)
+        except SegmentsError as error:
+            raise ParameterError(str(error)) from None
+        return reply({"segments": self._segments.all()}, 201)
+
+    async def _forget(self, request: Request) -> Response:
+        await asyncio.to_thread(self._segments.forget, request.path_params["name"])
         return Response(status_code=204)

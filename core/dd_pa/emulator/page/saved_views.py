@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import contextlib
-import json
-import os
 import re
 import threading
 from pathlib import Path
 
 from dd_pa.emulator.page.parameters import ParameterError
+from dd_pa.emulator.warehouse.named_file import NamedFile
 
 MAX_VIEWS = 200
 _MAX_NAME = 100
@@ -22,19 +21,13 @@ class SavedViews:
     """Keeps names and addresses, in a file where there is a data folder. Safe to use from any thread."""
 
     def __init__(self, folder: Path | None) -> None:
-        self._path = None if folder is None else folder / _FILE
+        self._file = NamedFile(None if folder is None else folder / _FILE)
         self._lock = threading.Lock()
         self._views = self._read()
 
     def _read(self) -> dict[str, str]:
-        if self._path is None or not self._path.is_file():
-            return {}
-        try:
-            found = dict(json.loads(self._path.read_text(encoding="utf-8")))
-        except (ValueError, TypeError):  # not written by us: what is saved next replaces it
-            return {}
         views: dict[str, str] = {}
-        for name, address in found.items():
+        for name, address in self._file.read().items():
             with contextlib.suppress(ParameterError):
                 views[_name(name)] = _address(address)
         return views
@@ -59,10 +52,8 @@ class SavedViews:
                 self._replace({key: value for key, value in self._views.items() if key != name})
 
     def _replace(self, views: dict[str, str]) -> None:
-        if self._path is not None:  # first, so that what cannot be written is not pretended either
-            beside = self._path.with_suffix(".new")
-            beside.write_text(json.dumps(views), encoding="utf-8")
-            os.replace(beside, self._path)
+        # The file first, so that what cannot be written is not pretended either.
+        self._file.replace(views)
         self._views = views
 
 

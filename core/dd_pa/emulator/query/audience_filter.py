@@ -2,39 +2,19 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
-from dataclasses import dataclass
-from pathlib import Path
 
 from dd_pa.emulator.query.fields import BadRequest, Fields
+from dd_pa.emulator.query.kept_segments import KeptSegments, Members
 from dd_pa.emulator.query.people import everybody, matching
 from dd_pa.emulator.query.statement import Statement
 from dd_pa.emulator.search import tree
-from dd_pa.emulator.search.grammar import SearchError, parse_search
-
-MAX_FILE = 5_000_000
-_WAYS = ("users", "accounts", "user_ids", "account_ids")
-
-
-class SegmentsError(ValueError):
-    """The file of segments cannot be used; the text says why."""
-
-
-@dataclass(frozen=True, slots=True)
-class Members:
-    """A set of users or accounts: found by a search, or listed."""
-
-    kind: str
-    """usr or account."""
-    search: tree.Node | None = None
-    ids: tuple[str, ...] = ()
 
 
 class Audience:
     """The segments this emulator knows, and how a filter becomes a condition."""
 
-    def __init__(self, segments: Mapping[str, Members]) -> None:
+    def __init__(self, segments: KeptSegments) -> None:
         self._segments = segments
 
     def condition(self, fields: Fields, statement: Statement) -> str:
@@ -49,9 +29,9 @@ class Audience:
         return _condition(node, {name: _belongs(members, statement) for name, members in named.items()})
 
     def _segment(self, query: Fields) -> Members:
-        found = self._segments.get(query.text("segment_id").lower())
+        found = self._segments.get(query.text("segment_id"))
         if found is None:
-            raise query.wrong("segment_id", "is none of the segments that the emulator was started with (--segments)")
+            raise query.wrong("segment_id", "is no segment of --segments, and none that the page keeps")
         return found
 
 
@@ -93,39 +73,3 @@ def _condition(node: tree.Node, known: Mapping[str, str]) -> str:
     raise BadRequest(
         f"audience_filters.formula must combine the names {', '.join(known) or '(none)'} with AND, OR and NOT"
     )
-
-
-def load_segments(path: Path) -> dict[str, Members]:
-    """Read a file of segments: {id: {"users" or "accounts": search} or {"user_ids" or "account_ids": [id…]}}.
-
-    Raises SegmentsError.
-    """
-    try:
-        with path.open("rb") as file:
-            content = file.read(MAX_FILE + 1)
-        document = json.loads(content) if len(content) <= MAX_FILE else None
-    except OSError as error:
-        raise SegmentsError(f"{path} cannot be read: {error.strerror or error}") from None
-    except (ValueError, RecursionError):
-        raise SegmentsError(f"{path} is not JSON") from None
-    if not isinstance(document, dict):
-        raise SegmentsError(f"{path} must hold a JSON object of at most {MAX_FILE:,} bytes")
-    return {name.lower(): _members(name, segment) for name, segment in document.items()}
-
-
-def _members(name: str, segment: object) -> Members:
-    ways = [way for way in _WAYS if isinstance(segment, dict) and way in segment]
-    if not isinstance(segment, dict) or len(ways) != 1:
-        raise SegmentsError(f"segment {name[:100]!r} must have exactly one of {', '.join(_WAYS)}")
-    way, value = ways[0], segment[ways[0]]
-    kind = "usr" if way.startswith("user") else "account"
-    if way in ("users", "accounts"):
-        if not isinstance(value, str):
-            raise SegmentsError(f"{way} of segment {name[:100]!r} must be a search")
-        try:
-            return Members(kind, parse_search(value))
-        except SearchError as error:
-            raise SegmentsError(f"{way} of segment {name[:100]!r}, column {error.column + 1}: {error.reason}") from None
-    if not isinstance(value, list) or not all(isinstance(one, str) for one in value):
-        raise SegmentsError(f"{way} of segment {name[:100]!r} must be an array of strings")
-    return Members(kind, ids=tuple(value))

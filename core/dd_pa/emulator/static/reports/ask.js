@@ -55,6 +55,18 @@ export const saveView = (view) => post("/api/emulator/views", view).then((body) 
 export const deleteView = (name) =>
   fetch(`/api/emulator/views/${encodeURIComponent(name)}`, { method: "DELETE", headers: { "Content-Type": "application/json" } });
 
+/** @typedef {{users: string} | {accounts: string} | {user_ids: string[]} | {account_ids: string[]}} SegmentText */
+/** @typedef {{name: string, of: "users" | "accounts", given: boolean, search?: string, count?: number}} Segment `given` with --segments */
+/** @returns {Promise<Segment[]>} */
+export const segments = () => fetch("/api/emulator/segments").then(read).then((body) => body.segments);
+
+/** @param {{name: string} & SegmentText} segment */
+export const keepSegment = (segment) => post("/api/emulator/segments", segment);
+
+/** @param {string} name */
+export const deleteSegment = (name) =>
+  fetch(`/api/emulator/segments/${encodeURIComponent(name)}`, { method: "DELETE", headers: { "Content-Type": "application/json" } });
+
 /**
  * What is known of a question: its newest answer, which stays while the next one is worked out.
  * @template A

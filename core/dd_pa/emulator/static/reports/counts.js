@@ -1,5 +1,6 @@
 // The numbers of Explore: of each bar and of the whole time, by group, beside those of the time before, and what went out.
 import { ask, found, requestOf } from "./ask.js";
+import { audience } from "./audience.js";
 import { compute, isCount, wordsOf } from "./measures.js";
 import { barSpan } from "./report.js";
 import { term, withTerm } from "./terms.js";
@@ -10,7 +11,7 @@ import { term, withTerm } from "./terms.js";
 /** @typedef {{name: string, values: Value[], sum: Value, before: Value, rest: boolean, q: string}} Series
  * `q` finds its events; `rest`: all that has no series of its own; `sum` and `before` are of all bars, in this time and the one before */
 /** @typedef {{at: number, name: string}} Release */
-/** @typedef {{q: string, by: string, measure: Measure, last: string, interval: number, compared: boolean}} Wanted */
+/** @typedef {{q: string, who: string, by: string, measure: Measure, last: string, interval: number, compared: boolean}} Wanted */
 /** @typedef {{wanted: Wanted, q: string, words: string, times: number[], interval: number, series: Series[], sum: Value, before: Value, past: Value[] | null,
  *   releases: Release[], running: boolean}} Counts
  * `sum` is that of all events, `past` what each bar was in the time before, `running` says that the last bar is not over yet */
@@ -47,8 +48,8 @@ function sums({ columns }) {
 }
 
 /** The question of the bars, as the API is asked. @param {Wanted} wanted */
-export function request({ q, by, measure, last, interval }) {
-  const query = { query: found(by ? withTerm(q, `${by}:*`) : q), compute: compute(measure, interval), ...(by && { group_by: [{ facet: by, limit: MOST }] }) };
+export function request({ q, who, by, measure, last, interval }) {
+  const query = { query: found(by ? withTerm(q, `${by}:*`) : q), compute: compute(measure, interval), ...(by && { group_by: [{ facet: by, limit: MOST }] }), ...audience(who) };
   return requestOf(`${PATH}timeseries`, TYPE, { ...barSpan(last), query });
 }
 
@@ -84,7 +85,7 @@ async function releasesIn(span, times, interval, signal) {
 
 /** @param {Wanted} wanted @param {AbortSignal} signal @returns {Promise<Counts>} */
 export async function counted(wanted, signal) {
-  const { q, by, measure, last, interval, compared } = wanted;
+  const { q, who, by, measure, last, interval, compared } = wanted;
   const span = barSpan(last);
   const times = allTimes(span, interval);
   const nothing = isCount(measure) ? 0 : null;
@@ -93,7 +94,7 @@ export async function counted(wanted, signal) {
   const whole = by ? withTerm(q, `${by}:*`) : q;
   /** @param {string} path @param {Span} time @param {string} search @param {number} [groups] */
   const asked = (path, time, search, groups) =>
-    ask(PATH + path, TYPE, { ...time, query: { query: found(search), compute: compute(measure, interval), ...(groups && { group_by: [{ facet: by, limit: groups }] }) } }, signal);
+    ask(PATH + path, TYPE, { ...time, query: { query: found(search), compute: compute(measure, interval), ...(groups && { group_by: [{ facet: by, limit: groups }] }), ...audience(who) } }, signal);
   /** @param {string} search @param {number} [groups] @returns {Promise<Map<string, Value>>} */
   const earlier = async (search, groups) => (compared ? sums(await asked("scalar", former, search, groups && MOST_BEFORE)) : new Map());
   /** Values of each bar, and the sums, which bars of distinct users do not add up to. @param {string} search @param {number} [groups] @returns {Promise<Series[]>} */

@@ -1,7 +1,8 @@
 // Explore: how often something happened, or how large it was, over time, by its name or a facet.
 import { html, useMemo, useState } from "../vendor/vendor.js";
 import { useAnswer } from "./ask.js";
-import { exploreCopies } from "./copyas.js";
+import { Audience, searchOfMembers, whoOf } from "./audience.js";
+import { exploreCopies, noteOf } from "./copyas.js";
 import { Chart, isStacked } from "./chart.js";
 import { counted, request } from "./counts.js";
 import { dayOf, moment } from "./times.js";
@@ -11,6 +12,8 @@ import { Card, change, Choice, Facets, intervalOf, lastOf, one, Report, Text } f
 import { Search, searchFocus } from "../shared/search.js";
 import { SeriesTable } from "./seriestable.js";
 import { Takeaway } from "./takeaway.js";
+import { withTerm } from "./terms.js";
+import { toast } from "../shared/announce.js";
 import { iso, MISSING } from "../shared/format.js";
 
 /** @typedef {import("../shared/views.js").Page} Page */
@@ -42,6 +45,7 @@ const Controls = ({ page, wanted: { measure, by, compared } }) => html`<${Choice
   ${isOfFacet(measure) && html`<${Text} label="Facet" value=${measure.facet} list="explore-facets" placeholder="@order.total" onChoose=${(/** @type {string} */ facet) => change(page, { of: written({ ...measure, facet }) })} />`}
   <${Text} label="By" value=${by} list="explore-facets" placeholder="nothing" onChoose=${(/** @type {string} */ value) => change(page, { by: value || "-" })} />
   <${Choice} label="Compare" value=${compared ? "before" : ""} options=${[["", "nothing"], ["before", "the time before"]]} onChoose=${(/** @type {string} */ value) => change(page, { compare: value })} />
+  <${Audience} page=${page} />
   <${Facets} id="explore-facets" />`;
 
 /** @param {{counts: Counts}} props */
@@ -54,11 +58,12 @@ export function Explore({ page }) {
   useStore(router);
   const { place } = router;
   const last = lastOf(place, "24h");
+  const who = whoOf(place);
   const [by, of, compare] = [one(place, "by", "@event.name"), one(place, "of", "count"), one(place, "compare", "")];
   /** @type {Wanted} */
   const wanted = useMemo(
-    () => ({ q: place.q, by: by === "-" ? "" : by, measure: measureOf(of), last, interval: intervalOf(last), compared: compare === "before" }),
-    [place.q, by, of, last, compare],
+    () => ({ q: place.q, who, by: by === "-" ? "" : by, measure: measureOf(of), last, interval: intervalOf(last), compared: compare === "before" }),
+    [place.q, who, by, of, last, compare],
   );
   const unnamed = isOfFacet(wanted.measure) && !wanted.measure.facet;
   const answered = useAnswer(JSON.stringify(wanted), (signal) => (unnamed ? Promise.resolve(null) : counted(wanted, signal)));
@@ -68,9 +73,13 @@ export function Explore({ page }) {
   const nothing = unnamed ? "Name the facet whose numbers are meant: @order.total." : `No event ${needed && `with ${needed} `}in this time. Choose a longer one, or another search.`;
 
   /** Shows the events behind a series, or a time of it. @param {Series | null} series @param {number | null} at */
-  const open = (series, at) => {
+  const open = async (series, at) => {
     if (!counts) return;
-    router.go({ path: "/", source: "all", q: series?.q ?? counts.q, from: at ?? counts.times[0], to: (at ?? counts.times[counts.times.length - 1]) + counts.interval, more: {} }, { push: true });
+    const q = series?.q ?? counts.q;
+    const from = at ?? counts.times[0], to = (at ?? counts.times[counts.times.length - 1]) + counts.interval;
+    const only = who ? await searchOfMembers(who, q, { from, to: to - 1 }).catch(() => null) : "";
+    if (only === null) toast.say("The list is everybody's: the people of this report are too many for a search", 6_000);
+    router.go({ path: "/", source: "all", q: only ? withTerm(q, only) : q, from, to, more: {} }, { push: true });
   };
   return html`<${Report} page=${page} title="Explore" last=${last} controls=${html`<${Controls} page=${page} wanted=${wanted} />`}>
     <${Search} q=${place.q} problem=${null} label="Search events" placeholder="Search: @event.name:checkout.* @plan:pro" onSearch=${(/** @type {string} */ q) => router.go({ q })} />
@@ -83,7 +92,7 @@ export function Explore({ page }) {
         <${SeriesTable} counts=${counts} title=${counts.wanted.by || "all events"} onOpen=${(/** @type {Series} */ series) => open(series, null)} />
         <p class="card-foot">
           <span class="faint">${told(counts)} in ${counts.times.length} ${isStacked(counts) ? "bars" : "points"}${counts.running && ", the last of which is not over yet"}. Times are UTC.</span>
-          <span class="spring"></span><${Takeaway} name="explore" rows=${() => sheet(counts)} request=${request(wanted)} copies=${() => exploreCopies(wanted, request(wanted), counts.sum)} /><button type="button" class="plain small" onClick=${() => setTable(!table)}>${table ? "as chart only" : "as table"}</button>
+          <span class="spring"></span><${Takeaway} name="explore" rows=${() => sheet(counts)} request=${request(wanted)} copies=${() => exploreCopies(wanted, request(wanted), counts.sum)} note=${noteOf(who)} /><button type="button" class="plain small" onClick=${() => setTable(!table)}>${table ? "as chart only" : "as table"}</button>
         </p>
         ${table && html`<${TimesTable} counts=${counts} onOpen=${(/** @type {number} */ at) => open(null, at)} />`}`}
     <//>`}

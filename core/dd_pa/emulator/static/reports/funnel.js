@@ -1,7 +1,8 @@
 // Funnel: who did one thing after another, how long it took them, where they left, and who they are.
 import { html, useMemo } from "../vendor/vendor.js";
 import { answered, ownRequestOf, requestOf, useAnswer } from "./ask.js";
-import { funnelCopies } from "./copyas.js";
+import { audience, Audience, whoOf } from "./audience.js";
+import { funnelCopies, noteOf } from "./copyas.js";
 import { FunnelBars } from "./funnelbars.js";
 import { FunnelGroups } from "./funnelgroups.js";
 import { useStore } from "../shared/hooks.js";
@@ -18,10 +19,11 @@ import { TimeSpread } from "./timespread.js";
 /** @typedef {{step: Step, reached: number, times: Times | null}} Stage `times` from the step before */
 /** @typedef {{name: string, reached: number[], times: Times}} Group */
 /** @typedef {{by: string, stages: Stage[], whole: Times, edges: number[], groups: Group[]}} Staged `by`: who was counted */
-/** @typedef {{texts: string[], steps: Step[], by: string, within: string, facet: string, of: number, last: string}} Wanted `by` is empty where nobody chose; `of` is the step that has the facet, from 0 */
+/** @typedef {{texts: string[], steps: Step[], by: string, within: string, facet: string, of: number, who: string, last: string}} Wanted `by` is empty where nobody chose; `of` is the step that has the facet, from 0 */
 
 const MOST_SHOWN = 200;
 const MOST_GROUPS = 10;
+const MOST_KEPT = 1_000;
 /** @type {Record<string, {key: string, words: string}>} */
 export const entities = {
   sessions: { key: "@session.id", words: "sessions" },
@@ -41,9 +43,9 @@ const windows = {
 };
 
 /** @param {Wanted} wanted @param {string} by @param {Record<string, unknown>} query */
-function attributes({ steps, within, last }, by, query) {
+function attributes({ steps, within, who, last }, by, query) {
   const { ms } = windows[within];
-  return { ...spanOf(last), query: { search: journey(steps, entities[by].key), ...query }, ...(ms && { window: ms }) };
+  return { ...spanOf(last), query: { search: { ...journey(steps, entities[by].key), ...(who && { filters: audience(who) }) }, ...query }, ...(ms && { window: ms }) };
 }
 
 /** @param {Wanted} wanted @param {string} by @returns {[string, string, Record<string, unknown>]} */
@@ -81,13 +83,13 @@ async function staged(wanted, signal) {
   };
 }
 
-/** Those who reached the step before this one, and not this one. @param {Wanted} wanted @param {string} by @param {number} step @param {AbortSignal} signal */
-async function left(wanted, by, step, signal) {
+/** Those who reached the step before this one, and not this one. @param {Wanted} wanted @param {string} by @param {number} step @param {number} limit @param {AbortSignal} [signal] */
+async function left(wanted, by, step, limit, signal) {
   const query = {
     target: { type: "node", value: letter(step - 1) },
     conversion_type: "drop-off",
     entity_columns: ["@usr.id", "@account.id"].filter((facet) => facet !== entities[by].key),
-    limit: MOST_SHOWN,
+    limit,
   };
   const answer = await answered(ownRequestOf("journey/list", "journey_list_request", attributes(wanted, by, query)), signal);
   return { total: answer.total_count, records: answer.records };
@@ -108,6 +110,7 @@ const Controls = ({ page, wanted, by }) => html`<${Choice}
   />
   <${Text} label="By" value=${wanted.facet} list="funnel-facets" placeholder="nothing" onChoose=${(/** @type {string} */ value) => change(page, { facet: value, of: value && one(page.router.place, "of", "") })} />
   ${wanted.facet && wanted.steps.length > 1 && html`<${Choice} label="Of" value=${String(wanted.of)} options=${wanted.steps.map((_, n) => [String(n), `step ${n + 1}`])} onChoose=${(/** @type {string} */ value) => change(page, { of: value === "0" ? null : value })} />`}
+  <${Audience} page=${page} />
   <${Facets} id="funnel-facets" />`;
 
 /** What the window means, and whose idea it is. @param {Wanted} wanted @param {string} by */
@@ -125,13 +128,13 @@ export function Funnel({ page }) {
   const texts = many(place, "step");
   const steps = useMemo(() => texts.map(stepOf), [texts.join("\n")]);
   const chosen = one(place, "by", ""), within = one(place, "within", "");
-  const wanted = { texts, steps, by: chosen in entities ? chosen : "", within: within in windows ? within : "", facet: one(place, "facet", ""), of: Number(one(place, "of", "0")) in steps ? Number(one(place, "of", "0")) : 0, last };
+  const wanted = { texts, steps, by: chosen in entities ? chosen : "", within: within in windows ? within : "", facet: one(place, "facet", ""), of: Number(one(place, "of", "0")) in steps ? Number(one(place, "of", "0")) : 0, who: whoOf(place), last };
   const asked = useAnswer(JSON.stringify(wanted), (signal) => staged(wanted, signal));
   const { stages = [], by = wanted.by || "sessions", groups = [] } = asked.answer ?? {};
   const { key, words } = entities[by];
   const lost = Number(one(place, "lost", "0"));
   const shown = lost > 0 && lost < steps.length;
-  const gone = useAnswer(JSON.stringify(shown ? [wanted, by, lost] : null), (signal) => (shown ? left(wanted, by, lost, signal) : Promise.resolve({ total: 0, records: [] })));
+  const gone = useAnswer(JSON.stringify(shown ? [wanted, by, lost] : null), (signal) => (shown ? left(wanted, by, lost, MOST_SHOWN, signal) : Promise.resolve({ total: 0, records: [] })));
   /** @param {Step[]} edited */
   const set = (edited) => change(page, { step: edited.map(written), lost: null });
   return html`<${Report} page=${page} title="Funnel" last=${last} controls=${html`<${Controls} page=${page} wanted=${wanted} by=${by} />`}>
@@ -146,8 +149,8 @@ export function Funnel({ page }) {
             name="funnel"
             rows=${() => sheet(/** @type {Staged} */ (asked.answer))}
             request=${request(wanted, by)}
-            copies=${() => funnelCopies(/** @type {Staged} */ (asked.answer), key, wanted.facet, last, requestOf(...question(wanted, by)))}
-            note=${within ? "Without the window, which is the emulator's alone." : ""}
+            copies=${() => funnelCopies(/** @type {Staged} */ (asked.answer), key, wanted.facet, wanted.who, last, requestOf(...question(wanted, by)))}
+            note=${noteOf(wanted.who, within ? "Without the window, which is the emulator's alone." : "")}
           /></p>
         <//>
         ${shown &&
@@ -156,6 +159,8 @@ export function Funnel({ page }) {
           asked=${gone}
           title=${`Left before ${steps[lost].text}`}
           entity=${key}
+          most=${MOST_KEPT}
+          all=${async () => (await left(wanted, by, lost, MOST_KEPT)).records}
           onClose=${() => router.leave({ more: Object.fromEntries(Object.entries(place.more).filter(([name]) => name !== "lost")) })}
         />`}
       </div>

@@ -1,7 +1,8 @@
 // Paths: which way sessions go, as a flow and as a table.
 import { html, useState } from "../vendor/vendor.js";
 import { ask, requestOf, useAnswer } from "./ask.js";
-import { pathsCopies } from "./copyas.js";
+import { audience, Audience, whoOf } from "./audience.js";
+import { noteOf, pathsCopies } from "./copyas.js";
 import { count } from "../shared/format.js";
 import { useStore } from "../shared/hooks.js";
 import { Card, change, Choice, lastOf, one, Report, spanOf } from "./report.js";
@@ -22,10 +23,12 @@ const facets = {
   pages: { facet: "@view.name", step: "page", words: "pages" },
 };
 
-/** @param {string} facet @param {string} q @param {string} last @param {number} width @returns {[string, string, Record<string, unknown>]} */
-function question(facet, q, last, width) {
+/** @typedef {{facet: string, q: string, who: string, last: string, width: number}} Wanted */
+
+/** @param {Wanted} wanted @returns {[string, string, Record<string, unknown>]} */
+function question({ facet, q, who, last, width }) {
   const definition = { source: facet, target: facet, number_of_steps: COLUMNS, entries_per_step: width };
-  return ["sankey", "sankey_request", { time: spanOf(last), search: q ? { query: q } : {}, definition }];
+  return ["sankey", "sankey_request", { time: spanOf(last), search: { ...(q && { query: q }), ...audience(who) }, definition }];
 }
 
 /** @param {Graph} graph */
@@ -34,9 +37,9 @@ function sheet({ nodes, links }) {
   return [["step", "from", "to", "sessions"], ...links.map(({ source, target, value }) => [(names.get(source)?.column ?? 0) + 1, names.get(source)?.name, names.get(target)?.name, value])];
 }
 
-/** @param {string} facet @param {string} q @param {string} last @param {number} width @param {AbortSignal} signal @returns {Promise<Graph>} */
-async function graph(facet, q, last, width, signal) {
-  const answer = await ask(...question(facet, q, last, width), signal);
+/** @param {Wanted} wanted @param {AbortSignal} signal @returns {Promise<Graph>} */
+async function graph(wanted, signal) {
+  const answer = await ask(...question(wanted), signal);
   const nodes = answer.nodes.map((/** @type {any} */ node) => ({
     id: node.id,
     name: node.type === "dropoff" ? "left" : node.name,
@@ -88,15 +91,17 @@ export function Paths({ page }) {
   const of = one(place, "of", "events") in facets ? one(place, "of", "events") : "events";
   const width = Number(one(place, "most", "5")) === 8 ? 8 : 5;
   const { facet, step } = facets[of];
-  const asked = useAnswer(JSON.stringify([facet, place.q, last, width]), (signal) => graph(facet, place.q, last, width, signal));
+  const wanted = { facet, q: place.q, who: whoOf(place), last, width };
+  const asked = useAnswer(JSON.stringify(wanted), (signal) => graph(wanted, signal));
   const [table, setTable] = useState(false);
   /** Opens the funnel of the steps to here. @param {FlowNode} node */
   const open = (node) => {
     const steps = wayTo(asked.answer ?? { nodes: [], links: [] }, node).map((text) => written({ kind: step, text }));
-    router.go({ path: "/funnel", q: "", more: { step: steps, last: [last] } }, { push: true });
+    router.go({ path: "/funnel", q: "", more: { step: steps, last: [last], ...(wanted.who && { who: [wanted.who] }) } }, { push: true });
   };
   const controls = html`<${Choice} label="Of" value=${of} options=${Object.entries(facets).map(([name, each]) => [name, each.words])} onChoose=${(/** @type {string} */ value) => change(page, { of: value === "events" ? null : value })} />
-    <${Choice} label="At each step" value=${String(width)} options=${[["5", "5 most frequent"], ["8", "8 most frequent"]]} onChoose=${(/** @type {string} */ value) => change(page, { most: value === "5" ? null : value })} />`;
+    <${Choice} label="At each step" value=${String(width)} options=${[["5", "5 most frequent"], ["8", "8 most frequent"]]} onChoose=${(/** @type {string} */ value) => change(page, { most: value === "5" ? null : value })} />
+    <${Audience} page=${page} />`;
   return html`<${Report} page=${page} title="Paths" last=${last} controls=${controls}>
     <${Search} q=${place.q} problem=${null} label="Search events" placeholder="Only events that match: @usr.id:user-12345" onSearch=${(/** @type {string} */ q) => router.go({ q })} />
     <${Card} asked=${asked} empty=${!asked.answer?.links.length} nothing="No session did one thing after another in this time." label="Paths">
@@ -104,7 +109,7 @@ export function Paths({ page }) {
       html`<${Flow} graph=${asked.answer} kind=${step} onOpen=${open} />
         <p class="card-foot">
           <span class="faint">Sessions, from the first thing they did. A step opens the funnel that leads to it.</span><span class="spring"></span>
-          <${Takeaway} name="paths" rows=${() => sheet(/** @type {Graph} */ (asked.answer))} request=${requestOf(...question(facet, place.q, last, width))} copies=${() => pathsCopies(last, requestOf(...question(facet, place.q, last, width)))} />
+          <${Takeaway} name="paths" rows=${() => sheet(/** @type {Graph} */ (asked.answer))} request=${requestOf(...question(wanted))} copies=${() => pathsCopies(wanted.who, last, requestOf(...question(wanted)))} note=${noteOf(wanted.who)} />
           <button type="button" class="plain small" onClick=${() => setTable(!table)}>${table ? "as flow only" : "as table"}</button>
         </p>
         ${table && html`<${LinksTable} graph=${asked.answer} />`}`}

@@ -4,6 +4,7 @@ import { session as idOf } from "../shared/columns.js";
 import { clock, count, day, iso, MISSING } from "../shared/format.js";
 import * as icons from "../shared/icons.js";
 import { follow, sessionPath } from "../shared/links.js";
+import { KeepButton } from "./audience.js";
 import { Card } from "./report.js";
 import { Takeaway } from "./takeaway.js";
 import { term } from "./terms.js";
@@ -20,8 +21,15 @@ function Link({ page, entity, id }) {
   return html`<a href=${href} class="mono" onClick=${(/** @type {MouseEvent} */ event) => follow(event, go)}>${isSession ? idOf(id) : id}</a>`;
 }
 
-/** @param {{page: import("../shared/views.js").Page, asked: import("./ask.js").Asked<Found>, title: string, entity: string, onClose: () => void}} props */
-export function People({ page, asked, title, entity, onClose }) {
+/** Those of the list as a segment. @param {string} entity @param {Record<string, any>[]} records @returns {import("./ask.js").SegmentText} */
+export function segmentOf(entity, records) {
+  const ids = records.map((record) => String(record[entity]));
+  return entity === "@account.id" ? { account_ids: ids } : { user_ids: ids };
+}
+
+/** @param {{page: import("../shared/views.js").Page, asked: import("./ask.js").Asked<Found>, title: string, entity: string, all: () => Promise<Record<string, any>[]>, most: number, onClose: () => void}} props
+ * `all` of them, at most `most`, for a segment */
+export function People({ page, asked, title, entity, all, most, onClose }) {
   const { total, records } = asked.answer ?? { total: 0, records: [] };
   const others = ["@usr.id", "@account.id"].filter((facet) => facet !== entity && records.some((record) => record[facet]));
   const dated = records.some((record) => record.timestamp);
@@ -52,7 +60,8 @@ export function People({ page, asked, title, entity, onClose }) {
           </tbody>
         </table>
       </div>
-      <p class="card-foot"><span class="faint">${records.length < total && `The first ${count(records.length)} of ${count(total)}.`}</span><span class="spring"></span><${Takeaway}
+      <p class="card-foot"><span class="faint">${records.length < total && `The first ${count(records.length)} of ${count(total)}.`}</span><span class="spring"></span>${entity !== "@session.id" &&
+      html`<${KeepButton} what=${async () => segmentOf(entity, await all())} note=${`It is these ${count(Math.min(total, most))}${total > most ? ` of ${count(total)}, the ones seen last` : ""}, whatever they do from now on.`} />`}<${Takeaway}
         name="people"
         rows=${() => [[entity, ...others, "last seen"], ...records.map((record) => [record[entity], ...others.map((facet) => record[facet]), record.timestamp ? iso(record.timestamp) : ""])]}
       /></p>

@@ -1,7 +1,8 @@
 // Retention: who comes back, by the week (or day, or month) in which they were first seen.
 import { html } from "../vendor/vendor.js";
 import { ask, found, requestOf, useAnswer } from "./ask.js";
-import { retentionCopies } from "./copyas.js";
+import { audience, Audience, whoOf } from "./audience.js";
+import { noteOf, retentionCopies } from "./copyas.js";
 import { count, iso } from "../shared/format.js";
 import { searchOf, written } from "./steps.js";
 import { frequentNames } from "./stepseditor.js";
@@ -13,7 +14,7 @@ import { Card, change, Choice, lastOf, one, Report, spanOf, Text } from "./repor
 /** @typedef {import("../shared/views.js").Page} Page */
 /** @typedef {{came: number, rate: number, partial: boolean}} Cell */
 /** @typedef {{start: number, size: number, index: number, cells: (Cell | null)[]}} Cohort */
-/** @typedef {{first: string, back: string, key: string, unit: string, last: string}} Wanted */
+/** @typedef {{first: string, back: string, key: string, unit: string, who: string, last: string}} Wanted */
 
 const MOST_SHOWN = 200;
 /** @type {Record<string, {key: string, words: string}>} */
@@ -21,11 +22,12 @@ const entities = { users: { key: "@usr.id", words: "Users" }, accounts: { key: "
 const units = /** @type {[string, string][]} */ ([["day", "days"], ["week", "weeks"], ["month", "months"]]);
 
 /** @param {Wanted} wanted */
-const search = ({ first, back, key, unit }) => ({
+const search = ({ first, back, key, unit, who }) => ({
   cohort_criteria: { base_query: found(first), time_interval: { type: "calendar", value: { type: unit } } },
   retention_entity: key,
   return_condition: "conversion_on",
   return_criteria: { base_query: found(back || first) },
+  ...(who && { filters: audience(who) }),
 });
 
 /** @param {Wanted} wanted @returns {[string, string, Record<string, unknown>]} */
@@ -54,15 +56,15 @@ async function grid(wanted, signal) {
     }));
 }
 
-/** @param {Wanted} wanted @param {number} cohort @param {number} period @param {AbortSignal} signal */
-async function members(wanted, cohort, period, signal) {
+/** @param {Wanted} wanted @param {number} cohort @param {number} period @param {number} limit 0 for all @param {AbortSignal} [signal] */
+async function members(wanted, cohort, period, limit, signal) {
   const attributes = {
     ...spanOf(wanted.last),
     query: {
       search: search(wanted),
       computation_scope: { type: "cell", cohort_target: { type: "index", value: cohort }, return_period_target: { type: "index", value: period } },
       columns: [{ field: { path: wanted.key } }],
-      limit: MOST_SHOWN,
+      limit,
     },
   };
   const answer = await ask("retention/list", "retention_list_request", attributes, signal);
@@ -130,18 +132,19 @@ export function Retention({ page }) {
   const by = one(place, "by", "users") in entities ? one(place, "by", "users") : "users";
   const unit = units.some(([key]) => key === one(place, "unit", "week")) ? one(place, "unit", "week") : "week";
   const { key, words } = entities[by];
-  const wanted = { first: one(place, "first", ""), back: one(place, "back", ""), key, unit, last };
+  const wanted = { first: one(place, "first", ""), back: one(place, "back", ""), key, unit, who: whoOf(place), last };
   const asked = useAnswer(JSON.stringify(wanted), (signal) => grid(wanted, signal));
   const cohorts = (asked.answer ?? []).filter((cohort) => cohort.size > 0);
   const chosen = /^\d+\.\d+$/.test(one(place, "cell", "")) ? one(place, "cell", "") : "";
   const [cohort, period] = chosen.split(".").map(Number);
   const people = useAnswer(JSON.stringify([wanted, chosen]), (signal) =>
-    chosen ? members(wanted, cohort, period, signal) : Promise.resolve({ total: 0, records: [] }),
+    chosen ? members(wanted, cohort, period, MOST_SHOWN, signal) : Promise.resolve({ total: 0, records: [] }),
   );
   const controls = html`<${Choice} label="Who" value=${by} options=${Object.entries(entities).map(([name, entity]) => [name, entity.words.toLowerCase()])} onChoose=${(/** @type {string} */ value) => change(page, { by: value === "users" ? null : value, cell: null })} />
     <${Choice} label="In" value=${unit} options=${units} onChoose=${(/** @type {string} */ value) => change(page, { unit: value === "week" ? null : value, cell: null })} />
     <${Text} label="First did" value=${wanted.first} list="retention-searches" placeholder="anything" onChoose=${(/** @type {string} */ value) => change(page, { first: value, cell: null })} />
     <${Text} label="Came back to" value=${wanted.back} list="retention-searches" placeholder="the same" onChoose=${(/** @type {string} */ value) => change(page, { back: value, cell: null })} />
+    <${Audience} page=${page} />
     <${Searches} last=${last} />`;
   const shown = cohorts.find((each) => each.index === cohort);
   // The list is of the first of them; the cell knows how many there are.
@@ -151,7 +154,7 @@ export function Retention({ page }) {
     <${Card} asked=${asked} empty=${cohorts.length === 0} nothing=${`No ${by} in this time. Choose a longer one, or another first event.`} label="Retention">
       <${Grid} cohorts=${cohorts} words=${words} unit=${unit} chosen=${chosen} onCell=${(/** @type {string} */ cell) => change(page, { cell }, { push: true })} />
       <p class="card-foot"><span class="faint">Counted from the first event in this time, in UTC; what is not over yet has a dashed line.</span><span class="spring"></span>
-        <${Takeaway} name="retention" rows=${() => sheet(cohorts)} request=${requestOf(...question(wanted))} copies=${() => retentionCopies(wanted, requestOf(...question(wanted)))} /></p>
+        <${Takeaway} name="retention" rows=${() => sheet(cohorts)} request=${requestOf(...question(wanted))} copies=${() => retentionCopies(wanted, requestOf(...question(wanted)))} note=${noteOf(wanted.who)} /></p>
     <//>
     ${chosen &&
     html`<${People}
@@ -159,6 +162,8 @@ export function Retention({ page }) {
       asked=${listed ?? people}
       title=${`${words} first seen ${shown ? named(shown.start, unit) : ""}, back in ${unit} ${period}`}
       entity=${key}
+      most=${Infinity}
+      all=${async () => (await members(wanted, cohort, period, 0)).records}
       onClose=${() => router.leave({ more: { ...place.more, cell: [] } })}
     />`}
   <//>`;
