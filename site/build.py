@@ -13,6 +13,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 SITE, SOURCE = ROOT / "build/site", ROOT / "build/site-source"
+SKILL = ROOT / "core/dd_pa/.agents/skills/dd-pa/SKILL.md"
 REPOSITORY = "https://github.com/dd-pa/dd-pa/blob/main/"
 ADDRESS = "https://dd-pa.github.io/dd-pa/"
 
@@ -58,7 +59,13 @@ def _for_agents(pages: list[Path]) -> str:
     listed = sorted(pages, key=lambda page: order.index(page.stem))
     lines = [f"- [{_title(page)}]({ADDRESS}{page.name}): {_first(page)}" for page in listed]
     intro = (ROOT / "site/llms-intro.txt").read_text(encoding="utf-8")
-    return f"{intro}\n## Pages\n\n" + "\n".join(lines) + "\n"
+    return f"{intro}\n{_instructions()}\n## Pages\n\n" + "\n".join(lines) + "\n"
+
+
+def _instructions() -> str:
+    """Return what the skill says; headings become bold, as llmstxt.org wants none before the list."""
+    body = SKILL.read_text(encoding="utf-8").split("---\n", 2)[2].split("\n", 3)[3]
+    return re.sub(r"^## (.+)$", r"**\1**", body, flags=re.MULTILINE)
 
 
 def _title(page: Path) -> str:
@@ -66,11 +73,10 @@ def _title(page: Path) -> str:
 
 
 def _first(page: Path) -> str:
-    """Return the first sentence of a page that is prose."""
-    text = re.sub(r"```.*?```|<!--.*?-->", "", page.read_text(encoding="utf-8"), flags=re.DOTALL)
-    prose = [part for part in text.split("\n\n")[1:] if part.strip() and not part.lstrip().startswith(("#", "|", "-"))]
-    first = re.split(r"(?<=[.:])\s", " ".join(prose[0].split()))[0] if prose else ""
-    return re.sub(r"\[([^\]]+)\]\([^)]*\)", r"\1", first)
+    """Return the sentence with which a page says what it is about."""
+    paragraph = re.sub(r"<!--.*?-->\n", "", page.read_text(encoding="utf-8")).split("\n\n")[1]
+    first = re.split(r"(?<=\.)\s", " ".join(paragraph.split()))[0]
+    return re.sub(r"\[([^\]]+)\]\([^)]*\)", r"\1", first).replace("**", "")
 
 
 if __name__ == "__main__":

@@ -17,7 +17,8 @@ from dd_pa.cli.program import COMMANDS
 from dd_pa_flask.commands import COMMANDS as FLASK_COMMANDS
 
 ROOT = Path(__file__).parents[1]
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+SKILL = ROOT / "core/dd_pa/.agents/skills/dd-pa/SKILL.md"
+PAGES = [ROOT / "README.md", SKILL, *sorted((ROOT / "docs").glob("*.md"))]
 KEYS = {item.name.upper() for item in fields(Settings)}
 OURS = ("dd_pa", "dd_pa_django", "dd_pa_flask", "dd_pa_pytest")
 
@@ -71,4 +72,13 @@ def test_the_site_lists_every_page() -> None:
     """A page that nobody finds is not there."""
     listed = re.findall(r"^([a-z0-9/-]+)$", (ROOT / "site/index.md").read_text(), re.MULTILINE)
 
-    assert {name for name in listed if "/" not in name} == {page.stem for page in PAGES[1:]}
+    assert {name for name in listed if "/" not in name} == {page.stem for page in PAGES[2:]}
+
+
+@pytest.mark.parametrize("page", PAGES[2:], ids=lambda page: page.name)
+def test_a_page_begins_with_what_it_is_about(page: Path) -> None:
+    """Its first sentence stands beside its name in llms.txt, where an agent chooses by it."""
+    title, first = re.sub(r"<!--.*?-->\n", "", page.read_text()).split("\n\n")[:2]
+
+    assert title.startswith("# ")
+    assert re.match(r"[\w`*\[“]", first), first

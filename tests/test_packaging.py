@@ -160,6 +160,7 @@ def test_the_wheel_holds_the_packages_and_nothing_else(names: list[str]) -> None
 @pytest.mark.parametrize(
     "name",
     [
+        "dd_pa/.agents/skills/dd-pa/SKILL.md",
         "dd_pa/py.typed",
         "dd_pa_django/py.typed",
         "dd_pa_flask/py.typed",

@@ -15,6 +15,7 @@ COMMANDS = {
     "mcp": ("dd_pa.cli.mcp", "mcp", "mcp", "tenacity"),
     "query": ("dd_pa.cli.query", "cli,query", "rich", "tenacity"),
     "relay": ("dd_pa.cli.relay", "cli"),
+    "skill": ("dd_pa.cli.skill", "cli"),
     "spool": ("dd_pa.cli.spool", "cli", "fcntl"),
 }
 """Module and extra of each command, and what it needs beyond click; imported only when the command is used."""
