@@ -8,9 +8,10 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
+from functools import partial
 from typing import NamedTuple
 
-from benchmarks import sdks, sink
+from benchmarks import far_intake, sdks, sink
 from benchmarks.chart import Bar, Chart
 from benchmarks.report import Aim, Section, Table, aims, run
 from benchmarks.rounds import Spread, in_turns, spread
@@ -22,7 +23,9 @@ on the wall from its start, and the CPU time that all of its threads have used u
 returned; the event is delivered in the background, so what loads for that counts in the CPU until the end alone.
 *Until the end*: the CPU of the whole process, its exit included, at which the event is delivered where the SDK does
 that by itself. A site of Django or Flask is one with its WSGI application made and nothing else; the event goes through
-`dd_pa_django` or `dd_pa_flask` as they are installed by their documentation. The intake is a local process.
+`dd_pa_django` or `dd_pa_flask` as they are installed by their documentation. The intake is a local process: over HTTP/2
+and TLS for dd-pa, as in production, over plain HTTP for the others. All modules are compiled before the first round, as
+an installer leaves them.
 """
 PEERS = ("posthog", "sentry-sdk (logs)", "opentelemetry-sdk (logs)")
 PYTHON, DJANGO, FLASK = "Python alone", "Django alone", "Flask alone"
@@ -43,19 +46,19 @@ _SETTINGS = {"APPLICATION_ID": "bench", "API_KEY": "bench"}
 _IN_DJANGO = _DJANGO.format(
     apps=', "dd_pa_django"',
     middleware=', "dd_pa_django.middleware.ProductAnalyticsMiddleware"',
-    ours=f'DD_PA={_SETTINGS!r} | {{"INTAKE_URL": URL, "SPOOL_DIR": DIRECTORY + "/spool"}}',
+    ours=f'DD_PA={_SETTINGS!r} | {{"INTAKE_URL": URL, "CA_FILE": CA_FILE, "SPOOL_DIR": DIRECTORY + "/spool"}}',
 )
 _IN_FLASK = f"""
 from flask import Flask
 from dd_pa_flask import ProductAnalytics
 app = Flask("shop")
-settings = {_SETTINGS!r} | {{"INTAKE_URL": URL, "SPOOL_DIR": DIRECTORY + "/spool"}}
+settings = {_SETTINGS!r} | {{"INTAKE_URL": URL, "CA_FILE": CA_FILE, "SPOOL_DIR": DIRECTORY + "/spool"}}
 app.config.update({{f"DD_PA_{{name}}": value for name, value in settings.items()}})
 pa = ProductAnalytics(app)
 """
 _EMITTER = f"""
 from dd_pa import Emitter, Settings
-emitter = Emitter(Settings(intake_url=URL, spool_dir=DIRECTORY + "/spool",
+emitter = Emitter(Settings(intake_url=URL, ca_file=CA_FILE, spool_dir=DIRECTORY + "/spool",
                            **{{name.lower(): value for name, value in {_SETTINGS!r}.items()}}))
 """
 _PEER = "from benchmarks import sdks; sdk = sdks.PEERS[{name!r}](sdks.Place(url=URL, directory=DIRECTORY)); "
@@ -96,11 +99,22 @@ class Started(NamedTuple):
     """Milliseconds of CPU until the end."""
 
 
-def start(name: str, url: str) -> Started:
+class Place(NamedTuple):
+    """Where the programs find what they need."""
+
+    url: str
+    far: far_intake.FarIntake
+    compiled: str
+    """Directory of the modules' bytecode: an environment that keeps Python from writing any would have it measured."""
+
+
+def start(place: Place, name: str) -> Started:
     """Run a program once."""
+    url = place.far.url if "dd-pa" in name else place.url
     with tempfile.TemporaryDirectory() as directory:
-        given = f"URL, DIRECTORY, STARTED = {url!r}, {directory!r}, {time.time()!r}\n"
-        environ = {**os.environ, "DD_PA_TEST_RUN": "0"}
+        environ = {**os.environ, "DD_PA_TEST_RUN": "0", "PYTHONPYCACHEPREFIX": place.compiled}
+        environ.pop("PYTHONDONTWRITEBYTECODE", None)
+        given = f"URL, DIRECTORY, CA_FILE = {url!r}, {directory!r}, {place.far.ca_file!r}; STARTED = {time.time()!r}\n"
         command = [sys.executable, "-c", given + PROGRAMS[name] + _READY]
         with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=environ) as process:
             assert process.stdout is not None
@@ -114,8 +128,11 @@ def start(name: str, url: str) -> Started:
 
 
 def benchmark(small: bool) -> Section:
-    with sink.running() as url:
-        found = in_turns(list(PROGRAMS), 1 if small else ROUNDS, lambda name: start(name, url))
+    with sink.running() as url, far_intake.running(0) as far, tempfile.TemporaryDirectory() as compiled:
+        measure = partial(start, Place(url, far, compiled))
+        for name in PROGRAMS:
+            measure(name)
+        found = in_turns(list(PROGRAMS), 1 if small else ROUNDS, measure)
     wall = {name: spread(one.wall for one in all_of_it) for name, all_of_it in found.items()}
     cpu = {name: spread(one.cpu for one in all_of_it) for name, all_of_it in found.items()}
     whole = {name: spread(one.whole for one in all_of_it) for name, all_of_it in found.items()}

@@ -20,7 +20,6 @@ from django.db import connections, models
 from django.utils.module_loading import import_string
 
 from dd_pa import Settings
-from dd_pa.doctor import spool_place
 from dd_pa_django.configuration import load_settings, name_of
 from dd_pa_django.middleware import ProductAnalyticsMiddleware
 from dd_pa_django.model_events.queryset import TrackedQuerySet
@@ -177,6 +176,8 @@ def _of_a_laptop(configured: Settings) -> Iterator[CheckMessage]:
 
 
 def _of_places(configured: Settings) -> Iterator[CheckMessage]:
+    from dd_pa.doctor import spool_place  # noqa: PLC0415 - it knows the delivery, which is dearer than all of the glue
+
     place = spool_place(configured)
     if configured.spool_dir is None:
         hint = f"Leave {name_of('SPOOL_DIR')} out, or set a directory that survives the process."

@@ -205,7 +205,7 @@ def test_the_metadata(installed: Path) -> None:
     ]
     assert sorted(
         Requirement(line).name for line in metadata.get_all("Requires-Dist", []) if "extra ==" not in line
-    ) == ["blinker", "hpack", "httpx", "msgspec", "platformdirs"]
+    ) == ["blinker", "certifi", "hpack", "httpx", "msgspec", "platformdirs"]
     entry_points = (installed / INFO / "entry_points.txt").read_text()
     assert "dd-pa = dd_pa.cli.program:main" in entry_points
     assert "[pytest11]\ndd_pa = dd_pa_pytest.plugin" in entry_points

@@ -49,6 +49,27 @@ from dd_pa import Emitter, Settings
 emitter = Emitter(Settings(application_id="shop", api_key="k" * 32, intake_url="http://127.0.0.1:9"))
 """
 
+DELIVERY = """
+from dd_pa import Emitter, Settings
+more = {more!r}
+emitter = Emitter(Settings(application_id="shop", api_key="k" * 32, intake_url={url!r}, shutdown_timeout=0.1, **more))
+emitter.track("opened", usr="7")
+"""
+
+COMMAND = """
+import json, sys
+import django
+from django.conf import settings
+from django.core.management import call_command
+settings.configure(
+    INSTALLED_APPS=["django.contrib.auth", "django.contrib.contenttypes", {apps}],
+    DATABASES={{"default": {{"ENGINE": "django.db.backends.sqlite3", "NAME": ":memory:"}}}},
+    SECRET_KEY="k", DD_PA={{"APPLICATION_ID": "shop", "API_KEY": "k" * 32, "SPOOL_DIR": None}},
+)
+django.setup()
+call_command("check", stdout=sys.stderr)
+"""
+
 WHO_LOADS = """
 import sys, threading
 class Watch:
@@ -92,6 +113,29 @@ emitter.track("opened", usr="7")
 print(emitter.stats().pending, flush=True)
 """
 
+FORK_OF_THE_DELIVERY = """
+import os, ssl, threading
+from dd_pa import Emitter, Settings
+midst, on = threading.Event(), threading.Event()
+make = ssl.create_default_context
+def slow(**options):
+    midst.set()
+    on.wait()
+    return make(**options)
+ssl.create_default_context = slow
+intake = "https://127.0.0.1:9"
+emitter = Emitter(Settings(application_id="shop", api_key="k" * 32, intake_url=intake, shutdown_timeout=0.2))
+emitter.track("opened", usr="7")
+midst.wait()
+threading.Timer(0.05, on.set).start()
+child = os.fork()
+emitter.track("opened", usr="7")
+emitter.flush(1.0)
+os.write(1, f"{bool(child)} {emitter.stats().retried > 0}\\n".encode())  # at once: the other writes too
+if child:
+    os.waitpid(child, 0)
+"""
+
 FORK = """
 import os, sys, threading
 from dd_pa import Emitter, Settings
@@ -110,7 +154,7 @@ threading.Timer(0.05, on.set).start()
 child = os.fork()
 emitter.track("opened", usr="7")
 emitter.flush(1.0)
-print(bool(child), emitter.stats().retried > 0, flush=True)
+os.write(1, f"{bool(child)} {emitter.stats().retried > 0}\\n".encode())  # at once: the other writes too
 if child:
     os.waitpid(child, 0)
 """
@@ -144,6 +188,42 @@ def test_an_emitter_loads_nothing_that_only_the_delivery_needs() -> None:
     assert [name for name in heavy(EMITTER) if name.split(".")[0] != "concurrent"] == []
 
 
+HTTPX = {"anyio", "h11", "h2", "httpcore", "httpcore2", "httpx", "httpx2"}
+
+
+@pytest.mark.parametrize(
+    ("url", "more", "loaded"),
+    [
+        pytest.param("https://127.0.0.1:9", {}, False, id="HTTP/2 over TLS is ours"),
+        pytest.param("http://127.0.0.1:9", {}, True, id="without TLS begins in HTTP/1.1"),
+        pytest.param("https://127.0.0.1:9", {"proxy": "http://127.0.0.1:9"}, True, id="a proxy"),
+        pytest.param("https://127.0.0.1:9", {"transport": "httpx"}, True, id="TRANSPORT"),
+    ],
+)
+def test_an_event_loads_httpx_only_where_it_is_used(url: str, more: dict[str, str], loaded: bool) -> None:
+    found = heavy(DELIVERY.format(url=url, more=more))
+
+    assert bool(HTTPX.intersection(name.split(".")[0] for name in found)) is loaded
+    assert "asyncio" in found
+
+
+def test_an_event_loads_nothing_of_the_broker_where_there_is_none() -> None:
+    loaded = json.loads(printed(LOADED.format(ours=DELIVERY.format(url="https://127.0.0.1:9", more={}), framework="")))
+
+    assert [name for name in loaded if name.startswith("dd_pa.relay.")] == []
+
+
+def test_a_command_of_django_that_tracks_nothing_loads_no_delivery() -> None:
+    without, loaded = (
+        set(json.loads(printed(f"{COMMAND.format(apps=apps)}\nprint(json.dumps(sorted(sys.modules)))")))
+        for apps in ("", '"dd_pa_django"')
+    )
+
+    ours = loaded - without
+    assert {name for name in ours if name.split(".")[0] in HTTPX | {"asyncio", "hpack", "ssl"}} == set()
+    assert ours.isdisjoint({"dd_pa.delivery.dispatcher", "dd_pa.delivery.http2", "dd_pa.doctor", "dd_pa.outbox"})
+
+
 @pytest.mark.parametrize(
     ("before", "made"),
     [
@@ -172,6 +252,10 @@ def test_the_delivery_thread_imports_nothing() -> None:
 
 def test_a_fork_in_the_midst_of_loading_leaves_the_child_able_to_deliver() -> None:
     assert sorted(printed(FORK).splitlines()) == ["False True", "True True"]
+
+
+def test_a_fork_while_the_delivery_thread_sets_up_tls_leaves_the_child_able_to_deliver() -> None:
+    assert sorted(printed(FORK_OF_THE_DELIVERY).splitlines()) == ["False True", "True True"]
 
 
 WINDOWS = """

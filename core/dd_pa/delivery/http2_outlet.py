@@ -7,11 +7,11 @@ from functools import partial
 
 from dd_pa.capture.event import BuiltEvent
 from dd_pa.delivery.http2 import Answer, Failure, Origin
-from dd_pa.delivery.httpx_outlet import HttpxOutlet
 from dd_pa.delivery.intake_protocol import Heard, IntakeProtocol
 from dd_pa.delivery.outcome import Outcome, Verdict
 from dd_pa.delivery.outlet import Done, TaskOutlet
-from dd_pa.delivery.transport import http1_transport, is_secure, tls_context
+from dd_pa.delivery.trust import is_secure, tls_context
+from dd_pa.process import forks
 from dd_pa.settings.settings import Settings
 
 AGAIN = 600.0
@@ -40,9 +40,9 @@ class Http2Outlet:
         secure = is_secure(settings)
         url = self._intake.url
         self._port = url.port or (443 if secure else 80)
-        pseudo = ("method", "POST"), ("scheme", url.scheme), ("authority", url.netloc.decode()), ("path", url.path)
+        pseudo = ("method", "POST"), ("scheme", url.scheme), ("authority", self._intake.authority), ("path", url.path)
         self._origin = Origin(
-            url.raw_host.decode(),
+            url.hostname or "",
             self._port,
             [(f":{name}", value) for name, value in pseudo] + [(n.lower(), v) for n, v in self._intake.fields],
             tls=tls_context(settings.ca_file) if secure else None,
@@ -50,7 +50,6 @@ class Http2Outlet:
         )
         self._secure = self._speaks = secure
         self._again_at = 0.0
-        self._http1: HttpxOutlet | None = None
         self._tasks: TaskOutlet | None = None
 
     @property
@@ -95,6 +94,13 @@ class Http2Outlet:
 
     def _by_http1(self) -> TaskOutlet:
         if self._tasks is None:
+            with forks.loading:  # over TLS nobody knew until now that it is needed
+                from dd_pa.delivery.warmup import warm_up_httpx  # noqa: PLC0415 - it knows this module
+
+                warm_up_httpx()
+                from dd_pa.delivery.httpx_outlet import HttpxOutlet  # noqa: PLC0415
+                from dd_pa.delivery.transport import http1_transport  # noqa: PLC0415
+
             self._tasks = TaskOutlet(HttpxOutlet(self._settings, http1_transport(self._settings), self._heard_http1))
         return self._tasks
 

@@ -28,7 +28,7 @@ class HttpxOutlet:
         shares = not isinstance(self._transport, SeparateConnections)
         self.width = settings.concurrency if shares else min(settings.concurrency, HTTP1_CONNECTIONS)
         self._timeout = settings.timeout
-        self._headers = [("Host", self._intake.url.netloc.decode()), *self._intake.fields]
+        self._headers = [("Host", self._intake.authority), *self._intake.fields]
 
     async def send(self, event: BuiltEvent, body: bytes) -> Outcome:
         library = self._library
@@ -43,7 +43,7 @@ class HttpxOutlet:
     async def _post(self, body: bytes) -> Outcome:
         limits = dict.fromkeys(("connect", "read", "write", "pool"), self._timeout)
         request = self._library.Request(
-            "POST", str(self._intake.url), headers=self._headers, content=body, extensions={"timeout": limits}
+            "POST", self._intake.url.geturl(), headers=self._headers, content=body, extensions={"timeout": limits}
         )
         response = await self._transport.handle_async_request(request)
         try:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping
 from importlib.metadata import version
+from urllib.parse import urlsplit
 
-from dd_pa.delivery.httpx_library import httpx
 from dd_pa.delivery.outcome import DELIVERED, Outcome, judge
 from dd_pa.settings.settings import Settings
 
@@ -26,7 +26,11 @@ class IntakeProtocol:
     """What is asked of the intake, and what its answers mean, whoever carries them."""
 
     def __init__(self, settings: Settings) -> None:
-        self.url = httpx.URL(f"{settings.intake_url}{PATH}")
+        self.url = urlsplit(f"{settings.intake_url}{PATH}")
+        default = ":443" if self.url.scheme == "https" else ":80"
+        self.authority = self.url.netloc.removesuffix(default)
+        """Host, and port where it is not the scheme's own."""
+
         self._key = settings.reveal_api_key()
         self.fields = [
             ("DD-API-KEY", self._key),

@@ -1,16 +1,20 @@
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+from dd_pa.capture.event import BuiltEvent
 from dd_pa.delivery.http2_outlet import Http2Outlet
-from dd_pa.delivery.httpx_library import httpx
-from dd_pa.delivery.httpx_outlet import HttpxOutlet
 from dd_pa.delivery.intake_protocol import Heard
+from dd_pa.delivery.outcome import Outcome, Verdict
 from dd_pa.delivery.outlet import DirectOutlet, Outlet
-from dd_pa.delivery.transport import Transport, httpx_transport
+from dd_pa.delivery.trust import is_secure
 from dd_pa.process import testbed
-from dd_pa.relay.brokers import open_publisher
-from dd_pa.relay.publisher import RelayOutlet
 from dd_pa.settings.relay import RelayAddress
 from dd_pa.settings.settings import Settings
+
+if TYPE_CHECKING:
+    from dd_pa.delivery.transport import Transport
+    from dd_pa.relay.publisher import RelayOutlet
 
 
 def open_outlet(
@@ -24,18 +28,24 @@ def open_outlet(
 
 def open_relay(settings: Settings, address: RelayAddress) -> RelayOutlet:
     """Return what publishes events to a broker."""
+    from dd_pa.relay.brokers import open_publisher  # noqa: PLC0415 - see delivery.warmup
+    from dd_pa.relay.publisher import RelayOutlet  # noqa: PLC0415
+
     publisher = open_publisher(address, ca_file=settings.ca_file, timeout=settings.timeout)
     return RelayOutlet(publisher, application_id=settings.application_id, timeout=settings.timeout)
 
 
 def open_intake(
     settings: Settings, transport: Transport | None = None, heard: Heard | None = None
-) -> HttpxOutlet | Http2Outlet:
+) -> Http2Outlet | Outlet:
     """Return what posts events to the intake."""
     if transport is None and testbed.is_on() and not settings.is_local:
-        transport = NoNetwork()
+        return NoNetwork()
     if transport is None and speaks_http2_itself(settings):
         return Http2Outlet(settings, heard)
+    from dd_pa.delivery.httpx_outlet import HttpxOutlet  # noqa: PLC0415
+    from dd_pa.delivery.transport import httpx_transport  # noqa: PLC0415
+
     return HttpxOutlet(settings, transport or httpx_transport(settings), heard)
 
 
@@ -44,8 +54,18 @@ def speaks_http2_itself(settings: Settings) -> bool:
     return settings.transport == "auto" and settings.proxy is None
 
 
-class NoNetwork(httpx.AsyncBaseTransport):
+def needs_httpx(settings: Settings) -> bool:
+    """Tell whether httpx is needed in any case; over TLS a server that speaks no HTTP/2 may need it as well."""
+    return not (speaks_http2_itself(settings) and is_secure(settings))
+
+
+class NoNetwork:
     """What a test run has instead of the network, for whatever waited in the spool before it."""
 
-    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        raise httpx.ConnectError("this is a test run: only an intake on this machine is connected to")
+    width = 1
+
+    async def send(self, event: BuiltEvent, body: bytes) -> Outcome:
+        return Outcome(verdict=Verdict.RETRY, reason="ConnectError")
+
+    async def aclose(self) -> None:
+        pass

@@ -1,42 +1,17 @@
-"""httpx's transports, and whom every connection trusts."""
+"""httpx's transports."""
 
 from __future__ import annotations
 
-import functools
-import ssl
 from collections.abc import AsyncIterator, Callable
 
 from dd_pa.delivery.httpx_library import httpx
 from dd_pa.delivery.httpx_network import OwnTransport
 from dd_pa.delivery.log_filter import keep_headers_out_of_logs
+from dd_pa.delivery.trust import is_secure, tls_context, tls_to_nobody
 from dd_pa.settings.settings import Settings
 
 Transport = httpx.AsyncBaseTransport
 """What can be passed to an `Emitter` in place of the network."""
-
-
-def is_secure(settings: Settings) -> bool:
-    """Tell whether the intake is reached by TLS."""
-    return str(settings.intake_url).startswith("https:")
-
-
-@functools.cache
-def tls_context(ca_file: str | None) -> ssl.SSLContext:
-    """Return what httpx trusts (httpx2 asks the operating system), made once per process: that takes 40 ms."""
-    from httpx import create_ssl_context  # noqa: PLC0415 - whichever is used else, trust is the same
-
-    tls = create_ssl_context(trust_env=False)
-    tls.minimum_version = ssl.TLSVersion.TLSv1_2
-    tls.set_alpn_protocols(["h2", "http/1.1"])
-    if ca_file:
-        tls.load_verify_locations(ca_file)
-    return tls
-
-
-@functools.cache
-def tls_to_nobody() -> ssl.SSLContext:
-    """Return what httpx wants to have even for plain HTTP; made once, as a forked child may be unable to."""
-    return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 
 
 def httpx_transport(settings: Settings) -> httpx.AsyncBaseTransport:

@@ -1,10 +1,11 @@
 """What the delivery needs and an emitter does not, loaded before there is a delivery thread.
 
-httpx, asyncio and OpenSSL take ten times as long as all of ours: who tracks nothing does not pay for them. The first
-event does, on the thread that tracks it; under a server, the making of the emitter (`hosts.serves`).
+asyncio and OpenSSL take as long as all of ours, and httpx twice that: who tracks nothing does not pay for them. The
+first event does, on the thread that tracks it; under a server, the making of the emitter (`hosts.serves`). httpx is
+loaded where it is used: for a proxy, for an intake without TLS, for one that turns out to speak no HTTP/2.
 
 A process that forks while one of its threads imports a module, or sets up OpenSSL, hands its child a lock that nobody
-will ever open. So the delivery thread imports nothing, and a fork waits for whoever does (`forks.loading`).
+will ever open. So the delivery thread does neither, or has a fork wait for it (`forks.loading`), as who loads this has.
 """
 
 from __future__ import annotations
@@ -12,42 +13,53 @@ from __future__ import annotations
 import contextlib
 import importlib
 
-from dd_pa.delivery.httpx_library import httpx
-from dd_pa.delivery.transport import is_secure, tls_context, tls_to_nobody
+from dd_pa.delivery.trust import is_secure, tls_context, tls_to_nobody
+from dd_pa.process import hosts
 from dd_pa.settings.settings import Settings
-
-_CORE = "httpcore2" if httpx.__name__ == "httpx2" else "httpcore"
-_LATE = (
-    "anyio._backends._asyncio",
-    "anyio.streams.tls",
-    "certifi",
-    "encodings.idna",
-    "h2.connection",
-    f"{_CORE}._async.http2",
-    f"{_CORE}._backends.anyio",
-    "importlib.readers",
-    "importlib.resources.readers",
-)
-"""Modules that the transports import when they are first used; where one is missing, nothing else misses it."""
 
 _OURS = (
     "dd_pa.delivery.dispatcher",
     "dd_pa.delivery.loop",
     "dd_pa.delivery.outlet_factory",
     "email.utils",
+    "encodings.idna",
 )
-"""Modules that `pipeline`, `worker` and `outcome` import when the delivery runs."""
+"""Modules that `pipeline`, `worker`, `outcome` and the loop import when the delivery runs."""
+
+_HTTPX = (
+    "dd_pa.delivery.httpx_outlet",
+    "dd_pa.delivery.transport",
+    "anyio._backends._asyncio",
+    "anyio.streams.tls",
+    "h2.connection",
+    "importlib.readers",
+    "importlib.resources.readers",
+)
+_CORES = {"httpx": "httpcore", "httpx2": "httpcore2"}
+"""What httpx and its transports import when they are first used; where one is missing, nothing else misses it."""
 
 
 def warm_up(settings: Settings) -> None:
     """Load and make now what would else be loaded and made bit by bit; a second time, it takes nothing."""
     for name in _OURS:
         importlib.import_module(name)
-    for name in _LATE:
+    if settings.relay is not None:
+        importlib.import_module("dd_pa.relay.brokers")
+        importlib.import_module(f"dd_pa.relay.{settings.relay.kind.extra}_publisher")
+    if is_secure(settings) and hosts.serves():  # else the delivery thread makes it, while the caller goes on
+        tls_context(settings.ca_file)
+    from dd_pa.delivery.outlet_factory import needs_httpx  # noqa: PLC0415 - one of those above
+
+    if needs_httpx(settings) or hosts.stalls_at_imports():
+        warm_up_httpx()
+
+
+def warm_up_httpx() -> None:
+    """Do the same for what goes over httpx."""
+    from dd_pa.delivery.httpx_library import httpx  # noqa: PLC0415 - dearer than all of the above
+
+    core = _CORES[httpx.__name__]
+    for name in (*_HTTPX, f"{core}._async.http2", f"{core}._backends.anyio"):
         with contextlib.suppress(ImportError):
             importlib.import_module(name)
-    if settings.relay is not None:
-        importlib.import_module(f"dd_pa.relay.{settings.relay.kind.extra}_publisher")
     tls_to_nobody()
-    if is_secure(settings):
-        tls_context(settings.ca_file)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from dd_pa.delivery.outcome import Verdict
 from dd_pa.delivery.probe import Answer, probe
-from dd_pa.delivery.transport import is_secure
+from dd_pa.delivery.trust import is_secure
 from dd_pa.doctor.plan_examination import examine_plan
 from dd_pa.doctor.relay import examine_relay, examine_tap
 from dd_pa.doctor.report import Finding, State

@@ -34,6 +34,11 @@ def serves() -> bool:
     return _uwsgi is not None or not SERVERS.isdisjoint(sys.modules)
 
 
+def stalls_at_imports() -> bool:
+    """Tell whether an import while events are delivered would stop other greenlets, or miss a fork of uWSGI."""
+    return _uwsgi is not None or "gevent.monkey" in sys.modules
+
+
 def look_around(say: Say) -> None:
     """Adapt to whatever runs this process. Called with the first event, as few of them are to be seen before it."""
     _follow_multiprocessing()
