@@ -78,6 +78,9 @@ class Dispatcher:
         self._passed = self._rejections = 0
         self._filling = self._ending = False
         self._turn = False
+        self._dry = False
+        """Nothing more was to be had at the last look, though there was room for it."""
+
         self._recalls = 0
         self.quarantine = Quarantine(policy)
         self.gate = Gate(policy, width=self._outlet.width)
@@ -115,6 +118,7 @@ class Dispatcher:
         if self._bytes >= MAX_IN_FLIGHT:
             return False
         events = self._store.take(min(limit, max(1, (MAX_IN_FLIGHT - self._bytes) // MAX_EVENT)))
+        self._dry = not events
         for event in events:
             self._start(event, None, now)
         return bool(events)
@@ -226,14 +230,19 @@ class Dispatcher:
         self._fill_soon()
 
     def _fill_soon(self) -> None:
-        """Fill once for all that is answered in this turn of the loop."""
+        """Fill once for all that is answered in this turn of the loop.
+
+        Where nothing waited at the last look, what came since waits for the next one and leaves with its neighbours:
+        an event by itself costs several times as much, as each is a packet, and a turn of the loop, of its own.
+        """
         if not self._filling and not self._ending:
             self._filling = True
             self._loop.call_soon(self._fill_again)
 
     def _fill_again(self) -> None:
         self._filling = False
-        self.fill()
+        if not self._dry or self.quarantine or self._undated or not self.gate.healthy:
+            self.fill()
         self._on_settled()
 
     def _conclude(self, attempt: Attempt, outcome: Outcome) -> None:

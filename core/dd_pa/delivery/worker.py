@@ -29,8 +29,8 @@ TICK = 0.05
 """Seconds between two looks at the store while events come in. A look costs the thread little; waking it would cost
 the caller of `track()` a system call and a switch of threads, each time."""
 
-AWAKE = 10.0
-"""Seconds without events after which the thread stops looking, and sleeps until it is woken."""
+AWAKE = 0.5
+"""Seconds without events after which the thread stops looking, and sleeps until it is woken: ten looks cost more."""
 
 GRACE = 0.2
 """Seconds of a deadline that are kept for ending the thread in order."""
@@ -147,6 +147,11 @@ class Worker:
             self._begun.wait(START)
         return None if self._thread is threading.current_thread() else self._thread
 
+    def look(self) -> None:
+        """Say that events were stored which should not wait for the next look."""
+        self.wake()
+        self._poke()
+
     def _poke(self) -> None:
         loop, poked = self._loop, self._poked
         if loop is None or poked is None:
@@ -257,12 +262,14 @@ class Worker:
         if not lively and self._store.waiting:  # an event came in before the line above
             self.awake = True
             return
+        patience = TICK if lively else self._store.patience
+        alarm = None if patience is None else asyncio.get_running_loop().call_later(patience, poked.set)
         try:
-            await asyncio.wait_for(poked.wait(), TICK if lively else self._store.patience)
-        except TimeoutError:
-            return
+            await poked.wait()
         finally:
             self.awake = True
+            if alarm is not None:
+                alarm.cancel()
 
     def _answer_flushes(self) -> None:
         for done, mark in list(self._flushes.items()):

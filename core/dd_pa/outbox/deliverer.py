@@ -186,7 +186,7 @@ class OutboxDeliverer:
         wait = 0.0 if more else min(self._poll, FIRST_POLL * 2.0 ** min(self._empties, 16))
         self._claim_at = time.monotonic() + wait
         if found:
-            self._worker.wake()
+            self._worker.look()
 
     def _note_trouble(self, error: Exception) -> None:
         self._ledger.last_error = type(error).__name__
