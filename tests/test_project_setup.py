@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from dd_pa.emulator import Emulator
-from dd_pa.project_setup import UnknownProjectError, django_change, find_project, flask_change
+from dd_pa.project_setup import UnknownProjectError, django_changes, find_project, flask_changes
 
 FACTORY = """from flask import Flask
 
@@ -118,7 +118,8 @@ def test_a_flask_app_of_a_module(tmp_path: Path) -> None:
     """At its level; a name that is taken is left alone."""
     path = tmp_path / "wsgi.py"
     path.write_text(MODULE_APP)
-    after = flask_change(path).after
+    [change] = flask_changes(path)
+    after = change.after
 
     assert (
         after.index("app.config['A']") < after.index("if app.debug:") < after.index("product_analytics.init_app(app)")
@@ -139,12 +140,66 @@ def test_other_ways_to_write_settings(tmp_path: Path, settings: str) -> None:
     """What cannot be put into a list is added at the end; all of what was there stays as it was."""
     path = tmp_path / "settings.py"
     path.write_text(settings)
-    after = django_change(path).after
+    [change] = django_changes(path, tmp_path)
+    after = change.after
 
     compile(after, "settings.py", "exec")
     assert after.startswith(settings)
     path.write_text(after)
-    assert not django_change(path).is_needed
+    assert django_changes(path, tmp_path) == []
+
+
+BASE = "DEBUG = False\nINSTALLED_APPS = [\n    'a',\n]\nMIDDLEWARE = [\n    'b',\n]\n"
+
+
+@pytest.mark.parametrize("star", ["from .base import *", "from config.settings.base import *  # noqa: F403"])
+def test_settings_with_a_base(tmp_path: Path, star: str) -> None:
+    """Production, which has the same base, gets app and middleware too; the emulator's address is development's."""
+    folder = tmp_path / "config" / "settings"
+    folder.mkdir(parents=True)
+    (folder / "base.py").write_text(BASE)
+    path = folder / "dev.py"
+    path.write_text(f"{star}\nDEBUG = True\nINSTALLED_APPS += ['debug_toolbar']\n")
+    for change in django_changes(path, tmp_path):
+        change.apply()
+
+    assert "'a',\n    \"dd_pa_django\",\n]" in (folder / "base.py").read_text()
+    assert "DD_PA" not in (folder / "base.py").read_text()
+    assert path.read_text().partition("if DEBUG:")[2].count("DD_PA = {") == 1
+    assert "dd_pa_django" not in path.read_text()
+    assert django_changes(path, tmp_path) == []
+
+
+def test_settings_that_import_each_other(tmp_path: Path) -> None:
+    """A circle is gone round once; what is not of the project is left alone."""
+    (tmp_path / "a.py").write_text("from b import *\nfrom elsewhere import *\n")
+    (tmp_path / "b.py").write_text("from a import *\nMIDDLEWARE = make()\n")
+
+    assert [change.path.name for change in django_changes(tmp_path / "a.py", tmp_path)] == ["a.py", "b.py"]
+
+
+@pytest.mark.parametrize(
+    "set_up",
+    [
+        pytest.param("analytics = ProductAnalytics(app)", id="at once"),
+        pytest.param("ProductAnalytics(app)", id="without a name"),
+        pytest.param("from extensions import analytics\nanalytics.init_app(app)", id="made in another module"),
+        pytest.param("from .extensions import analytics\nanalytics.init_app(app)", id="relative"),
+    ],
+)
+def test_a_flask_app_that_is_set_up(tmp_path: Path, set_up: str) -> None:
+    """In whatever way: nothing is set up twice, and its settings come before."""
+    (tmp_path / "extensions.py").write_text(
+        "from dd_pa_flask import ProductAnalytics\nanalytics = ProductAnalytics()\n"
+    )
+    path = tmp_path / "app.py"
+    path.write_text(f"from dd_pa_flask import ProductAnalytics\n{MODULE_APP}{set_up}\n")
+    [change] = flask_changes(path)
+    after = change.after
+
+    assert after.count("init_app") == set_up.count("init_app")
+    assert after.count("import ProductAnalytics") == 1
+    assert after.index("DD_PA_API_KEY") < after.index(set_up.splitlines()[-1])
 
 
 def test_a_folder_without_a_project(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from flask import current_app
 from flask.cli import with_appcontext
 
 from dd_pa.cli.init import offer
-from dd_pa.project_setup import UnknownProjectError, flask_change
+from dd_pa.project_setup import UnknownProjectError, flask_changes
 
 
 @click.command("init")
@@ -22,12 +22,11 @@ def command(context: click.Context, *, write: bool) -> None:
     """
     module = importlib.import_module(current_app.import_name)
     try:
-        change = flask_change(Path(str(module.__file__)))
+        changes = flask_changes(Path(str(module.__file__)))
     except UnknownProjectError as error:
         raise click.ClickException(str(error)) from None
-    was_needed = change.is_needed
-    offer(change, Path.cwd(), write=write)
-    if was_needed:
+    offer(changes, Path.cwd(), write=write)
+    if changes:
         click.echo("Now run: flask dd-pa doctor")  # this app was made before
         return
     from dd_pa_flask.commands.doctor import command as doctor  # noqa: PLC0415 - the other command

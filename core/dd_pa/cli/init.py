@@ -13,9 +13,9 @@ from dd_pa.project_setup import (
     DjangoProject,
     FlaskProject,
     UnknownProjectError,
-    django_change,
+    django_changes,
     find_project,
-    flask_change,
+    flask_changes,
 )
 
 
@@ -31,11 +31,18 @@ def command(file: Path | None, *, write: bool) -> None:
     root = Path.cwd()
     try:
         project = find_project(root, file)
-        change = django_change(project.settings) if isinstance(project, DjangoProject) else flask_change(project.module)
+        changes = changes_of(project)
     except (UnknownProjectError, SyntaxError, OSError) as error:
         raise click.ClickException(str(error)) from None
-    offer(change, root, write=write)
+    offer(changes, root, write=write)
     sys.exit(subprocess.run(doctor_of(project), cwd=root, check=False).returncode)  # noqa: S603 - our own command
+
+
+def changes_of(project: DjangoProject | FlaskProject) -> list[Change]:
+    """Return what the project's files lack."""
+    if isinstance(project, DjangoProject):
+        return django_changes(project.settings, project.root)
+    return flask_changes(project.module)
 
 
 def doctor_of(project: DjangoProject | FlaskProject) -> list[str]:
@@ -45,19 +52,21 @@ def doctor_of(project: DjangoProject | FlaskProject) -> list[str]:
     return [sys.executable, "-m", "flask", "--app", project.app, "--debug", "dd-pa", "doctor"]
 
 
-def offer(change: Change, root: Path, *, write: bool) -> None:
+def offer(changes: list[Change], root: Path, *, write: bool) -> None:
     """Show the lines and add them if that is wished; end the command if it is not."""
-    if not change.is_needed:
-        click.echo(f"{change.path.name} has all that dd-pa needs.")
+    if not changes:
+        click.echo("The project has all that dd-pa needs.")
         return
-    click.echo(change.diff(root))
+    for change in changes:
+        click.echo(change.diff(root))
     if not write and not sys.stdin.isatty():
         click.echo("Nothing was written. Add these lines with --write.")
         sys.exit(0)
     if not write and not click.confirm("Add these lines?"):
         sys.exit(0)
-    try:
-        change.apply()
-    except OSError as error:
-        raise click.ClickException(f"{change.path.name} cannot be written: {error.strerror}") from None
+    for change in changes:
+        try:
+            change.apply()
+        except OSError as error:
+            raise click.ClickException(f"{change.path.name} cannot be written: {error.strerror}") from None
     click.echo("Written. Events show at the emulator: run dd-pa emulator beside this.\n")

@@ -75,7 +75,8 @@ MAX_SKEW = 60.0
 def examine_intake(settings: Settings) -> Iterator[Finding]:
     """Say how the intake is reached and whether it is, whether it takes the key, and agrees on the time."""
     answer = probe(settings)
-    yield _transport(settings, answer.protocol)
+    if answer.protocol is None or answer.outcome.verdict in (Verdict.DELIVERED, Verdict.REJECT, Verdict.PAUSE):
+        yield _transport(settings, answer.protocol)
     yield _reached(settings, answer)
     if answer.skew is not None:
         yield _clock(answer.skew)

@@ -6,8 +6,8 @@ For `dd-pa init`, `manage.py dd_pa_init` and `flask dd-pa init`.
 from __future__ import annotations
 
 from dd_pa.project_setup.change import Change
-from dd_pa.project_setup.django_settings import django_change
-from dd_pa.project_setup.flask_app import flask_change
+from dd_pa.project_setup.django_settings import django_changes
+from dd_pa.project_setup.flask_app import flask_changes
 from dd_pa.project_setup.project import DjangoProject, FlaskProject, UnknownProjectError, find_project
 
 __all__ = [
@@ -15,7 +15,7 @@ __all__ = [
     "DjangoProject",
     "FlaskProject",
     "UnknownProjectError",
-    "django_change",
+    "django_changes",
     "find_project",
-    "flask_change",
+    "flask_changes",
 ]

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import ast
+from collections.abc import Iterator
 from pathlib import Path
 
 from dd_pa.project_setup.change import EMULATOR, PRODUCTION, Change, with_lines
 from dd_pa.project_setup.project import UnknownProjectError, app_statement
 
 
-def flask_change(path: Path) -> Change:
-    """Return what would set dd-pa up on the app that a file makes; what is there already stays.
+def flask_changes(path: Path) -> list[Change]:
+    """Return what would set dd-pa up on the app that a file makes; none if it is. What is there already stays.
 
     Raises `UnknownProjectError` if the file makes none.
     """
@@ -22,7 +23,7 @@ def flask_change(path: Path) -> Change:
     tree = ast.parse(source)
     insertions: dict[int, list[str]] = {}
     line, indent = _after_configuration(body, place, app), " " * body[place].col_offset
-    set_up = _set_up(tree, app)
+    set_up = _set_up(path, tree)
     if "DD_PA_" not in source:
         at = set_up.lineno - 1 if set_up is not None else line
         where = " " * set_up.col_offset if set_up is not None else indent
@@ -36,7 +37,7 @@ def flask_change(path: Path) -> Change:
             "",
             f"{name} = ProductAnalytics()",
         ]
-    return Change(path=path, before=source, after=with_lines(source, insertions) if insertions else source)
+    return [Change(path=path, before=source, after=with_lines(source, insertions))] if insertions else []
 
 
 def _configuration(app: str, indent: str) -> list[str]:
@@ -69,19 +70,35 @@ def _is_about_config(statement: ast.stmt, app: str) -> bool:
     )
 
 
-def _set_up(tree: ast.Module, app: str) -> ast.Expr | None:
+def _set_up(path: Path, tree: ast.Module) -> ast.stmt | None:
     """Return the statement that sets dd-pa up, if there is one."""
-    ours = {
-        target.id
-        for node in ast.walk(tree)
-        if isinstance(node, ast.Assign) and _is_extension(node.value)
-        for target in node.targets
-        if isinstance(target, ast.Name)
-    }
+    ours = {*_extensions(tree), *_imported_extensions(path, tree)}
     for node in ast.walk(tree):
-        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Call) and _calls_init_app(node.value.func, ours):
+        if not isinstance(node, ast.Expr | ast.Assign | ast.AnnAssign) or not isinstance(node.value, ast.Call):
+            continue
+        if (_is_extension(node.value) and node.value.args) or _calls_init_app(node.value.func, ours):
             return node
     return None
+
+
+def _extensions(tree: ast.Module) -> Iterator[str]:
+    """Yield the names of the extensions that a module makes."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Assign) and _is_extension(node.value):
+            yield from (target.id for target in node.targets if isinstance(target, ast.Name))
+
+
+def _imported_extensions(path: Path, tree: ast.Module) -> Iterator[str]:
+    """Yield the names of those that it has from a module beside it, or below."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom) and node.module:
+            start = path.parents[max(node.level - 1, 0)]
+            file = start.joinpath(*node.module.split(".")).with_suffix(".py")
+            beside = path.parent / f"{node.module.rpartition('.')[2]}.py"
+            for module in {file, beside}:
+                if module.is_file():
+                    made = set(_extensions(ast.parse(module.read_text(encoding="utf-8"))))
+                    yield from (name.asname or name.name for name in node.names if name.name in made)
 
 
 def _calls_init_app(function: ast.expr, of: set[str]) -> bool:
@@ -90,7 +107,7 @@ def _calls_init_app(function: ast.expr, of: set[str]) -> bool:
     return isinstance(function.value, ast.Name) and function.value.id in of
 
 
-def _is_extension(value: ast.expr) -> bool:
+def _is_extension(value: ast.expr | None) -> bool:
     if not isinstance(value, ast.Call):
         return False
     function = value.func

@@ -10,7 +10,7 @@ from django.conf import settings
 from django.core.management import call_command
 from django.core.management.base import BaseCommand
 
-from dd_pa.project_setup import django_change
+from dd_pa.project_setup import django_changes
 
 
 class Command(BaseCommand):
@@ -24,16 +24,19 @@ class Command(BaseCommand):
         parser.add_argument("--write", action="store_true", help="add the lines without asking")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        change = django_change(Path(str(importlib.import_module(settings.SETTINGS_MODULE).__file__)))
-        if not change.is_needed:
-            self.stdout.write(f"{change.path.name} has all that dd-pa needs.")
+        file = Path(str(importlib.import_module(settings.SETTINGS_MODULE).__file__))
+        changes = django_changes(file, file.parents[settings.SETTINGS_MODULE.count(".")])
+        if not changes:
+            self.stdout.write("The project has all that dd-pa needs.")
             call_command("dd_pa_doctor", stdout=self.stdout)
             return
-        self.stdout.write(change.diff(Path.cwd()))
+        for change in changes:
+            self.stdout.write(change.diff(Path.cwd()))
         if not (options["write"] or self._agrees()):
             self.stdout.write("Nothing was written. Add these lines with --write.")
             return
-        change.apply()
+        for change in changes:
+            change.apply()
         self.stdout.write("Written. Now run: manage.py dd_pa_doctor")  # these settings are read by the next process
 
     def _agrees(self) -> bool:
