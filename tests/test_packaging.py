@@ -195,6 +195,7 @@ def test_the_metadata(installed: Path) -> None:
         "django",
         "emulator",
         "flask",
+        "kafka",
         "mcp",
         "metrics",
         "nats",

@@ -1,4 +1,5 @@
-"""Brokers for tests: Redis and NATS of a test's own, which it may kill, and a queue on this machine's RabbitMQ."""
+"""Brokers for tests: Redis and NATS of a test's own, which it may kill, a queue on this machine's RabbitMQ, and
+a mock of Kafka."""
 
 from __future__ import annotations
 
@@ -12,10 +13,10 @@ import ssl
 import subprocess
 import uuid
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Coroutine, Iterator, Mapping
+from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Protocol
 
 import nats
 import pika
@@ -26,17 +27,12 @@ from nats.js.api import DiscardPolicy, RetentionPolicy, StreamConfig
 from pika.exceptions import AMQPConnectionError
 
 from tests.core.tls_intake import Certificates
+from tests.relay.entry import Entry
+from tests.relay.mock_kafka import MockKafka
 from tests.waiting import wait_until
 
-KINDS = ("redis", "nats", "rabbitmq")
+KINDS = ("redis", "nats", "rabbitmq", "kafka")
 RABBITMQ = os.environ.get("TEST_RABBITMQ", "amqp://guest:guest@127.0.0.1:5672")
-
-
-class Entry(NamedTuple):
-    """A message as somebody else's client sees it."""
-
-    headers: Mapping[str, str]
-    body: bytes
 
 
 class Broker(Protocol):
@@ -315,11 +311,11 @@ class RabbitmqOfTheMachine:
 @contextmanager
 def broker_of(kind: str, folder: Path) -> Iterator[Broker]:
     """Start a broker, and end it; skip the test where there is none."""
-    if kind != "rabbitmq":
+    if kind in ("redis", "nats"):
         with own_server(kind, folder) as own:
             yield own
         return
-    found = RabbitmqOfTheMachine()
+    found = RabbitmqOfTheMachine() if kind == "rabbitmq" else MockKafka()
     try:
         yield found
     finally:

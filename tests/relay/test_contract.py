@@ -13,6 +13,7 @@ from dd_pa.outbox import OutboxDeliverer
 from dd_pa.relay.brokers import RelayQueue
 from tests.relay.brokers import Broker, OwnNats, OwnRedis
 from tests.relay.conftest import Publishers
+from tests.relay.mock_kafka import MockKafka
 from tests.waiting import wait_until
 
 Running = tuple[Emulator, str]
@@ -41,7 +42,7 @@ def test_a_message_is_a_cloud_event_in_binary_mode(broker: Broker, publisher: Pu
     (event_id,) = track(emitter, 1, "Bestellung größer als 5 €")
     assert emitter.flush(30)
     (entry,) = broker.entries()
-    prefix = {"rabbitmq": "cloudEvents:"}.get(broker.kind, "ce-")
+    prefix = {"rabbitmq": "cloudEvents:", "kafka": "ce_"}.get(broker.kind, "ce-")
     headers = {name.removeprefix(prefix): value for name, value in entry.headers.items() if name not in _OF_THE_BROKER}
     told = {name: unquote(value) if broker.kind == "nats" else value for name, value in headers.items()}
     time = told.pop("time")
@@ -114,7 +115,7 @@ def test_what_is_no_event_is_set_aside_and_holds_nobody_up(
 
 def test_a_full_broker_keeps_the_rest_in_the_spool(broker: Broker, publisher: Publishers) -> None:
     broker.fill(10)
-    emitter = publisher()
+    emitter = publisher(timeout=2.0)
     tracked = track(emitter, 400)
     wait_until(lambda: emitter.stats().last_error)
     assert emitter.stats().pending  # how many: RabbitMQ goes over the limit that it is given
@@ -135,6 +136,8 @@ def test_a_refused_password_pauses_and_keeps_the_events(broker: Broker, publishe
         broker.kill()
         broker.password = "right"
         broker.start()
+    elif isinstance(broker, MockKafka):
+        broker.refuse()
     emitter = publisher(wrong)
     track(emitter, 3)
     wait_until(lambda: emitter.stats().state == "paused", emitter.stats)

@@ -28,7 +28,7 @@ _ENDING = {signal.SIGTERM, signal.SIGINT}
     envvar="DD_PA_DELIVER_FROM",
     show_envvar=True,
     metavar="URL",
-    help="Deliver from this broker (redis://…, nats://…, amqp://…).",
+    help="Deliver from this broker (redis://…, nats://…, amqp://…, kafka://…).",
 )
 @click.option("--once", is_flag=True, help="With --from: end when nothing waits there.")
 @click.option(

@@ -24,7 +24,7 @@ _from = click.option(
     envvar="DD_PA_RELAY_URL",
     show_envvar=True,
     metavar="URL",
-    help="The broker (redis://…, nats://…, amqp://…).",
+    help="The broker (redis://…, nats://…, amqp://…, kafka://…).",
 )
 
 

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Hashable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
@@ -50,6 +50,10 @@ class Claims(Generic[HandleT]):
 
     def handles(self, ids: Iterable[int]) -> list[HandleT]:
         return [claim.handle for _, claim in self.get(ids)]
+
+    def numbers(self, is_meant: Callable[[HandleT], bool]) -> list[int]:
+        """Return the numbers of those messages."""
+        return [number for handle, number in self._ids.items() if is_meant(handle)]
 
     def forget(self, ids: Sequence[int]) -> None:
         for number in ids:

@@ -44,8 +44,8 @@ class Settings:
     """Origin that takes the events instead of the site's: the emulator (`http://127.0.0.1:8994`) or your own relay."""
 
     relay_url: str | Secret | None = field(default=None, repr=False)
-    """Broker that takes the events instead of the intake (`redis://…`, `nats://…`, `amqp://…`); `dd-pa deliver --from`
-    delivers them from there, and no `API_KEY` is needed here. Kept as a `Secret`."""
+    """Broker that takes the events instead of the intake (`redis://…`, `nats://…`, `amqp://…`, `kafka://…`);
+    `dd-pa deliver --from` delivers them from there, and no `API_KEY` is needed here. Kept as a `Secret`."""
 
     tap_url: str | Secret | None = field(default=None, repr=False)
     """Broker that gets a copy of each event for other readers, beside the usual delivery. Kept as a `Secret`."""

@@ -1,0 +1,253 @@
+"""What only Kafka has: partitions that come and go, one offset for all that is settled, a client with a memory."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
+
+import pytest
+
+from dd_pa.delivery.event_queue import Row
+from dd_pa.delivery.outcome import Outcome, Verdict
+from dd_pa.relay.brokers import open_publisher
+from dd_pa.relay.message import Message
+from dd_pa.settings.relay import RelayAddress, address
+from tests.relay.mock_kafka import METADATA_TOO_LARGE, MockKafka
+from tests.waiting import wait_until
+
+pytest.importorskip("confluent_kafka", reason="needs confluent-kafka, which has a mock of Kafka")
+
+from confluent_kafka import KafkaException, Producer
+
+from dd_pa.relay import kafka_queue
+from dd_pa.relay.kafka_queue import KafkaQueue
+
+LEASE = 3.0
+"""Seconds; the mock shares partitions out anew a second before a session of this length would end."""
+
+
+@pytest.fixture
+def cluster() -> Iterator[MockKafka]:
+    made = MockKafka()
+    yield made
+    made.remove()
+
+
+@pytest.fixture(autouse=True)
+def _short_sessions(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(kafka_queue, "SHORTEST_LEASE", LEASE)
+
+
+@pytest.fixture
+def where(cluster: MockKafka) -> RelayAddress:
+    return address("RELAY_URL", cluster.url)
+
+
+class Member:
+    """A deliverer's queue, and what it holds."""
+
+    def __init__(self, where: RelayAddress, name: str, timeout: float) -> None:
+        self.queue, self.name = KafkaQueue(where, ca_file=None, timeout=timeout), name
+        self.held: list[Row] = []
+
+    def claim(self, limit: int = 100, lease: float = LEASE) -> list[Row]:
+        now = time.time_ns() // 1_000_000
+        rows = self.queue.claim(limit, owner=self.name, now=now, until=now + int(lease * 1000))
+        self.held = list({row.id: row for row in [*self.held, *rows]}.values())
+        return rows
+
+    def settle(self, rows: Sequence[Row]) -> None:
+        self.queue.settle([row.id for row in rows])
+        self.held = [row for row in self.held if row not in rows]
+
+    @property
+    def numbers(self) -> list[int]:
+        return sorted(json.loads(row.body)["number"] for row in self.held)
+
+
+Members = Callable[..., Member]
+
+
+@pytest.fixture
+def member(where: RelayAddress) -> Iterator[Members]:
+    with ExitStack() as stack:
+
+        def join(timeout: float = 10.0) -> Member:
+            made = Member(where, "somebody", timeout)
+            stack.callback(made.queue.close)
+            return made
+
+        yield join
+
+
+def fill(cluster: MockKafka, count: int, partition: int | None = None) -> None:
+    """Write events, spread over the partitions or in one."""
+    producer = Producer({"bootstrap.servers": cluster.servers, "log_level": 0})
+    for number in range(count):
+        body = json.dumps({"number": number}).encode()
+        producer.produce(cluster.stream, body, partition=number % 4 if partition is None else partition)
+    assert producer.flush(10) == 0
+
+
+def messages(count: int, size: int = 10) -> list[Message]:
+    return [Message(str(number), {"id": str(number)}, b"x" * size) for number in range(count)]
+
+
+def test_one_event_that_stays_holds_back_no_other_and_is_not_skipped(cluster: MockKafka, member: Members) -> None:
+    fill(cluster, 50, partition=0)
+    first = member()
+    wait_until(lambda: (first.claim(), len(first.held) == 50)[1])
+    first.settle([row for row in first.held if json.loads(row.body)["number"] not in (7, 30)])
+    assert first.queue.counts().waiting == 43  # from the first that is not settled
+    first.queue.close()
+
+    heir = member()
+    wait_until(lambda: (heir.claim(), heir.numbers == [7, 30])[1])  # and not what was settled behind it
+    heir.settle(heir.held)
+    assert heir.queue.counts().waiting == 0
+
+
+def test_partitions_move_to_who_joins_and_nothing_is_lost(cluster: MockKafka, member: Members) -> None:
+    fill(cluster, 80)
+    first, second = member(), member(timeout=0.2)
+    wait_until(lambda: (first.claim(), len(first.held) == 80)[1])
+    first.settle(first.held[::2])
+    own = [row.id for row in first.held]
+
+    def have_moved() -> bool:
+        kept = first.queue.renew(own, owner="somebody", until=time.time_ns() // 1_000_000 + 60_000)
+        first.held = [row for row in first.held if row.id in kept]
+        try:
+            second.claim()
+        except TimeoutError:  # the first one has not heard of it
+            return False
+        return bool(second.held) and len(first.held) + len(second.held) == 40
+
+    wait_until(have_moved)
+    second.queue._timeout = 10.0
+    assert len({*first.numbers, *second.numbers}) == 40
+    first.settle(first.held)
+    second.settle(second.held)
+    assert second.queue.counts().waiting == 0
+
+
+def test_what_is_not_renewed_in_time_waits_again(cluster: MockKafka, member: Members) -> None:
+    fill(cluster, 4)
+    alone = member()
+    wait_until(lambda: (alone.claim(lease=0.2), len(alone.held) >= 4)[1])
+    before = {row.id for row in alone.held}
+    wait_until(alone.claim)
+    assert {row.id for row in alone.held} == before  # as the same rows: an answer that comes late settles them
+    alone.settle(alone.held)
+    assert alone.claim() == []
+    assert alone.queue.counts().waiting == 0
+
+
+def test_what_is_given_back_waits_again(cluster: MockKafka, member: Members) -> None:
+    fill(cluster, 4, partition=0)
+    alone = member()
+    wait_until(lambda: (alone.claim(), len(alone.held) == 4)[1])
+    alone.queue.release([row.id for row in alone.held[2:]], owner="somebody")
+    alone.held = []
+    wait_until(alone.claim)
+    assert alone.numbers == [2, 3]
+
+
+def test_no_more_is_taken_than_may_be_ahead_of_one_event(
+    cluster: MockKafka, member: Members, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(kafka_queue, "MOST_AHEAD", 20)
+    fill(cluster, 100, partition=0)
+    alone = member()
+    wait_until(lambda: (alone.claim(10), len(alone.held) >= 20)[1])
+    alone.settle(alone.held[1:])
+    assert [alone.claim(10) for _ in range(3)] == [[], [], []]
+    alone.settle(alone.held)
+    wait_until(lambda: (alone.claim(10), len(alone.held) >= 20)[1])
+    assert len(alone.held) < 40
+
+
+def test_a_cluster_that_takes_no_notes_has_the_offsets_only(cluster: MockKafka, member: Members) -> None:
+    fill(cluster, 10, partition=0)
+    alone = member()
+    wait_until(lambda: (alone.claim(), len(alone.held) == 10)[1])
+    cluster.answer_commits(METADATA_TOO_LARGE)
+    alone.settle(alone.held[:5])
+    wait_until(lambda: (alone.claim(), not alone.queue._takes_notes)[1])
+    wait_until(lambda: (alone.claim(), alone.queue.counts().waiting == 5)[1])
+
+
+def test_a_cluster_that_is_away_is_trouble_until_it_is_back(cluster: MockKafka, member: Members) -> None:
+    fill(cluster, 4)
+    alone = member()
+    wait_until(lambda: (alone.claim(), len(alone.held) == 4)[1])
+    cluster.kill()
+
+    def fails() -> bool:
+        try:
+            alone.claim()
+        except KafkaException:
+            alone.queue.reset()
+            return True
+        return False
+
+    wait_until(fails)
+    cluster.start()
+    wait_until(lambda: not fails())
+    alone.settle(alone.held)
+    wait_until(lambda: (alone.claim(), alone.queue.counts().waiting == 0)[1])
+
+
+async def published(where: RelayAddress, sent: Sequence[Message], timeout: float = 10.0) -> Sequence[Outcome]:
+    publisher = open_publisher(where, ca_file=None, timeout=timeout)
+    try:
+        return await publisher.publish(sent)
+    finally:
+        await publisher.aclose()
+
+
+def test_an_event_that_is_too_large_holds_nobody_up(where: RelayAddress) -> None:
+    sent = [*messages(2), *messages(1, size=2_000_000), *messages(2)]
+    outcomes = asyncio.run(published(where, sent))
+    assert [outcome.verdict.name for outcome in outcomes] == ["DELIVERED"] * 2 + ["REJECT"] + ["DELIVERED"] * 2
+    assert outcomes[2].reason == "too_large"
+
+
+def test_what_no_broker_takes_is_given_back_at_once(cluster: MockKafka, where: RelayAddress) -> None:
+    cluster.kill()
+    outcomes = asyncio.run(published(where, messages(10), timeout=60.0))
+    assert {(outcome.verdict, outcome.reason) for outcome in outcomes} == {(Verdict.RETRY, "_ALL_BROKERS_DOWN")}
+
+
+def test_what_takes_too_long_does_not_stay_in_the_client(cluster: MockKafka, where: RelayAddress) -> None:
+    async def cut_off() -> None:
+        publisher = open_publisher(where, ca_file=None, timeout=10.0)
+        await publisher.publish(messages(1))
+        cluster.kill()
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0.1):
+                await publisher.publish(messages(100))
+        cluster.start()
+        outcomes = await publisher.publish(messages(1))
+        assert [outcome.verdict for outcome in outcomes] == [Verdict.DELIVERED]
+        await publisher.aclose()
+
+    asyncio.run(cut_off())
+    assert len(cluster.entries()) == 2
+
+
+def test_the_events_of_a_session_keep_their_order(cluster: MockKafka, where: RelayAddress) -> None:
+    bodies = [
+        json.dumps({"session": {"id": f"s-{number % 7}"}, "usr": {"id": "u"}, "number": number}).encode()
+        for number in range(70)
+    ]
+    sent = [Message(str(number), {"id": str(number)}, body) for number, body in enumerate(bodies)]
+    asyncio.run(published(where, sent))
+    found = [json.loads(entry.body) for entry in cluster.entries()]
+    for session in range(7):
+        numbers = [event["number"] for event in found if event["session"]["id"] == f"s-{session}"]
+        assert numbers == sorted(numbers)
+        assert len(numbers) == 10
