@@ -18,7 +18,7 @@ PARTITIONS = 4
 JOIN = 100
 """Milliseconds that a group waits for more members before it shares the partitions out."""
 
-STORAGE_ERROR, NOT_ALLOWED, METADATA_TOO_LARGE = 56, 29, 12
+UNKNOWN_TOPIC, STORAGE_ERROR, NOT_ALLOWED, METADATA_TOO_LARGE = 3, 56, 29, 12
 """What brokers answer, by the protocol's numbers."""
 
 _BROKER = 1

@@ -7,15 +7,21 @@ import json
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
 
 import pytest
 
+from dd_pa import Emitter, Settings
 from dd_pa.delivery.event_queue import Row
 from dd_pa.delivery.outcome import Outcome, Verdict
+from dd_pa.doctor import examine_relay
+from dd_pa.process import testbed
 from dd_pa.relay.brokers import open_publisher
 from dd_pa.relay.message import Message
 from dd_pa.settings.relay import RelayAddress, address
-from tests.relay.mock_kafka import METADATA_TOO_LARGE, MockKafka
+from tests.relay.mock_kafka import METADATA_TOO_LARGE, UNKNOWN_TOPIC, MockKafka
+from tests.test_docs import ROOT, blocks
 from tests.waiting import wait_until
 
 pytest.importorskip("confluent_kafka", reason="needs confluent-kafka, which has a mock of Kafka")
@@ -251,3 +257,50 @@ def test_the_events_of_a_session_keep_their_order(cluster: MockKafka, where: Rel
         numbers = [event["number"] for event in found if event["session"]["id"] == f"s-{session}"]
         assert numbers == sorted(numbers)
         assert len(numbers) == 10
+
+
+class Enough(Exception):  # noqa: N818 - ends a loop that has no end
+    pass
+
+
+def test_the_reader_in_the_docs_reads_what_is_published(
+    cluster: MockKafka, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(testbed, "_is_on", False)  # asked once in a process: another test may have been first
+    settings = Settings(application_id="shop", relay_url=cluster.url, spool_dir=str(tmp_path / "spool"))
+    with Emitter(settings) as emitter:
+        for number in range(3):
+            emitter.track("order.paid", {"number": number}, usr="u-1")
+        assert emitter.flush(30)
+
+    (reader,) = (code for code in blocks(ROOT / "docs/relay.md", "python") if "confluent_kafka" in code)
+    assert len(reader.splitlines()) <= 15
+    lines: list[tuple[object, ...]] = []
+
+    def printed(*line: object) -> None:
+        lines.append(line)
+        if len(lines) == 3:
+            raise Enough
+
+    names: dict[str, Any] = {"print": printed}
+    with pytest.raises(Enough):
+        exec(reader.replace("127.0.0.1:9092", cluster.servers).replace("dd-pa", cluster.stream), names)  # noqa: S102
+    names["client"].close()
+    assert {(name, user) for name, _, user in lines} == {("order.paid", "u-1")}
+
+
+def test_the_doctor_looks_at_the_topic(cluster: MockKafka, where: RelayAddress) -> None:
+    def found(timeout: float = 10.0) -> list[tuple[str, str]]:
+        return [(finding.state, finding.text) for finding in examine_relay(where, ca_file=None, timeout=timeout)]
+
+    fill(cluster, 3)
+    assert found() == [
+        ("warning", "Kafka: topic events has one replica: it is lost with the disk of one broker"),
+        ("ok", f"{where.shown}: 3 wait"),
+    ]
+    cluster.answer(UNKNOWN_TOPIC)
+    assert [state for state, _ in found()] == ["note"]
+    outcomes = asyncio.run(published(where, messages(2), timeout=2.0))
+    assert {(outcome.verdict, outcome.reason) for outcome in outcomes} == {(Verdict.PAUSE, "UNKNOWN_TOPIC_OR_PART")}
+    cluster.kill()
+    assert [state for state, _ in found(timeout=0.5)] == ["failure"]
