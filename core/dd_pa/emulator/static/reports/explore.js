@@ -8,7 +8,7 @@ import { counted, request } from "./counts.js";
 import { dayOf, moment } from "./times.js";
 import { useStore } from "../shared/hooks.js";
 import { choices, isOfFacet, measureOf, writerOf, written } from "./measures.js";
-import { Card, change, Choice, Facets, intervalOf, lastOf, one, Report, Text } from "./report.js";
+import { Card, change, Choice, Facets, intervalOf, lastOf, one, Report, spanOf, Text } from "./report.js";
 import { Search, searchFocus } from "../shared/search.js";
 import { SeriesTable } from "./seriestable.js";
 import { Takeaway } from "./takeaway.js";
@@ -82,7 +82,7 @@ export function Explore({ page }) {
     router.go({ path: "/", source: "all", q: only ? withTerm(q, only) : q, from, to, more: {} }, { push: true });
   };
   return html`<${Report} page=${page} title="Explore" last=${last} controls=${html`<${Controls} page=${page} wanted=${wanted} />`}>
-    <${Search} q=${place.q} problem=${null} label="Search events" placeholder="Search: @event.name:checkout.* @plan:pro" onSearch=${(/** @type {string} */ q) => router.go({ q })} />
+    <${Search} q=${place.q} problem=${null} label="Search events" placeholder="Search: @event.name:checkout.* @plan:pro" span=${() => spanOf(last)} onSearch=${(/** @type {string} */ q) => router.go({ q })} />
     ${unnamed
       ? html`<p class="card card-empty">${nothing}</p>`
       : html`<${Card} asked=${answered} empty=${!counts?.series.some((series) => series.sum !== null && (series.sum !== 0 || series.before))} nothing=${nothing} label="Counts over time">

@@ -103,7 +103,7 @@ export function Paths({ page }) {
     <${Choice} label="At each step" value=${String(width)} options=${[["5", "5 most frequent"], ["8", "8 most frequent"]]} onChoose=${(/** @type {string} */ value) => change(page, { most: value === "5" ? null : value })} />
     <${Audience} page=${page} />`;
   return html`<${Report} page=${page} title="Paths" last=${last} controls=${controls}>
-    <${Search} q=${place.q} problem=${null} label="Search events" placeholder="Only events that match: @usr.id:user-12345" onSearch=${(/** @type {string} */ q) => router.go({ q })} />
+    <${Search} q=${place.q} problem=${null} label="Search events" placeholder="Only events that match: @usr.id:user-12345" span=${() => spanOf(last)} onSearch=${(/** @type {string} */ q) => router.go({ q })} />
     <${Card} asked=${asked} empty=${!asked.answer?.links.length} nothing="No session did one thing after another in this time." label="Paths">
       ${asked.answer &&
       html`<${Flow} graph=${asked.answer} kind=${step} onOpen=${open} />

@@ -90,6 +90,7 @@ function Sessions({ page }) {
         problem=${list.problem}
         label="Search sessions by their events"
         placeholder="Search: @usr.id:user-12345 @event.name:payment.failed"
+        span=${() => ({ from: 1, to: Date.now() + 86_400_000 })}
         onSearch=${(/** @type {string} */ text) => router.go({ q: text })}
       />
       <div class=${`card session-list${list.problem ? " dimmed" : ""}`}>

@@ -1,11 +1,14 @@
 // The search and its switches. The server alone reads a search; the page shows what it says of it.
 import { html, useEffect, useRef, useState } from "../vendor/vendor.js";
+import { FacetValues } from "../reports/facetvalues.js";
+import { Chips } from "./chips.js";
 import { clock, count, day } from "./format.js";
 import { useStore } from "./hooks.js";
 import * as icons from "./icons.js";
 
 const TYPING_MS = 200;
 const AROUND = 40;
+const DAY = 86_400_000;
 
 /** Focuses the input; set by the search that is mounted. @type {{current: (() => void) | null}} */
 export const searchFocus = { current: null };
@@ -94,15 +97,17 @@ function Input({ q, invalid, label, placeholder, onSearch }) {
 }
 
 /** A search line of a view without the switches of the Live view.
- * @param {{q: string, problem: import("./api.js").ApiError | null, label: string, placeholder: string, onSearch: (q: string) => void}} props */
-export function Search({ q, problem, label, placeholder, onSearch }) {
+ * @param {{q: string, problem: import("./api.js").ApiError | null, label: string, placeholder: string, span: () => import("../reports/ask.js").Span, onSearch: (q: string) => void}} props
+ * `span`: the time of whose events the values of a facet are counted */
+export function Search({ q, problem, label, placeholder, span, onSearch }) {
   return html`<div class="plain-search" role="search">
-    <div class=${`search-box${problem ? " wrong" : ""}`}>
+    <div class="search-line"><div class=${`search-box${problem ? " wrong" : ""}`}>
       ${icons.search}
       <${Input} q=${q} invalid=${problem !== null} label=${label} placeholder=${placeholder} onSearch=${onSearch} />
       <kbd aria-hidden="true">/</kbd>
-    </div>
+    </div><${FacetValues} q=${q} span=${span} onSearch=${onSearch} /></div>
     ${problem && html`<${Problem} q=${q} problem=${problem} />`}
+    <${Chips} q=${q} onSearch=${onSearch} />
   </div>`;
 }
 
@@ -146,6 +151,7 @@ export function SearchBar({ feed, place, actions }) {
         ${choice("all", "All")}${choice("accepted", "Accepted")}
         ${choice("rejected", html`Rejected <b class=${rejected ? "bad" : ""}>${count(rejected)}</b>`)}
       </div>
+      <${FacetValues} q=${place.q} among=${place.source === "all" ? "" : "@type:server"} span=${() => ({ from: place.from ?? 1, to: (place.to ?? Date.now() + DAY) - 1 })} onSearch=${actions.search} />
       <button type="button" class="button" aria-pressed=${place.source === "all"} title="The browser's events among them: pages, clicks, errors, requests" onClick=${actions.browsers}>${icons.browser}<span class="label">Browser</span></button>
       <button type="button" class="button" title="Clear the list; events are kept (x)" onClick=${actions.clear}>${icons.clear}<span class="label">Clear</span></button>
       <button type="button" class=${`button${paused ? " primary" : ""}`} title=${paused ? "Resume (p)" : "Pause (p)"} onClick=${actions.pause}>
@@ -153,6 +159,7 @@ export function SearchBar({ feed, place, actions }) {
       </button>
     </div>
     ${feed.problem && html`<${Problem} q=${place.q} problem=${feed.problem} />`}
+    <${Chips} q=${place.q} onSearch=${actions.search} />
     ${(place.from !== null || place.to !== null) && html`<${Range} from=${place.from} to=${place.to} onClear=${() => actions.range({ from: null, to: null })} />`}
   </div>`;
 }
