@@ -132,6 +132,22 @@ def test_times(tmp_path: Path) -> None:
         assert listed(http, **{"from": 1_060_000}) == ["c", "b"]
 
 
+def test_the_chart_counts_what_the_list_does_not_hold(tmp_path: Path) -> None:
+    """Events of a former run and of this one, in the bars of their times; nobody is counted twice."""
+    now = [1_000.0]
+    with running(data=tmp_path, clock=lambda: now[0]) as http:
+        track(http, "a", "a", "b")
+    with running(data=tmp_path, clock=lambda: now[0], kept=2) as http:
+        now[0] += 60
+        track(http, "a", "c", "d")
+        http.post("/api/v2/prodlytics", json={})
+        usual = http.get("/api/emulator/histogram").json()["buckets"]
+        only = http.get("/api/emulator/histogram", params={"q": "@event.name:a", "bucket": 3_600_000}).json()["buckets"]
+
+        assert usual == [[1_000_000, 3, 0], [1_060_000, 3, 1]]
+        assert only == [[0, 3, 0]]
+
+
 def session_of(http: httpx.Client, identity: str) -> tuple[list[str], int]:
     found = http.get(f"/api/emulator/sessions/{identity}").json()
     return [moment["name"] for moment in found["events"]], found["session"]["counts"]["server"]

@@ -361,6 +361,7 @@ def test_a_bar_of_another_day_opens_its_events(show: Open, tmp_path: Path) -> No
         page.goto(f"{base}/explore?last=24h")
         page.get_by_role("button", name=VIEWED).click()
         expect(page.get_by_role("option")).to_have_count(1)
+        expect(page.get_by_role("img", name="Events in this time: 1 accepted, 0 rejected.")).to_be_visible()
         page.get_by_role("option").click()
         expect(page.get_by_role("region", name="Event", exact=True)).to_contain_text("acme")
         assert "event=old-1" in page.url

@@ -129,7 +129,8 @@ class Emulator:
         stream = explaining(Streams(boot, self._history, self._is_stopping, self._noted, self._plans))
         selections = Selections(self._history, self._is_stopping)
         state = self._warehouse.state
-        api = PageAPI(boot, self._history, selections, self._faults, clock, self.clear, state, self._plans)
+        former = FormerEvents(self._history, self._numbers, self._warehouse)
+        api = PageAPI(boot, former, selections, self._faults, clock, self.clear, state, self._plans)
         sessions = SessionRoutes(boot, self._sessions, self._is_stopping, self._plans)
         plan = PlanRoutes(self._plans, self._off_plan, self._warehouse)
         # The intake is served before the page's routes are tried; here it only says which method it takes.
@@ -138,7 +139,7 @@ class Emulator:
         queries = QueryRoutes(*ways)
         stream_route = Route(f"{API}/stream", stream, methods=["GET"])
         reports = Reports(self._warehouse, self._saved, self._segments)
-        older = FormerEventRoutes(FormerEvents(self._history, self._numbers, self._warehouse), self._plans)
+        older = FormerEventRoutes(former, self._plans)
         own = (
             *api.routes(),
             *older.routes(),

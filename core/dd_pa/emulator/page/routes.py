@@ -6,6 +6,7 @@ import asyncio
 from bisect import bisect_left
 from collections import Counter
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from importlib.metadata import version
 
 from starlette.requests import Request
@@ -16,12 +17,14 @@ from dd_pa.emulator.http.connection import read_within
 from dd_pa.emulator.http.guard import API
 from dd_pa.emulator.http.replies import refusal, reply
 from dd_pa.emulator.intake.faults import Faults
-from dd_pa.emulator.live.history import History
 from dd_pa.emulator.live.selection import Filter, Selections, Wanted
 from dd_pa.emulator.page.detail import detail_of
 from dd_pa.emulator.page.explanation import explaining
 from dd_pa.emulator.page.parameters import ParameterError, as_json, fault_of, filter_of, integer, wanted_of
 from dd_pa.emulator.plan.plans import Plans
+from dd_pa.emulator.query.former_events import FormerEvents
+from dd_pa.emulator.warehouse.database import WarehouseError
+from dd_pa.emulator.warehouse.query_deadline import QueryTimeoutError
 from dd_pa.emulator.warehouse.warehouse import State
 
 MAX_PAGE = 5_000
@@ -36,7 +39,7 @@ class PageAPI:
     def __init__(
         self,
         boot: str,
-        history: History,
+        former: FormerEvents,
         selections: Selections,
         faults: Faults,
         clock: Callable[[], float],
@@ -46,7 +49,8 @@ class PageAPI:
     ) -> None:
         """`store` says how the events for queries are kept."""
         self._boot = boot
-        self._history = history
+        self._history = former.history
+        self._former = former
         self._selections = selections
         self._faults = faults
         self._clock = clock
@@ -129,6 +133,10 @@ class PageAPI:
     def _counted(self, wanted: Filter, start: int, end: int, bucket: int) -> Response:
         rows = self._history.rows(self._between(wanted, (start, end)))
         counts = Counter((row.received_ms // bucket * bucket, row.accepted) for row in rows)
+        # Without the warehouse the list says why it ends; the chart is of what is in memory.
+        with suppress(WarehouseError, QueryTimeoutError):
+            for moment, count in self._former.counts(Wanted(wanted, (start, end)), bucket):
+                counts[moment, True] += count
         moments = sorted({moment for moment, _ in counts})
         buckets = [[moment, counts[moment, True], counts[moment, False]] for moment in moments]
         return reply({"bucket": bucket, "from": start, "to": end, "buckets": buckets})

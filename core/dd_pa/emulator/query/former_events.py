@@ -70,6 +70,15 @@ class FormerEvents:
     def _is_nothing(self, wanted: Wanted) -> bool:
         return wanted.filter.status == "rejected" or self.limit() <= 1
 
+    def counts(self, wanted: Wanted, bucket: int) -> list[tuple[int, int]]:
+        """Return how many match by the beginning of their bucket (ms). Raises WarehouseError and QueryTimeoutError."""
+        if self._is_nothing(wanted):
+            return []
+        statement = Statement(self.warehouse)
+        condition, length = self._condition(statement, wanted, ALWAYS), statement.bind(bucket)
+        rows = statement.rows(f"SELECT ts - ts % {length} AS b, count(*) FROM events WHERE {condition} GROUP BY b")
+        return [(start, count) for start, count in rows]
+
     def page(self, wanted: Wanted, before: int, limit: int) -> list[Row]:
         """Return rows, the youngest first. Raises WarehouseError and QueryTimeoutError."""
         if self._is_nothing(wanted):

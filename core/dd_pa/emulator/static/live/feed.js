@@ -177,7 +177,7 @@ export class Feed extends Store {
 
   async recount() {
     const { signal } = this.abort;
-    const histogram = await api.histogram(this.filter, signal);
+    const histogram = await api.histogram(this.filter, null, signal);
     if (signal.aborted) return;
     this.counts.replace(histogram, this.seen);
     this.changed();

@@ -1,10 +1,11 @@
-// Counts over the last 15 minutes; drag over it, or click a bar, and the list shows that time only.
+// Counts over the last 15 minutes, or of a chosen time before them; drag over it, or click a bar, and the list shows that time only.
 import { html, useEffect, useRef, useState } from "../vendor/vendor.js";
 import { BUCKET, SPAN } from "./counts.js";
-import { clock, count, minute } from "../shared/format.js";
+import { clock, count, day, duration, minute } from "../shared/format.js";
 import { useSize, useStore } from "../shared/hooks.js";
 import * as icons from "../shared/icons.js";
 import { CountsTable } from "./countstable.js";
+import { usePast } from "./past.js";
 
 /** @typedef {import("./counts.js").Bar} Bar */
 /** @typedef {{from: number | null, to: number | null}} Range */
@@ -12,6 +13,7 @@ import { CountsTable } from "./countstable.js";
 const HEIGHT = 30;
 const LEAST_BAR = 4;
 const MINUTE = 60_000;
+const DAY = 86_400_000;
 const FACTORS = [1, 2, 3, 6];
 
 /** Two paths for all bars: 180 elements would be laid out at each event.
@@ -33,6 +35,12 @@ function paths(bars, width, peak) {
   return { accepted, rejected };
 }
 
+/** @param {Bar[]} bars @param {number} width @returns {{at: number, x: number}[]} bars that have room for their time */
+function pastTicks(bars, width) {
+  const every = Math.max(1, Math.ceil((bars.length * 110) / Math.max(1, width)));
+  return bars.flatMap(({ start }, i) => (i % every === 0 && i > 0 ? [{ at: start, x: Math.round((i * width) / bars.length) }] : [])).filter(({ x }) => x > 40 && x < width - 40);
+}
+
 /** @param {number} first @param {number} width @returns {{at: number, x: number}[]} minutes that have room for their name */
 function ticks(first, width) {
   const every = (width * MINUTE) / SPAN > 58 ? MINUTE : 5 * MINUTE;
@@ -44,27 +52,27 @@ function ticks(first, width) {
   return found;
 }
 
-/** @param {Bar[]} bars @returns {string} */
-function sentence(bars) {
+/** @param {Bar[]} bars @param {string} when @returns {string} */
+function sentence(bars, when) {
   const accepted = bars.reduce((sum, bar) => sum + bar.accepted, 0);
   const rejected = bars.reduce((sum, bar) => sum + bar.rejected, 0);
-  return `Events in the last 15 minutes: ${count(accepted)} accepted, ${count(rejected)} rejected.`;
+  return `Events in ${when}: ${count(accepted)} accepted, ${count(rejected)} rejected.`;
 }
 
 /** @param {{range: Range, onRange: (range: Range) => void}} props */
 function RangeChip({ range: { from, to }, onRange }) {
   if (from === null && to === null) return null;
-  const text = to === null ? `Since ${clock(Number(from))}` : `${from === null ? "…" : clock(from)} – ${clock(to)}`;
+  const text = to === null ? `Since ${day(Number(from))}${clock(Number(from))}` : `${from === null ? "…" : `${day(from)}${clock(from)}`} – ${day(to)}${clock(to)}`;
   return html`<button type="button" class="range-chip" aria-label=${`${text}, show all times`} onClick=${() => onRange({ from: null, to: null })}>
     ${text}${icons.close}
   </button>`;
 }
 
-/** @param {Range} range @param {number} first @param {number} width */
-function selection({ from, to }, first, width) {
+/** @param {Range} range @param {number} first @param {number} span @param {number} width */
+function selection({ from, to }, first, span, width) {
   if (from === null && to === null) return null;
   /** @param {number} ms */
-  const x = (ms) => Math.min(width, Math.max(0, ((ms - first) / SPAN) * width));
+  const x = (ms) => Math.min(width, Math.max(0, ((ms - first) / span) * width));
   const left = from === null ? 0 : x(from), right = to === null ? width : x(to);
   if (right <= left) return null;
   return html`<div class="selection" style=${{ left: `${left}px`, width: `${Math.max(2, right - left)}px` }}></div>`;
@@ -75,11 +83,11 @@ function ordered({ from, to }, barMs) {
   return Number(to) > Number(from) ? { from, to } : { from: to, to: Number(from) + barMs };
 }
 
-/** @param {{bar: Bar | undefined, width: number}} props */
-const Caption = ({ bar, width }) => {
-  if (!bar) return html`<span>last 15 min · ${width / 1000} s bars</span>`;
+/** @param {{bar: Bar | undefined, width: number, past: boolean}} props */
+const Caption = ({ bar, width, past }) => {
+  if (!bar) return html`<span>${past ? "" : "last 15 min · "}${width < 60_000 ? `${width / 1000} s` : duration(width).replace(/ 00[ms]$/, "")} bars</span>`;
   return html`<span
-    >${clock(bar.start)} · ${count(bar.accepted)} accepted${bar.rejected > 0 && html` · <b class="bad">${count(bar.rejected)} rejected</b>`}</span
+    >${day(bar.start)}${clock(bar.start)} · ${count(bar.accepted)} accepted${bar.rejected > 0 && html` · <b class="bad">${count(bar.rejected)} rejected</b>`}</span
   >`;
 };
 
@@ -99,9 +107,11 @@ export function Histogram({ feed, range, onRange }) {
   }, []);
 
   const factor = FACTORS.find((n) => (width / SPAN) * BUCKET * n >= LEAST_BAR) ?? 6;
-  const barMs = BUCKET * factor;
+  const past = usePast(feed);
+  const barMs = past?.barMs ?? BUCKET * factor;
   // Paused, the chart stands still with the list.
-  if (!feed.holds.has("pause") || still.current.bars.length !== SPAN / barMs) {
+  if (past) still.current = { end: 0, bars: past.bars };
+  else if (!feed.holds.has("pause") || still.current.bars.length !== SPAN / barMs) {
     const end = feed.counts.end();
     still.current = { end, bars: feed.counts.bars(end, barMs) };
   }
@@ -139,7 +149,7 @@ export function Histogram({ feed, range, onRange }) {
     <div class="histogram-head">
       <${RangeChip} range=${range} onRange=${onRange} />
       <span class="spring"></span>
-      <${Caption} bar=${hover >= 0 ? bars[hover] : undefined} width=${barMs} />
+      <${Caption} bar=${hover >= 0 ? bars[hover] : undefined} width=${barMs} past=${past !== null} />
       <button type="button" class="plain small" onClick=${() => setOpen(true)}>as table</button>
     </div>
     <div
@@ -151,14 +161,14 @@ export function Histogram({ feed, range, onRange }) {
       onPointerCancel=${() => setDrag(null)}
       onPointerLeave=${() => setHover(-1)}
     >
-      ${selection(drag ? ordered(drag, barMs) : range, first, width)}
-      <svg width=${width} height=${HEIGHT} role="img" aria-label=${sentence(bars)}>
+      ${selection(drag ? ordered(drag, barMs) : past ? { from: null, to: null } : range, first, barMs * bars.length, width)}
+      <svg width=${width} height=${HEIGHT} role="img" aria-label=${sentence(bars, past ? "this time" : "the last 15 minutes")}>
         <path class="bars" d=${accepted} /><path class="bars rejected" d=${rejected} />
       </svg>
       <div class="ticks" aria-hidden="true">
-        ${ticks(first, width).map(({ at, x }) => html`<span key=${at} style=${{ left: `${x}px` }}>${minute(at)}</span>`)}
+        ${(past ? pastTicks(bars, width) : ticks(first, width)).map(({ at, x }) => html`<span key=${at} style=${{ left: `${x}px` }}>${past && day(at)}${barMs < DAY && minute(at)}</span>`)}
       </div>
     </div>
-    ${open && html`<${CountsTable} bars=${bars} onRange=${onRange} onClose=${() => setOpen(false)} />`}
+    ${open && html`<${CountsTable} bars=${bars} step=${Math.max(MINUTE, barMs)} onRange=${onRange} onClose=${() => setOpen(false)} />`}
   </section>`;
 }

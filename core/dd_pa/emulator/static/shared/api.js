@@ -109,8 +109,9 @@ export const drops = (signal) => get("/drops", signal);
 /** What is declared, and what was seen of it. @param {AbortSignal} [signal] @returns {Promise<PlanCatalogue>} */
 export const plan = (signal) => get("/plan", signal);
 
-/** Counts over the last 15 minutes. @param {Filter} filter @param {AbortSignal} [signal] @returns {Promise<Histogram>} */
-export const histogram = ({ q, status, source }, signal) => get(`/histogram${query({ q, status, source })}`, signal);
+/** Counts over the last 15 minutes, or of a time cut into buckets.
+ * @param {Filter} filter @param {{bucket: number} | null} cut @param {AbortSignal} [signal] @returns {Promise<Histogram>} */
+export const histogram = ({ q, status, source, from, to }, cut, signal) => get(`/histogram${query({ q, status, source, ...(cut && { ...cut, from, to }) })}`, signal);
 
 /** @param {Filter} filter @param {number | null} after @returns {string} */
 export const streamAddress = ({ q, status, source }, after) => root + `/stream${query({ q, status, source, after })}`;
