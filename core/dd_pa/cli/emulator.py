@@ -71,6 +71,11 @@ DEFAULT_PORT = 8994
     type=click.Path(dir_okay=False, path_type=Path),
     help="events.lock.json of a tracking plan; may be repeated. Running applications tell theirs by themselves.",
 )
+@click.option(
+    "--read",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    help="Show the events of a folder that Datadog's Export Pipelines wrote (Parquet), and take none.",
+)
 @click.option("--sample", is_flag=True, help="Begin with 30 days of a made-up shop, for a look at every view.")
 @click.option("--lenient", is_flag=True, help="Take events without usr, account and session, as the real intake may.")
 def command(  # noqa: PLR0913, PLR0917 - one for each option
@@ -84,6 +89,7 @@ def command(  # noqa: PLR0913, PLR0917 - one for each option
     data: Path | None,
     segments: Path | None,
     plans: tuple[Path, ...],
+    read: Path | None,
     *,
     by_occurrence: bool,
     sample: bool,
@@ -108,6 +114,7 @@ def command(  # noqa: PLR0913, PLR0917 - one for each option
             by_occurrence=by_occurrence,
             plans=plans,
             sample=sample,
+            read=read,
             agents=agents if find_spec("mcp") and find_spec("tenacity") else None,
             on_ready=lambda url: click.echo(f"Product Analytics local: {url}  (Ctrl-C stops it)"),
         )

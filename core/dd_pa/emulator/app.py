@@ -48,6 +48,7 @@ from dd_pa.emulator.rum.recent_events import RecentEvents
 from dd_pa.emulator.rum.rows import BrowserRows
 from dd_pa.emulator.sample.history import history
 from dd_pa.emulator.sessions.store import Sessions
+from dd_pa.emulator.warehouse.archive import Archive
 from dd_pa.emulator.warehouse.table_row import Event
 from dd_pa.emulator.warehouse.warehouse import MAX_SECONDS, Warehouse
 
@@ -71,9 +72,11 @@ class Emulator:
     object. `segments` is a JSON file of the segments that queries may name. In queries a server event has the time of
     its arrival, as in Datadog, or that of `dd_pa.occurred_at` with `by_occurrence`. A query that takes longer than
     `query_seconds` is stopped, and says `timeout`. `plans` are lock files of tracking plans, beside those that running
-    applications tell by themselves.
+    applications tell by themselves. `read` is a folder of Parquet that Datadog's Export Pipelines wrote: the queries
+    and the page are of its events, and none are taken.
 
-    Raises WarehouseError if `data` cannot be used, SegmentsError if `segments` cannot, PlanFileError if `plans` cannot.
+    Raises WarehouseError if `data` or `read` cannot be used, SegmentsError if `segments` cannot, PlanFileError if
+    `plans` cannot.
     """
 
     def __init__(  # noqa: PLR0913 - one for each option of the command
@@ -92,6 +95,7 @@ class Emulator:
         by_occurrence: bool = False,
         query_seconds: float = MAX_SECONDS,
         plans: Iterable[str | Path] = (),
+        read: str | Path | None = None,
     ) -> None:
         self._clock = clock
         self._plans = Plans(Path(path) for path in plans)
@@ -107,7 +111,8 @@ class Emulator:
         folder = Path(data) if data is not None else None
         given = load_segments(Path(segments)) if segments is not None else {}
         self._segments = KeptSegments(given, folder)
-        self._warehouse = Warehouse(folder, clock)
+        self._reads = None if read is None else Path(read)
+        self._warehouse = Warehouse(folder, clock) if self._reads is None else Archive(self._reads, clock)
         self._numbers = Numbers()
         self._browser_rows = BrowserRows(self._history, self._numbers.note)
         self._sessions = Sessions(FormerSessions(self._warehouse))
@@ -187,6 +192,10 @@ class Emulator:
         unwelcome = reason_to_refuse(scope, self._allowed_hosts)
         if unwelcome:
             await refusal(403, unwelcome)(scope, receive, guarded(send))
+        elif self._reads is not None and (scope["path"] == PATH or is_open(scope)):
+            await refusal(403, f"this emulator only reads {self._reads}: it takes no events")(
+                scope, receive, guarded(send)
+            )
         elif scope["path"] == PATH and scope["method"] == "POST":
             await self._intake(scope, receive, send)
         elif is_open(scope):
@@ -240,7 +249,7 @@ class Emulator:
 
         False, and nothing is added, where the data folder holds events already. Raises WarehouseError.
         """
-        if self._warehouse.newest(1):
+        if self._reads is not None or self._warehouse.newest(1):
             return False
         self._warehouse.put(list(history(end=int(self._clock() * 1000), seed=seed)))
         self._warehouse.catalogue(_MAX_SECONDS_OF_SAMPLE)

@@ -14,7 +14,9 @@ from dd_pa.emulator.app import Emulator
 from dd_pa.emulator.plan.document import PlanFileError
 from dd_pa.emulator.query.kept_segments import SegmentsError
 from dd_pa.emulator.server import CannotServeError, Server, listen, port_of, url_of
+from dd_pa.emulator.warehouse.archive import MAX_SECONDS_OF_FILES
 from dd_pa.emulator.warehouse.database import WarehouseError
+from dd_pa.emulator.warehouse.warehouse import MAX_SECONDS
 
 _TOKEN = re.compile(r"[\x21-\x7e]{16,200}")
 
@@ -34,6 +36,7 @@ def run(  # noqa: PLR0913 - one for each option of the command
     by_occurrence: bool = False,
     plans: Collection[Path] = (),
     sample: bool = False,
+    read: Path | None = None,
     agents: Callable[[str, str | None], ASGIApp] | None = None,
     on_ready: Callable[[str], None] = lambda url: None,
 ) -> None:
@@ -42,6 +45,8 @@ def run(  # noqa: PLR0913 - one for each option of the command
     `agents` gets address and token and returns what answers coding agents; it is left out where other machines reach.
     """
     _check_exposure(host, token)
+    if read is not None and (data is not None or sample):
+        raise CannotServeError("--read shows the events of its folder and takes none: leave --data and --sample out")
     try:
         emulator = Emulator(
             api_keys=api_keys,
@@ -54,6 +59,8 @@ def run(  # noqa: PLR0913 - one for each option of the command
             segments=segments,
             by_occurrence=by_occurrence,
             plans=plans,
+            read=read,
+            query_seconds=MAX_SECONDS if read is None else MAX_SECONDS_OF_FILES,
         )
         if sample:
             emulator.add_sample()

@@ -85,8 +85,8 @@ class FormerEvents:
             return []
         statement = Statement(self.warehouse)
         condition = self._condition(statement, wanted, before)
-        rows = statement.rows(f"SELECT seq, ts, body FROM events WHERE {condition} ORDER BY seq DESC LIMIT {limit:d}")
-        return [former_row(*row) for row in rows]
+        times = dict(statement.rows(f"SELECT seq, ts FROM events WHERE {condition} ORDER BY seq DESC LIMIT {limit:d}"))
+        return [former_row(number, times[number], body) for number, body in statement.bodies(list(times)).items()]
 
     def _condition(self, statement: Statement, wanted: Wanted, before: int) -> str:
         start, end = wanted.moments

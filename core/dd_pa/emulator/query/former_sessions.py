@@ -67,15 +67,16 @@ class FormerSessions:
         who = statement.text("session.id")
         browser = ", ".join(statement.text(path) for path in _BROWSER)
         rows = statement.rows(
-            f"SELECT {who}, seq, ts, body, {browser}, {statement.text('type')} FROM events "
+            f"SELECT {who}, seq, ts, {browser}, {statement.text('type')} FROM events "
             f"WHERE {who} IN (SELECT unnest({statement.bind.texts(list(before))})) "
             f"QUALIFY row_number() OVER (PARTITION BY {who} ORDER BY seq DESC) <= {MAX_EVENTS:d} ORDER BY seq"
         )
+        wanted = [row for row in rows if row[-1] == "view" or row[1] < before[row[0]]]
+        bodies = statement.bodies([row[1] for row in wanted])
         found: dict[str, list[tuple[Any, ...]]] = defaultdict(list)
-        for identity, *row in rows:
-            is_view = row[-1] == "view"
-            if is_view or row[0] < before[identity]:
-                found[identity].append(tuple(row[:-1]))
+        for identity, seq, ts, *more in wanted:
+            if seq in bodies:
+                found[identity].append((seq, ts, bodies[seq], *more[:-1]))
         return {identity: _session(identity, those) for identity, those in found.items()}
 
     def session(self, identity: str) -> Session | None:

@@ -36,5 +36,5 @@ def sightings(warehouse: Warehouse) -> dict[str, Sighting]:
 def bodies(warehouse: Warehouse, limit: int) -> list[str]:
     """Return the youngest events of servers as JSON, the oldest first. Raises WarehouseError and QueryTimeoutError."""
     statement = Statement(warehouse)
-    own = f"SELECT seq, body FROM events WHERE {statement.text('type')} = 'server' ORDER BY seq DESC LIMIT {limit:d}"
-    return [body for _, body in reversed(statement.rows(own))]
+    own = f"SELECT seq FROM events WHERE {statement.text('type')} = 'server' ORDER BY seq DESC LIMIT {limit:d}"
+    return list(statement.bodies([number for (number,) in reversed(statement.rows(own))]).values())

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
 from dd_pa.emulator.search.tree import Node
@@ -13,6 +13,7 @@ from dd_pa.emulator.warehouse.query_deadline import QueryDeadline
 from dd_pa.emulator.warehouse.warehouse import MAX_SECONDS, Warehouse
 
 Known = TypeVar("Known")
+_NUMBERS_AT_ONCE = 10_000
 
 
 class Statement:
@@ -34,6 +35,17 @@ class Statement:
         """Run it with the values that its text names, and forget these."""
         named = set(re.findall(r"\$(p[0-9]+)", sql))
         return self._warehouse.read(sql, {name: self.bind.values[name] for name in named}, self.deadline)
+
+    def bodies(self, numbers: Sequence[int]) -> dict[int, str]:
+        """Return the JSON of events by their numbers, in the order of these; those that are gone are left out.
+
+        Files have no JSON: it is put together for each event that is asked for, and with a search it would be for all.
+        """
+        found: dict[int, str] = {}
+        for first in range(0, len(numbers), _NUMBERS_AT_ONCE):
+            part = ", ".join(f"{number:d}" for number in numbers[first : first + _NUMBERS_AT_ONCE])
+            found |= dict(self.rows(f"SELECT seq, body FROM events WHERE seq IN ({part})"))
+        return {number: found[number] for number in numbers if number in found}
 
     def once(self, name: str, work_out: Callable[[], Known]) -> Known:
         """Return what is worked out the first time it is asked for."""

@@ -50,7 +50,7 @@ class Database:
         duckdb = _import()
         with ExitStack() as undone:
             try:
-                self.connection = duckdb.connect(str(path), config={**_CONFIG, "threads": max(2, os.cpu_count() or 2)})
+                self.connection = self._connect(duckdb, path, {**_CONFIG, "threads": max(2, os.cpu_count() or 2)})
                 undone.callback(self.connection.close)
                 self.connection.execute("SET lock_configuration = true")
                 self.connection.execute(_NUMBER_OF)
@@ -62,6 +62,9 @@ class Database:
                 reason = str(error).partition("\n")[0]
                 raise WarehouseError(f"{path} cannot be used as the emulator's data: {reason}") from None
             undone.pop_all()
+
+    def _connect(self, duckdb: Any, path: Path, config: dict[str, Any]) -> Any:
+        return duckdb.connect(str(path), config=config)
 
     def _prepare(self) -> Catalogue:
         self.connection.execute("CREATE TABLE IF NOT EXISTS about (format INTEGER)")
