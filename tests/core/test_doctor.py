@@ -12,6 +12,7 @@ from click.testing import CliRunner
 
 from dd_pa import Emitter, Settings
 from dd_pa.cli.doctor import command
+from dd_pa.delivery import httpx_library
 from dd_pa.doctor import Finding, NotSentError, as_numbers, examine, failed, report, send_now, waiting
 from dd_pa.emulator import Emulator
 
@@ -53,6 +54,12 @@ def test_all_is_well(url: str, emulator: Emulator, tmp_path: Path) -> None:
     assert any(finding.text.startswith("HTTP/2 without TLS, to this machine") for finding in found)
     assert emulator.events == []
     assert KEY not in "".join(map(report, found))
+
+
+def test_the_general_client_is_named_that_is_used(url: str, tmp_path: Path) -> None:
+    found = {finding.subject: finding.text for finding in examine(settings(url, tmp_path, transport="httpx"))}
+
+    assert found["transport"].startswith(f"{httpx_library.httpx.__name__}, as TRANSPORT says so")
 
 
 def test_events_off_the_plan(url: str, emulator: Emulator, tmp_path: Path) -> None:

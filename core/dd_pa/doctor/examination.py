@@ -89,11 +89,18 @@ def _transport(settings: Settings, protocol: str | None) -> Finding:
         return Finding(state="ok", subject="transport", text=text)
     if protocol is not None:
         fix = "have HTTP/2 spoken there: it takes a twentieth of that"
-        text = f"{protocol} {way}, by httpx: some 2 ms of processor time an event"
+        text = f"{protocol} {way}, by {_client()}: some 2 ms of processor time an event"
         return Finding(state="note", subject="transport", text=text, fix=fix)
     why = "PROXY is set" if settings.proxy else "TRANSPORT says so"
-    text = f"httpx, as {why}: some 2 ms of processor time an event"
+    text = f"{_client()}, as {why}: some 2 ms of processor time an event"
     return Finding(state="note", subject="transport", text=text)
+
+
+def _client() -> str:
+    """Return the name of the general client that is used here."""
+    from dd_pa.delivery.httpx_library import httpx  # noqa: PLC0415 - the probe has loaded it
+
+    return httpx.__name__
 
 
 def _reached(settings: Settings, answer: Answer) -> Finding:
