@@ -1,18 +1,21 @@
 from __future__ import annotations
 
 import itertools
+import random
 from collections.abc import Callable
 
 import pytest
 
 from dd_pa import RetryPolicy
-from dd_pa.delivery.gate import HURRIED_WAIT, ROW, Gate
+from dd_pa.delivery.gate import HURRIED_WAIT, OLDER, ROW, Gate
 from dd_pa.delivery.outcome import Outcome, Verdict
 
 RETRY = Outcome(verdict=Verdict.RETRY, reason="503")
 PAUSE = Outcome(verdict=Verdict.PAUSE, reason="403")
 MOST: Callable[[float, float], float] = lambda least, most: most  # noqa: E731 - a jitter that always draws the longest
+LEAST: Callable[[float, float], float] = lambda least, most: least  # noqa: E731 - the shortest
 POLICY = RetryPolicy(base=1.0, cap=60.0, pause=5.0, draw=MOST)
+PUNCTUAL = RetryPolicy(draw=LEAST)
 
 _names = (f"event-{number}" for number in itertools.count())
 
@@ -163,7 +166,7 @@ def test_requests_that_were_in_flight_together_fail_once() -> None:
 
 def test_the_longest_asked_wait_wins() -> None:
     """A wait that the intake names counts from each answer, and is not cut by our own cap."""
-    gate = Gate(POLICY, width=100)
+    gate = Gate(PUNCTUAL, width=100)
     fail(gate, limit(300.0), now=10.0, started=9.0)
     fail(gate, limit(2.0), now=11.0, started=9.0)
     fail(gate, RETRY, now=12.0, started=9.0)
@@ -173,13 +176,47 @@ def test_the_longest_asked_wait_wins() -> None:
 
 def test_a_single_limit_closes_for_a_while() -> None:
     """It speaks of all requests; but one event may not stop the others for longer than our own cap."""
-    gate = Gate(POLICY, width=100)
+    gate = Gate(PUNCTUAL, width=100)
     gate.failed("one", limit(20.0), now=10.0, started=9.0)
     assert gate.opens_at == 30.0
 
-    gate = Gate(POLICY, width=100)
+    gate = Gate(PUNCTUAL, width=100)
     gate.failed("one", limit(900.0), now=10.0, started=9.0)
     assert gate.opens_at == 70.0
+
+
+def test_processes_that_heard_of_one_moment_come_back_one_after_the_other() -> None:
+    """Up to a quarter of the wait later, drawn once for all answers of a moment: the last of many draws is the end."""
+    draws = random.Random(1)
+    gates = [Gate(RetryPolicy(draw=draws.uniform), width=100) for _ in range(100)]
+    for gate in gates:
+        fail(gate, limit(20.0), now=10.0, started=9.0, times=50)
+
+    opens_at = sorted(gate.opens_at for gate in gates)
+    assert 30.0 <= opens_at[0] < 31.0
+    assert 32.0 < opens_at[50] < 33.0
+    assert 34.0 < opens_at[-1] <= 35.0
+
+
+def test_nothing_goes_after_a_limit_though_no_wait_was_named() -> None:
+    """Fresh events would ask for more where less is wanted."""
+    gate = Gate(POLICY, width=16)
+    gate.failed("one", Outcome(verdict=Verdict.LIMIT, reason="429"), now=10.0, started=9.0)
+
+    assert gate.closed
+    assert fresh_ones(gate, gate.opens_at - 0.1) == 0
+
+
+def test_a_few_of_those_in_flight_with_it_do_not_end_a_limit() -> None:
+    """Of those that were sent before it was met some pass; many, and it was one about its event."""
+    gate = Gate(POLICY, width=100)
+    gate.failed("one", limit(20.0), now=10.0, started=9.0)
+    for _ in range(OLDER - 1):
+        assert gate.succeeded(started=9.0) == set()
+    assert gate.closed
+
+    assert gate.succeeded(started=9.0) == {"one"}
+    assert not gate.closed
 
 
 def test_a_wait_of_nothing_is_no_wish() -> None:
@@ -260,3 +297,4 @@ def test_hurry_opens_now_and_keeps_waits_short() -> None:
     assert gate.room(10.0) == 12
     fail(gate, limit(900.0), now=11.0, started=10.0)
     assert gate.opens_at == 11.0 + HURRIED_WAIT
+    assert not gate.pace.is_set

@@ -76,7 +76,7 @@ class Dispatcher:
         self._asking = False
         self._again = self._bytes = 0
         self._passed = self._rejections = 0
-        self._filling = self._ending = False
+        self._filling = self._ending = self._paced = False
         self._turn = False
         self._dry = False
         """Nothing more was to be had at the last look, though there was room for it."""
@@ -111,7 +111,24 @@ class Dispatcher:
         room = self.gate.room(now) - in_flight
         if room <= 0:
             return self.gate.room_for_fresh(now) > in_flight and self._send_if_room(now)
+        if self.gate.pace.is_set:
+            room = min(room, self.gate.pace.allowance(now))
+            if room < 1:
+                self._wait_for_pace(now)
+                return False
         return self._send_some(room, now) if self.quarantine else self._send_fresh(room, now)
+
+    def _wait_for_pace(self, now: float) -> None:
+        """Fill again when the next event may go, if there is one."""
+        if self._store.waiting or self.quarantine:
+            wait = self.gate.pace.held(now)
+            if not self._paced:
+                self._paced = True
+                self._loop.call_later(wait, self._go_on)
+
+    def _go_on(self) -> None:
+        self._paced = False
+        self._fill_soon()
 
     def _send_fresh(self, limit: int, now: float) -> bool:
         """Send up to `limit` events that have not been tried; return whether there was one and room for it."""
@@ -177,6 +194,8 @@ class Dispatcher:
             return
         if failed is None:
             self.gate.started_fresh(now)
+        if self.gate.pace.is_set:
+            self.gate.pace.spend()
         self._begin(event, body, lambda outcome: self._done(attempt, outcome))
 
     def _begin(self, event: BuiltEvent, body: bytes, done: Callable[[Outcome], None]) -> None:
@@ -267,6 +286,8 @@ class Dispatcher:
         """Note that the destination is well."""
         self._passed += 1
         paused = self.gate.paused_by
+        if self.gate.pace.is_set:
+            self.gate.pace.succeeded(self._loop.time())
         if alone := self.gate.succeeded(attempt.started):
             for failed in self.quarantine.waiting(alone):
                 self._convict(failed)

@@ -16,6 +16,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from dd_pa.delivery.outcome import Outcome, Verdict
+from dd_pa.delivery.pace import Pace
 
 HURRIED_WAIT = 0.2
 """Longest wait in seconds once the process is about to end."""
@@ -28,6 +29,13 @@ FRESH, MOST_FRESH = 8, 128
 
 LONGEST_FOR_ONE = 60.0
 """Seconds that the intake is left alone, at most, for what it answered to one or two events only."""
+
+LATER_BY = 0.25
+"""Part of a wait that the intake names by which a process comes later, at most: all others heard of the same moment."""
+
+OLDER = 8
+"""Older requests that must pass for each 429 before it is taken for one about its event: of those that were in flight
+when a limit was met, some pass."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,6 +88,11 @@ class Gate:
         self.closed = False
         """The destination fails; not only an event."""
 
+        self.pace = Pace(policy.draw)
+        """How many events a second may be sent, once the intake has answered 429."""
+
+        self._limited = False
+        self._later = 0.0
         self.opens_at = 0.0
         """Loop time, in seconds, before which nothing may be sent."""
 
@@ -125,7 +138,7 @@ class Gate:
         """
         if self.closed and started < self._closed_at:
             self._passed_since += 1
-            if self._passed_since < len(self._row):
+            if self._passed_since < len(self._row) * (OLDER if self._limited else 1):
                 return set()
         elif self.closed and len(self._row) >= ROW:
             self._row = set()  # they failed with the destination
@@ -135,7 +148,7 @@ class Gate:
 
     def _reopen(self) -> set[str]:
         alone, self._row = self._row, set()
-        self.closed = False
+        self.closed = self._limited = False
         self.paused_by = self._refusal = None
         self._rounds = self._passed_since = self._fresh = 0
         self.opens_at = 0.0
@@ -144,6 +157,10 @@ class Gate:
     def failed(self, event_id: str, outcome: Outcome, now: float, started: float) -> None:
         """Note that an event failed with nothing to say that others pass."""
         self._row.add(event_id)
+        if outcome.verdict is Verdict.LIMIT:
+            self._limited = True
+            if not self.hurried:
+                self.pace.limited(now, started)
         if outcome.verdict is Verdict.PAUSE:
             self._refusal = outcome
         if outcome.verdict is not Verdict.LIMIT and len(self._row) < ROW:
@@ -163,9 +180,13 @@ class Gate:
             self._passed_since = 0
             self._room = self._probes()
             self._fresh = 0 if self.paused_by else min(MOST_FRESH, int(FRESH * self._policy.longest_wait(self._rounds)))
+            self._later = self._policy.draw(0.0, LATER_BY) if self._limited else 0.0
+        if self._limited:
+            self._fresh = 0
         if outcome.wait:
             self._fresh = 0
-            self._open_after(outcome.wait if len(self._row) >= ROW else min(outcome.wait, LONGEST_FOR_ONE), now)
+            wait = outcome.wait if len(self._row) >= ROW else min(outcome.wait, LONGEST_FOR_ONE)
+            self._open_after(wait * (1.0 + self._later), now)
         elif news:
             self._open_after(self._wait(), now)
 
@@ -192,4 +213,5 @@ class Gate:
     def hurry(self) -> None:
         """Forget the wait and wait little from now on: the process is about to end."""
         self.opens_at = 0.0
+        self.pace.lift()
         self.longest_wait = HURRIED_WAIT
