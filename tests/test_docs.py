@@ -82,3 +82,16 @@ def test_a_page_begins_with_what_it_is_about(page: Path) -> None:
 
     assert title.startswith("# ")
     assert re.match(r"[\w`*\[“]", first), first
+
+
+def test_addresses_of_the_site_are_those_of_pages() -> None:
+    """Wherever one is written: in forms, in the skill, in what the package says."""
+    folders = (".github", "core", "dd_pa_django", "dd_pa_flask", "dd_pa_pytest", "docs", "site")
+    files = [*ROOT.glob("*.*"), *(file for folder in folders for file in (ROOT / folder).rglob("*"))]
+    text = "\n".join(
+        file.read_text() for file in files if file.suffix in (".cff", ".md", ".py", ".toml", ".txt", ".yml")
+    )
+    named = set(re.findall(r"https://dd-pa\.github\.io/dd-pa/([a-z][\w./-]*\w/?)", text))
+    pages = {f"{page.stem}{ending}" for page in PAGES[2:] for ending in (".md", ".html")}
+
+    assert named - pages - {"llms.txt"} == set()
