@@ -25,7 +25,8 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         file = Path(str(importlib.import_module(settings.SETTINGS_MODULE).__file__))
-        changes = django_changes(file, file.parents[settings.SETTINGS_MODULE.count(".")])
+        depth = settings.SETTINGS_MODULE.count(".") + (file.stem == "__init__")
+        changes = django_changes(file, file.parents[depth])
         if not changes:
             self.stdout.write("The project has all that dd-pa needs.")
             call_command("dd_pa_doctor", stdout=self.stdout)
