@@ -209,6 +209,7 @@ def test_the_metadata(installed: Path) -> None:
     ) == ["blinker", "certifi", "hpack", "httpx", "msgspec", "platformdirs"]
     entry_points = (installed / INFO / "entry_points.txt").read_text()
     assert "dd-pa = dd_pa.cli.program:main" in entry_points
+    assert "[hypothesis]\ndd_pa = dd_pa_pytest.hypothesis_types:register" in entry_points
     assert "[pytest11]\ndd_pa = dd_pa_pytest.plugin" in entry_points
 
 

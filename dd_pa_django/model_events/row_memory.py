@@ -7,13 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from copy import deepcopy
-from itertools import count
 from typing import Any
 
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models import Model
 from django.db.models.base import ModelState
 
+from dd_pa.process.tally import steps
 from dd_pa_django.transaction_block import Savepoints, Scope, scope_of
 
 MAX_ROWS = 4096
@@ -26,7 +26,7 @@ _KNOWN = "dd_pa_known"
 _ROWS = "dd_pa_rows"
 _TABLES = "dd_pa_tables"
 _NOTHING: Mapping[str, Any] = {}
-_numbers = count(1)
+_next_number = steps()
 
 
 class Moment:
@@ -35,7 +35,7 @@ class Moment:
     __slots__ = ("deletes", "number", "savepoints", "scope")
 
     def __init__(self, connection: BaseDatabaseWrapper, *, deletes: bool = False) -> None:
-        self.number = next(_numbers)
+        self.number = _next_number()
         self.deletes = deletes
         self.scope: Scope | None = None
         self.savepoints: Savepoints = ()
@@ -57,7 +57,9 @@ class Known(Moment):
         self.pk = pk
         self.using = connection.alias
         self.values = values
-        self.number = next(_numbers)  # the rest as of any moment; once for each row that is loaded, so without a call
+        self.number = (
+            _next_number()
+        )  # the rest as of any moment; once for each row that is loaded, so no call of `super()`
         if connection.in_atomic_block:
             self.scope = scope_of(connection)
             self.savepoints = tuple(connection.savepoint_ids)

@@ -39,9 +39,9 @@ with Emitter(Settings.from_env()) as emitter:
 """
 
 
-def run(folder: Path, url: str, program: str = PROGRAM) -> str:
+def run(folder: Path, url: str, program: str = PROGRAM, **more: str) -> str:
     environ = {"DD_API_KEY": "k", "DD_PA_APPLICATION_ID": "a", "DD_PA_INTAKE_URL": url, "DD_PA_TEST_RUN": "0"}
-    environ |= {"XDG_STATE_HOME": str(folder)}
+    environ |= {"XDG_STATE_HOME": str(folder), **more}
     ended = subprocess.run(
         [sys.executable, "-X", "dev", "-c", program],
         env=environ,
@@ -81,6 +81,42 @@ def test_the_plan_is_told(tmp_path: Path) -> None:
     [paid] = plan["events"]
     assert (paid["name"], paid["owner"], paid["source"], paid["count"]) == ("told.paid", "shop", "__main__.Paid", 1)
     assert [(other["name"], other["nearest"]) for other in plan["undeclared"]] == [("told.payed", None)]
+
+
+def test_the_plan_is_told_where_another_process_delivers(tmp_path: Path) -> None:
+    """`dd-pa deliver` knows no classes, so who writes to the spool tells them; one event is enough."""
+    with Emulator().running() as url:
+        run(tmp_path, url, DECLARING, DD_PA_DELIVERY="process")
+        plan = httpx.get(f"{url}/api/emulator/plan").json()
+
+    assert [(event["name"], event["count"]) for event in plan["events"]] == [("told.paid", 0)]
+
+
+OUTBOX = """
+import sqlalchemy
+from dd_pa import Emitter, Event, Settings
+from dd_pa.outbox import OutboxDeliverer
+from dd_pa.outbox.sqlalchemy import SqlAlchemyTable, outbox_table
+class Paid(Event, name="told.paid", owner="shop"):
+    total: int
+engine, metadata = sqlalchemy.create_engine("sqlite:///" + FILE), sqlalchemy.MetaData()
+table = SqlAlchemyTable(engine, outbox_table(metadata))
+metadata.create_all(engine)
+settings = Settings.from_env()
+with Emitter(settings) as emitter:
+    table.add([emitter.integration.build(Paid(total=1), usr="u-1")])
+assert OutboxDeliverer(settings, table).run(once=True)
+engine.dispose()
+"""
+
+
+def test_the_plan_is_told_by_the_outbox(tmp_path: Path) -> None:
+    """By its deliverer, which has imported the application."""
+    with Emulator().running() as url:
+        run(tmp_path, url, OUTBOX.replace("FILE", repr(str(tmp_path / "outbox.db"))))
+        plan = httpx.get(f"{url}/api/emulator/plan").json()
+
+    assert [(event["name"], event["count"]) for event in plan["events"]] == [("told.paid", 1)]
 
 
 class Relay(BaseHTTPRequestHandler):

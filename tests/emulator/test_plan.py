@@ -191,6 +191,23 @@ def test_applications_tell_their_plans() -> None:
     assert page.marks()["order.placed"] == ["off", "total is 1, and not a text"]
 
 
+def test_two_services_that_declare_one_event() -> None:
+    """The catalogue says what both say: owners, descriptions, and each type that a field may have."""
+    page = Page()
+    mine = {"name": "order.placed", "owner": "shop", "description": "Placed.", "fields": {"a": typed("text")}}
+    other = {"a": typed("integer", personal=True), "b": typed("text")}
+    theirs = {"name": "order.placed", "owner": "billing", "description": "Placed.", "fields": other}
+    for key, event in (("k", mine), ("l", theirs)):
+        assert page.tell({"version": 1, "events": [event]}, key, key).status_code == 200
+
+    [found] = page.get("plan")["events"]
+    assert (found["owner"], found["description"]) == ("shop, billing", "Placed.")
+    assert [(field["path"], field["types"], field["required"], field["personal"]) for field in found["fields"]] == [
+        ("a", "a text or a whole number", True, True),
+        ("b", "a text", False, False),
+    ]
+
+
 @pytest.mark.parametrize(
     ("plan", "problem"),
     [

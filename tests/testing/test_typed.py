@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import types
 from collections.abc import Callable
 from decimal import Decimal
-from typing import Annotated
+from typing import Annotated, Any
 
 import httpx
 import pytest
 from hypothesis import given
 from hypothesis import settings as hypothesis_settings
+from hypothesis import strategies as st
 from msgspec import Meta, Struct
 
 from dd_pa import Emitter, Event, Money, Personal
 from dd_pa.emulator import Emulator
 from dd_pa.testing import ANY, CapturedEvents, capture_events, events_of
+from dd_pa_pytest.hypothesis_types import register
 from tests.core.wire import settings
 
 pytest_plugins = ["pytester"]
@@ -79,6 +82,25 @@ def test_events_of_a_class(event: Bought) -> None:
 
     assert strict.integration.build(event, usr="u-1") is not None
     assert 1 <= event.count <= 9
+
+
+def test_hypothesis_makes_such_events_by_itself() -> None:
+    """`from_type`, of classes that are there when hypothesis is imported, and of later ones."""
+    register()  # as hypothesis does
+    later = types.new_class("Later", (Event,), {"name": "test.later"}, _with_a_price)
+    strict = Emitter(settings(strict=True, spool_dir=None))
+
+    @given(st.from_type(Bought), st.from_type(later))
+    @hypothesis_settings(max_examples=30, deadline=None)
+    def check(bought: Bought, other: Event) -> None:
+        for event in (bought, other):
+            assert strict.integration.build(event, usr="u-1") is not None
+
+    check()
+
+
+def _with_a_price(names: dict[str, Any]) -> None:
+    names.update(__annotations__={"price": Money}, __module__=__name__)
 
 
 SHOP = """

@@ -64,7 +64,7 @@ class Pipeline:
             for_all=for_all,
         )
         self._tap: Pipeline | None = None
-        taking: Store | TappedStore = self._store
+        self._taking: Store | TappedStore = self._store
         if settings.tap_url is not None and settings.enabled:
             self._tap = Pipeline(
                 signals.UNHEARD,
@@ -74,9 +74,11 @@ class Pipeline:
                 for_all=for_all,
                 closed=closed,
             )
-            taking = TappedStore(self._store, self._tap.copy)
-        self._put, self._put_first, self._keep = taking.put, taking.put_first, taking.keep
+            self._taking = TappedStore(self._store, self._tap.copy)
+        self._put, self._put_first, self._keep = self._taking.put, self._taking.put_first, self._taking.keep
         self._delivers = for_all or settings.delivery == "thread"
+        if self._plan_report is not None and not self._delivers:  # `dd-pa deliver` knows no classes
+            self._put, self._put_first = self._putting_once, lambda events: 0
         self._worker = Worker(
             self._store,
             self.ledger,
@@ -147,19 +149,15 @@ class Pipeline:
             max_age=self._settings.max_age,
             ages=self._ages,
             sender=self._sender,
-            on_settled=self._telling_plan(on_settled),
+            on_settled=on_settled if self._plan_report is None else self._plan_report.after(on_settled),
         )
 
-    def _telling_plan(self, on_settled: Callable[[], None]) -> Callable[[], None]:
-        report = self._plan_report
-        if report is None:
-            return on_settled
-
-        def settled() -> None:
-            on_settled()
-            report.look()
-
-        return settled
+    def _putting_once(self, event: BuiltEvent) -> bool:
+        """Tell the plan with the first event of this process; later ones cost what they cost elsewhere."""
+        self._put, self._put_first = self._taking.put, self._taking.put_first
+        if self._plan_report is not None:
+            self._plan_report.look()
+        return self._put(event)
 
     def submit(self, event: BuiltEvent) -> bool:
         """Store an event; return False if it was dropped instead."""

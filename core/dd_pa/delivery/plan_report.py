@@ -8,6 +8,7 @@ import os
 import sys
 import threading
 import time
+from collections.abc import Callable
 
 from dd_pa.delivery.local_emulator import LocalEmulator
 from dd_pa.plan import lock, registry
@@ -18,11 +19,15 @@ EVERY = 10.0
 
 
 class PlanReport:
-    """Posts the plan from a thread that ends when it has: with the first event, and now and then."""
+    """Posts the plan from a thread that ends when it has: with the first event, and now and then.
 
-    def __init__(self, emulator: LocalEmulator, service: str | None) -> None:
+    A program whose parts know different classes, as a site and the deliverer of its outbox, names them by `part`.
+    """
+
+    def __init__(self, emulator: LocalEmulator, service: str | None, part: str = "") -> None:
         self._emulator = emulator
         self._service = service or ""
+        self._part = part
         self._revision = 0
         self._next = 0.0
         self._runs = False
@@ -38,17 +43,26 @@ class PlanReport:
         except RuntimeError:  # the interpreter ends
             self._runs = False
 
+    def after(self, act: Callable[[], object]) -> Callable[[], None]:
+        """Return a function that does the same, and looks."""
+
+        def acted() -> None:
+            act()
+            self.look()
+
+        return acted
+
     def _run(self) -> None:
         try:
             plan = registry.readable_plan()
             if plan.events:
-                head = json.dumps({"key": _place(self._service), "service": self._service})[:-1]
+                head = json.dumps({"key": _place(self._service, self._part), "service": self._service})[:-1]
                 self._emulator.post(PLAN, b'%s,"plan":%s}' % (head.encode(), lock.encoded(plan)))
         finally:
             self._runs = False
 
 
-def _place(service: str) -> str:
+def _place(service: str, part: str) -> str:
     """Return a text that is the same whenever this program starts, and says nothing of where it is."""
-    program = "\0".join((service, os.getcwd(), sys.argv[0] if sys.argv else ""))
+    program = "\0".join((service, part, os.getcwd(), sys.argv[0] if sys.argv else ""))
     return hashlib.sha256(program.encode("utf-8", "replace")).hexdigest()[:32]

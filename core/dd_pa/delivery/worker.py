@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import _thread
 import contextlib
-import itertools
 import logging
 import threading
 import time
@@ -13,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from dd_pa.delivery.ledger import Ledger
 from dd_pa.delivery.log_filter import THREAD
+from dd_pa.process.tally import steps
 from dd_pa.store.protocol import Source
 
 if TYPE_CHECKING:
@@ -58,7 +58,7 @@ class Worker:
         self._store, self._ledger = store, ledger
         self._open_outlet, self._make_dispatcher = open_outlet, make_dispatcher
         self._on_start, self._load = on_start, load
-        self._turns = itertools.count()
+        self._turns = steps(0)
         self._starting = False
         self._begun = threading.Event()
         self._thread: threading.Thread | None = None
@@ -108,7 +108,7 @@ class Worker:
 
         Not the caller's: it may be in a signal's handler, which has interrupted `threading` while it holds its lock.
         """
-        if next(self._turns):
+        if self._turns():
             return
         self._starting = True
         try:
@@ -134,7 +134,7 @@ class Worker:
 
     def _may_start_again(self) -> None:
         self._starting = False
-        self._turns = itertools.count()
+        self._turns = steps(0)
 
     def _not_started(self, error: Exception) -> None:
         """Say that there are no threads left, or that the interpreter ends; the next event tries again."""

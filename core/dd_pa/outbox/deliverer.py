@@ -12,8 +12,10 @@ from dd_pa.delivery.dispatcher import Dispatcher
 from dd_pa.delivery.event_queue import EventQueue
 from dd_pa.delivery.gate import RetryPolicy
 from dd_pa.delivery.ledger import Ledger
+from dd_pa.delivery.local_emulator import local_emulator
 from dd_pa.delivery.outlet import DirectOutlet, Outlet
 from dd_pa.delivery.outlet_factory import open_outlet
+from dd_pa.delivery.plan_report import PlanReport
 from dd_pa.delivery.stats import Stats, trouble_of
 from dd_pa.delivery.worker import Worker
 from dd_pa.observe import metrics
@@ -78,6 +80,8 @@ class OutboxDeliverer:
         self._sender, self._transport, self._retry = sender, transport, retry or RetryPolicy()
         self._poll = poll
         self._ledger = Ledger(sender)
+        emulator = local_emulator(settings)
+        self._plan_report = None if emulator is None else PlanReport(emulator, settings.service, "outbox")
         self._news = threading.Event()
         self._store = OutboxStore(settings.application_id, bound=settings.concurrency, on_settled=self._news.set)
         self._worker = Worker(
@@ -85,7 +89,7 @@ class OutboxDeliverer:
             self._ledger,
             open_outlet=self._open_outlet,
             make_dispatcher=self._make_dispatcher,
-            on_start=lambda: None,
+            on_start=lambda: None if self._plan_report is None else self._plan_report.look(),
             load=lambda: None,
         )
         self._lessee = Lessee(table, self._store, owner=self.owner, lease=lease)
@@ -112,7 +116,7 @@ class OutboxDeliverer:
             max_age=self.settings.max_age,
             ages=self._ages,
             sender=self._sender,
-            on_settled=on_settled,
+            on_settled=on_settled if self._plan_report is None else self._plan_report.after(on_settled),
         )
 
     def run(self, *, once: bool = False, patient: bool = False) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import gc
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from weakref import WeakValueDictionary
 
@@ -14,6 +14,15 @@ from dd_pa.plan.schema import EventSchema
 _by_name: WeakValueDictionary[str, EventSchema] = WeakValueDictionary()
 revision = 0
 """Rises with each class."""
+
+_listeners: list[Callable[[EventSchema], object]] = []
+
+
+def tell(listener: Callable[[EventSchema], object]) -> None:
+    """Tell of each class that has a name, those that are there first. For as long as the process lives."""
+    for schema in declared():
+        listener(schema)
+    _listeners.append(listener)
 
 
 def add(schema: EventSchema) -> None:
@@ -34,6 +43,8 @@ def add(schema: EventSchema) -> None:
             raise PlanError(schema.label, f"{schema.name!r} is the name of {there}: give each event a name of its own")
     _by_name[schema.name] = schema
     revision += 1
+    for listener in _listeners:
+        listener(schema)
 
 
 def _is_same(schema: EventSchema, other: EventSchema) -> bool:

@@ -1,11 +1,11 @@
 from __future__ import annotations
 
 import contextlib
-import itertools
 from collections import deque
 from collections.abc import Callable, Sequence
 
 from dd_pa.capture.event import BuiltEvent
+from dd_pa.process.tally import steps
 from dd_pa.process.uptime import uptime
 
 _Entry = tuple[int, int, BuiltEvent, float]
@@ -47,7 +47,7 @@ class MemoryStore:
 
         self._drop_newest = drop_newest
         self._on_overflow = on_overflow
-        self._numbers = itertools.count(1)
+        self._numbers = steps()
         self._waiting: deque[_Entry] = deque()
         self._taken: dict[str, _Entry] = {}
 
@@ -60,7 +60,7 @@ class MemoryStore:
                 return False
             end = self._end + len(event.body)
         self._end = end
-        self._waiting.append((next(self._numbers), end, event, self._uptime()))
+        self._waiting.append((self._numbers(), end, event, self._uptime()))
         return True
 
     def put_first(self, events: Sequence[BuiltEvent]) -> int:
@@ -126,7 +126,7 @@ class MemoryStore:
 
     def mark(self) -> int:
         """Return a mark that lies behind every event put so far; see `passed`."""
-        return next(self._numbers)
+        return self._numbers()
 
     def passed(self, mark: int) -> bool:
         """Tell, on the delivery thread, whether every event put before the mark has been settled."""

@@ -2,14 +2,13 @@ from __future__ import annotations
 
 import contextlib
 import functools
-import itertools
 import math
 import os
 import secrets
 import time
 from collections.abc import Callable
 
-from dd_pa.process.tally import Tally
+from dd_pa.process.tally import Tally, steps
 from dd_pa.process.uptime import boot
 from dd_pa.store.directory import Descriptor, Directory
 from dd_pa.store.record import FORMAT, Header, encode_header
@@ -58,13 +57,13 @@ class Names:
 
     def __init__(self, wall: Callable[[], int] = time.time_ns) -> None:
         self._wall = wall
-        self._turns = itertools.count()
+        self._turns = steps(0)
         self._last = 0
 
     def next(self) -> str:
         """Return a name without its ending."""
         self._last = moment = max(self._last, self._wall() // 1_000_000)
-        turn = next(self._turns) & 0xFFFF  # a process can begin several within a millisecond
+        turn = self._turns() & 0xFFFF  # a process can begin several within a millisecond
         return f"{moment:013d}-{os.getpid()}-{turn:04x}{secrets.token_hex(2)}"
 
 

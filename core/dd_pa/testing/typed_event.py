@@ -43,7 +43,7 @@ def expectation(
 def events_of(kind: type[EventT]) -> SearchStrategy[EventT]:
     """Return a strategy of hypothesis for events of a class that can be sent and are on the plan.
 
-    `from_type` of hypothesis makes events, too, but with numbers that are none, and currencies of any letters.
+    `from_type` of hypothesis gives the same for a class of a module; for one of a function, numbers that are none, too.
     """
     return _object(kind).filter(_is_on_plan)
 

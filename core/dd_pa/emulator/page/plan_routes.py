@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from starlette.requests import Request
@@ -71,7 +71,7 @@ class PlanRoutes:
         return {
             "revision": self._plans.revision,
             "events": [
-                {**_said(declared[name][-1]), **_seen(seen.get(name)), **_off(off.get(name, _NOTHING))}
+                {**_said(declared[name]), **_seen(seen.get(name)), **_off(off.get(name, _NOTHING))}
                 for name in sorted(declared)
             ],
             "undeclared": [
@@ -89,15 +89,37 @@ def _short(told: Mapping[str, object], name: str) -> str:
     return found
 
 
-def _said(event: DeclaredEvent) -> dict[str, object]:
+def _said(versions: Sequence[DeclaredEvent]) -> dict[str, object]:
+    """Return what is declared of one name; where applications differ, what each of them says."""
     return {
-        "name": event.name,
-        "description": event.description,
-        "owner": event.owner,
-        "deprecated": event.deprecated,
-        "source": event.source,
-        "fields": list(_fields(event.fields, "")),
+        "name": versions[0].name,
+        "description": "\n\n".join(_distinct(version.description for version in versions)),
+        "owner": ", ".join(_distinct(version.owner for version in versions)),
+        "deprecated": next((version.deprecated for version in versions if version.deprecated), None),
+        "source": ", ".join(_distinct(version.source for version in versions)),
+        "fields": _together([list(_fields(version.fields, "")) for version in versions]),
     }
+
+
+def _distinct(texts: Iterable[str]) -> list[str]:
+    return list(dict.fromkeys(filter(None, texts)))
+
+
+def _together(versions: Sequence[Sequence[dict[str, Any]]]) -> list[dict[str, Any]]:
+    """Return the fields of all versions; one that is not the same everywhere has each one's types."""
+    found: dict[str, list[dict[str, Any]]] = {}
+    for field in (field for fields in versions for field in fields):
+        found.setdefault(field["path"], []).append(field)
+    everywhere = set[str](found).intersection(*({field["path"] for field in fields} for fields in versions))
+    return [
+        {
+            **same[-1],
+            "types": " or ".join(_distinct(field["types"] for field in same)),
+            "required": path in everywhere and all(field["required"] for field in same),
+            "personal": any(field["personal"] for field in same),
+        }
+        for path, same in found.items()
+    ]
 
 
 def _fields(fields: Mapping[str, Field], path: str) -> Iterator[dict[str, Any]]:
