@@ -62,7 +62,9 @@ def steps(key: str) -> dict[str, Any]:
 
 
 def analytics(text: str, aggregation: str = "count", **more: Any) -> dict[str, Any]:
-    compute = {"aggregation": aggregation, "metric": "@order.total", "interval": 24 * 3600 * 1000}
+    compute = {"aggregation": aggregation, "interval": 24 * 3600 * 1000}
+    if aggregation != "count":
+        compute["metric"] = "@order.total"
     return {"query": {"query": base(text), "compute": compute, **more}}
 
 

@@ -305,6 +305,20 @@ def test_nothing_scrolls_sideways(show: Open, shop: str, width: int) -> None:
         page.close()
 
 
+def test_a_wide_retention_scrolls_inside_its_card(show: Open) -> None:
+    """Its unseen words too: the page itself is as wide as the screen."""
+    now, day = int(time.time() * 1000), 86_400_000
+    emulator = Emulator()
+    stored(emulator, [(now - back * day, {"event": {"name": PAID}, "usr": {"id": f"u{back}"}}) for back in range(9)])
+    with emulator.running() as base:
+        page = show("/", width=320)
+        page.goto(f"{base}/retention?unit=day&last=30d")
+        expect(page.locator(".retention tbody tr")).to_have_count(9)
+        assert page.evaluate("document.documentElement.scrollWidth") == 320
+        page.close()
+    emulator.close()
+
+
 def test_numbers_can_be_taken_out(show: Open, shop: str) -> None:
     """As CSV, in which nothing is a formula, and as a request that the API answers alike."""
     page = show(FUNNEL)

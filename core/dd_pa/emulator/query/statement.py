@@ -10,7 +10,7 @@ from dd_pa.emulator.search.tree import Node
 from dd_pa.emulator.warehouse.binding import Binding
 from dd_pa.emulator.warehouse.clauses import Conditions
 from dd_pa.emulator.warehouse.query_deadline import QueryDeadline
-from dd_pa.emulator.warehouse.warehouse import MAX_SECONDS, Warehouse
+from dd_pa.emulator.warehouse.warehouse import Warehouse
 
 Known = TypeVar("Known")
 _NUMBERS_AT_ONCE = 10_000
@@ -23,7 +23,7 @@ class Statement:
     """
 
     def __init__(self, warehouse: Warehouse, deadline: QueryDeadline | None = None) -> None:
-        self.deadline = deadline or QueryDeadline(MAX_SECONDS)
+        self.deadline = deadline or QueryDeadline(warehouse.patience)
         """What each loop over many results asks whether to go on."""
         self._warehouse = warehouse
         self._catalogue = warehouse.catalogue(self.deadline.seconds)

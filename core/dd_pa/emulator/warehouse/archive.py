@@ -27,6 +27,8 @@ MAX_ROWS = 1 << 24
 class Archive(Warehouse):
     """Takes no events, and changes nothing. Safe to use from any thread."""
 
+    patience = MAX_SECONDS_OF_FILES
+
     def __init__(self, folder: Path, clock: Callable[[], float]) -> None:
         """Raises WarehouseError for a folder without such files, and for files of something else."""
         super().__init__(None, clock)

@@ -51,6 +51,9 @@ class Warehouse:
     emulator that only takes events needs no DuckDB. Its thread ends when there is nothing to do.
     """
 
+    patience = MAX_SECONDS
+    """Seconds that a query may take where nobody says otherwise."""
+
     def __init__(self, folder: Path | None, clock: Callable[[], float]) -> None:
         """Raises WarehouseError if the folder cannot be used."""
         self._clock = clock

@@ -147,11 +147,11 @@ export function SearchBar({ feed, place, actions }) {
         <${Found} feed=${feed} />
         <kbd aria-hidden="true">/</kbd>
       </div>
+      <${FacetValues} q=${place.q} among=${place.source === "all" ? "" : "@type:server"} span=${() => ({ from: place.from ?? 1, to: (place.to ?? Date.now() + DAY) - 1 })} onSearch=${actions.search} />
       <div class="segments" role="group" aria-label="Which events">
         ${choice("all", "All")}${choice("accepted", "Accepted")}
         ${choice("rejected", html`Rejected <b class=${rejected ? "bad" : ""}>${count(rejected)}</b>`)}
       </div>
-      <${FacetValues} q=${place.q} among=${place.source === "all" ? "" : "@type:server"} span=${() => ({ from: place.from ?? 1, to: (place.to ?? Date.now() + DAY) - 1 })} onSearch=${actions.search} />
       <button type="button" class="button" aria-pressed=${place.source === "all"} title="The browser's events among them: pages, clicks, errors, requests" onClick=${actions.browsers}>${icons.browser}<span class="label">Browser</span></button>
       <button type="button" class="button" title="Clear the list; events are kept (x)" onClick=${actions.clear}>${icons.clear}<span class="label">Clear</span></button>
       <button type="button" class=${`button${paused ? " primary" : ""}`} title=${paused ? "Resume (p)" : "Pause (p)"} onClick=${actions.pause}>
