@@ -160,7 +160,7 @@ export function Retention({ page }) {
     html`<${People}
       page=${page}
       asked=${listed ?? people}
-      title=${`${words} first seen ${shown ? named(shown.start, unit) : ""}, back in ${unit} ${period}`}
+      title=${`${words}${shown ? ` first seen ${named(shown.start, unit)},` : ""} back in ${unit} ${period}`}
       entity=${key}
       most=${Infinity}
       all=${async () => (await members(wanted, cohort, period, 0)).records}
