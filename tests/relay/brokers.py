@@ -13,7 +13,7 @@ import ssl
 import subprocess
 import uuid
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Callable, Coroutine, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Protocol
@@ -28,10 +28,15 @@ from pika.exceptions import AMQPConnectionError
 
 from tests.core.tls_intake import Certificates
 from tests.relay.entry import Entry
-from tests.relay.mock_kafka import MockKafka
+from tests.relay.mock_kafka import NONE, MockKafka
 from tests.waiting import wait_until
 
 KINDS = ("redis", "nats", "rabbitmq", "kafka")
+EPMD = 4369
+"""The port at which Erlang's nodes of a machine are told of each other."""
+
+STARTED = "Server startup complete"
+
 RABBITMQ = os.environ.get("TEST_RABBITMQ", "amqp://guest:guest@127.0.0.1:5672")
 
 
@@ -50,7 +55,7 @@ class Broker(Protocol):
         """Look at all messages, oldest first; nobody else must read meanwhile."""
         ...
 
-    def put(self, body: bytes) -> None:
+    def put(self, body: bytes, headers: Mapping[str, str] = NONE) -> None:
         """Add a message that no publisher of ours has made."""
         ...
 
@@ -102,6 +107,11 @@ class OwnServer(ABC):
         """Who may do everything."""
         return "default"
 
+    @property
+    def environment(self) -> Mapping[str, str]:
+        """What it is told besides."""
+        return {}
+
     @abstractmethod
     def command(self) -> list[str]:
         """Return what is run."""
@@ -109,7 +119,9 @@ class OwnServer(ABC):
     def start(self) -> None:
         """Start it with what it has on disk."""
         with (self.folder / "log.txt").open("ab") as log:
-            self._process = subprocess.Popen(self.command(), stdout=log, stderr=log, cwd=self.folder)
+            self._process = subprocess.Popen(
+                self.command(), stdout=log, stderr=log, cwd=self.folder, env={**os.environ, **self.environment}
+            )
         wait_until(self.answers, (self.folder / "log.txt").read_text)
 
     @abstractmethod
@@ -169,9 +181,9 @@ class OwnRedis(OwnServer):
             for _, members in found
         ]
 
-    def put(self, body: bytes) -> None:
+    def put(self, body: bytes, headers: Mapping[str, str] = NONE) -> None:
         with self.client() as client:
-            client.xadd(self.stream, {"data": body})
+            client.xadd(self.stream, {**headers, "data": body})
 
     def fill(self, most: int) -> None:
         with self.client() as client:
@@ -233,8 +245,8 @@ class OwnNats(OwnServer):
         found: list[Entry] = self.run(read)
         return found
 
-    def put(self, body: bytes) -> None:
-        self.run(lambda client: client.jetstream().publish(f"{self.stream}.events", body))
+    def put(self, body: bytes, headers: Mapping[str, str] = NONE) -> None:
+        self.run(lambda client: client.jetstream().publish(f"{self.stream}.events", body, headers=dict(headers)))
 
     def fill(self, most: int) -> None:
         self._configure(most)
@@ -255,27 +267,23 @@ class OwnNats(OwnServer):
         self.run(lambda client: (client.jetstream().add_stream if add else client.jetstream().update_stream)(config))
 
 
-class RabbitmqOfTheMachine:
-    """A queue of a test's own on the RabbitMQ that runs here, which cannot be killed."""
+class RabbitmqQueues:
+    """The queues of a RabbitMQ, wherever it runs."""
 
     kind = "rabbitmq"
-
-    def __init__(self) -> None:
-        self.stream = f"test-{uuid.uuid4().hex[:12]}"
-        self.url = f"{RABBITMQ}?stream={self.stream}"
-        try:
-            with self.channel():
-                pass
-        except AMQPConnectionError:
-            pytest.skip(f"needs RabbitMQ at {RABBITMQ} (TEST_RABBITMQ)")
+    stream: str
 
     @contextmanager
     def channel(self) -> Iterator[Any]:
-        connection = pika.BlockingConnection(pika.URLParameters(RABBITMQ))
+        connection = pika.BlockingConnection(self.parameters())
         try:
             yield connection.channel()
         finally:
             connection.close()
+
+    def parameters(self) -> pika.URLParameters:
+        """Return where it is."""
+        return pika.URLParameters(RABBITMQ)
 
     def entries(self) -> list[Entry]:
         return self._read(auto_ack=False)  # closing the connection puts them back
@@ -288,10 +296,12 @@ class RabbitmqOfTheMachine:
                 found.append(Entry({"content-type": told.content_type, **(told.headers or {})}, body))
         return found
 
-    def put(self, body: bytes) -> None:
+    def put(self, body: bytes, headers: Mapping[str, str] = NONE) -> None:
+        told = {name: value for name, value in headers.items() if name != "content-type"}
+        properties = pika.BasicProperties(headers=told, content_type=headers.get("content-type"), delivery_mode=2)
         with self.channel() as channel:
             channel.confirm_delivery()
-            channel.basic_publish("", self.stream, body, mandatory=True)
+            channel.basic_publish("", self.stream, body, properties, mandatory=True)
 
     def fill(self, most: int) -> None:
         with self.channel() as channel:
@@ -302,10 +312,87 @@ class RabbitmqOfTheMachine:
         """Read it empty, as a deliverer would: the limit is the queue's own."""
         return self._read(auto_ack=True)
 
+
+class RabbitmqOfTheMachine(RabbitmqQueues):
+    """A queue of a test's own on the RabbitMQ that runs here, which cannot be killed."""
+
+    def __init__(self) -> None:
+        self.stream = f"test-{uuid.uuid4().hex[:12]}"
+        self.url = f"{RABBITMQ}?stream={self.stream}"
+        try:
+            with self.channel():
+                pass
+        except AMQPConnectionError:
+            pytest.skip(f"needs RabbitMQ at {RABBITMQ} (TEST_RABBITMQ)")
+
     def remove(self) -> None:
         with self.channel() as channel:
             channel.queue_delete(self.stream)
             channel.queue_delete(f"{self.stream}-dead")
+
+
+class OwnRabbitmq(RabbitmqQueues, OwnServer):
+    """A node of RabbitMQ. It takes seconds to start, and asks this machine's epmd for its name."""
+
+    kind = "rabbitmq"
+    schemes = ("amqp", "amqps")
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__("rabbitmq-server", folder)
+        self.program = "/usr/lib/rabbitmq/bin/rabbitmq-server"  # what the command hands over to, as another user
+        self._nodes_port = free_port()
+        with contextlib.closing(socket.socket()) as epmd:
+            if epmd.connect_ex(("127.0.0.1", EPMD)) or not Path(self.program).exists():
+                pytest.skip("needs a RabbitMQ that runs here, with its epmd")
+
+    @property
+    def user(self) -> str:
+        return "guest"
+
+    def command(self) -> list[str]:
+        lines = [f"listeners.tcp.1 = 127.0.0.1:{self.port}", "loopback_users = none"]
+        if self.certificates is not None:
+            files = [f"certfile = {self.certificates.chain_file}", f"keyfile = {self.certificates.key_file}"]
+            lines[0] = f"listeners.tcp = none\nlisteners.ssl.1 = 127.0.0.1:{self.port}"
+            lines += [f"ssl_options.{line}" for line in [*files, f"cacertfile = {self.certificates.ca_file}"]]
+        (self.folder / "rabbitmq.conf").write_text("\n".join(lines) + "\n")
+        (self.folder / "plugins").write_text("[].\n")
+        (self.folder / "env.conf").touch()
+        return [self.program]
+
+    @property
+    def environment(self) -> Mapping[str, str]:
+        return {
+            "HOME": str(self.folder),  # of the cookie
+            "RABBITMQ_NODENAME": f"dd-pa-test-{self.port}@localhost",
+            "RABBITMQ_DIST_PORT": str(self._nodes_port),
+            "RABBITMQ_CONF_ENV_FILE": str(self.folder / "env.conf"),
+            "RABBITMQ_CONFIG_FILE": str(self.folder / "rabbitmq.conf"),
+            "RABBITMQ_ENABLED_PLUGINS_FILE": str(self.folder / "plugins"),
+            "RABBITMQ_MNESIA_BASE": str(self.folder / "data"),
+            "RABBITMQ_LOG_BASE": str(self.folder / "log"),
+            "RABBITMQ_LOGS": "-",
+            "RUNNING_UNDER_SYSTEMD": "true",  # the server takes the place of the shell, and is what is killed
+        }
+
+    def parameters(self) -> pika.URLParameters:
+        found = pika.URLParameters(self.url.partition("?")[0])
+        if self.certificates is not None:
+            context = ssl.create_default_context(cafile=self.certificates.ca_file)
+            found.ssl_options = pika.SSLOptions(context, "localhost")
+        return found
+
+    def start(self) -> None:
+        self._started = self._log().count(STARTED)
+        super().start()
+
+    def _log(self) -> str:
+        path = self.folder / "log.txt"
+        return path.read_text(errors="replace") if path.exists() else ""
+
+    def answers(self) -> bool:
+        """Tell by its log: who asks a port for seconds on which nobody listens may come to hold it himself."""
+        return self._log().count(STARTED) > self._started
 
 
 @contextmanager
@@ -322,10 +409,14 @@ def broker_of(kind: str, folder: Path) -> Iterator[Broker]:
         found.remove()
 
 
+OwnBroker = OwnRedis | OwnNats | OwnRabbitmq
+OWN: Mapping[str, Callable[[Path], OwnBroker]] = {"redis": OwnRedis, "nats": OwnNats, "rabbitmq": OwnRabbitmq}
+
+
 @contextmanager
-def own_server(kind: str, folder: Path) -> Iterator[OwnRedis | OwnNats]:
+def own_server(kind: str, folder: Path) -> Iterator[OwnBroker]:
     """Start a broker that may be killed; this machine's RabbitMQ may not."""
-    own = (OwnRedis if kind == "redis" else OwnNats)(folder)
+    own = OWN[kind](folder)
     own.start()
     try:
         yield own

@@ -5,6 +5,7 @@ about disks. Python's client can only start one; to set it down, or have it answ
 from __future__ import annotations
 
 import ctypes
+from collections.abc import Mapping
 from contextlib import closing
 from ctypes import c_char_p, c_int, c_int16, c_int32, c_size_t, c_void_p
 from pathlib import Path
@@ -14,6 +15,7 @@ import pytest
 
 from tests.relay.entry import Entry
 
+NONE: Mapping[str, str] = {}
 PARTITIONS = 4
 JOIN = 100
 """Milliseconds that a group waits for more members before it shares the partitions out."""
@@ -102,11 +104,11 @@ class MockKafka:
                     found.append(Entry({name: value.decode() for name, value in pairs}, message.value() or b""))
         return found
 
-    def put(self, body: bytes) -> None:
+    def put(self, body: bytes, headers: Mapping[str, str] = NONE) -> None:
         from confluent_kafka import Producer  # noqa: PLC0415 - it may not be there
 
         producer = Producer({"bootstrap.servers": self.servers, "log_level": 0})
-        producer.produce(self.stream, body)
+        producer.produce(self.stream, body, headers=dict(headers))
         assert producer.flush(10) == 0
 
     def fill(self, most: int) -> None:

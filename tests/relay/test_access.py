@@ -14,19 +14,23 @@ from dd_pa.outbox import OutboxDeliverer
 from dd_pa.relay.brokers import open_queue
 from dd_pa.settings.relay import address
 from tests.core.tls_intake import Certificates
-from tests.relay.brokers import OwnNats, OwnRedis, own_server
+from tests.relay.brokers import OWN, OwnBroker, OwnRedis
 from tests.relay.conftest import APPLICATION, SOON, Publishers
 from tests.relay.test_contract import Running, ids, track
 from tests.waiting import wait_until
 
+STRANGER = ("ConnectionError", "SSLCertVerificationError", "AMQPConnectionWorkflowFailed")
+"""What each client raises where it does not know the authority."""
+
 
 @pytest.fixture(params=["redis", "nats"])
-def broker(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[OwnRedis | OwnNats]:
-    """One that can be given certificates and passwords."""
+def broker(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[OwnBroker]:
+    """One that can be given certificates and passwords before it starts."""
     folder = tmp_path / "broker"
     folder.mkdir()
-    with own_server(request.param, folder) as found:
-        yield found
+    own = OWN[request.param](folder)
+    yield own
+    own.kill()
 
 
 def certified(folder: Path) -> Certificates:
@@ -34,10 +38,10 @@ def certified(folder: Path) -> Certificates:
     return Certificates(folder)
 
 
+@pytest.mark.parametrize("broker", OWN, indirect=True)
 def test_events_go_through_a_broker_with_tls(
-    broker: OwnRedis | OwnNats, publisher: Publishers, emulator: Running, tmp_path: Path
+    broker: OwnBroker, publisher: Publishers, emulator: Running, tmp_path: Path
 ) -> None:
-    broker.kill()
     broker.certificates, ours = certified(tmp_path / "theirs"), certified(tmp_path / "ours")
     broker.start()
     emitter = publisher(broker.url, ca_file=broker.certificates.ca_file)
@@ -47,7 +51,7 @@ def test_events_go_through_a_broker_with_tls(
     stranger = publisher(broker.url, ca_file=ours.ca_file, spool_dir=str(tmp_path / "other"))
     track(stranger, 1)
     wait_until(lambda: stranger.stats().last_error)
-    assert stranger.stats().last_error in ("ConnectionError", "SSLCertVerificationError")
+    assert stranger.stats().last_error in STRANGER
     assert stranger.stats().pending == 1
 
     queue = open_queue(address("--from", broker.url), ca_file=broker.certificates.ca_file)
@@ -57,10 +61,7 @@ def test_events_go_through_a_broker_with_tls(
     assert ids(emulator[0]) == sorted(tracked)
 
 
-def test_a_password_that_is_changed_pauses_until_it_is_right_again(
-    broker: OwnRedis | OwnNats, publisher: Publishers
-) -> None:
-    broker.kill()
+def test_a_password_that_is_changed_pauses_until_it_is_right_again(broker: OwnBroker, publisher: Publishers) -> None:
     broker.password = "right"
     broker.start()
     emitter = publisher(broker.url)
@@ -81,7 +82,8 @@ def test_a_password_that_is_changed_pauses_until_it_is_right_again(
     assert [json.loads(entry.body)["dd_pa"]["event_id"] for entry in broker.entries()] == tracked
 
 
-def test_the_doctor_looks_at_the_broker(broker: OwnRedis | OwnNats, publisher: Publishers, tmp_path: Path) -> None:
+def test_the_doctor_looks_at_the_broker(broker: OwnBroker, publisher: Publishers, tmp_path: Path) -> None:
+    broker.start()
     settings = Settings(application_id=APPLICATION, relay_url=broker.url, spool_dir=str(tmp_path / "spool"))
 
     def found() -> list[tuple[str, str]]:

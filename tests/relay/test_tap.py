@@ -11,6 +11,7 @@ import pytest
 from dd_pa import Emitter, Settings
 from dd_pa.errors import SettingsError
 from dd_pa.observe import signals
+from dd_pa.observe.metrics import COUNTERS, GAUGES
 from dd_pa.process import testbed
 from tests.relay.brokers import OwnRedis, own_server
 from tests.relay.conftest import APPLICATION, SOON
@@ -42,6 +43,15 @@ def copied(redis: OwnRedis) -> list[str]:
     return [json.loads(entry.body)["dd_pa"]["event_id"] for entry in redis.entries()]
 
 
+def metrics(emitter: Emitter) -> dict[str, float]:
+    """Return what a reader of the metrics of copies sees."""
+    stats = emitter.stats()
+    counters = {name: values(stats) for name, (_, values) in COUNTERS.items()}
+    gauges = {name: values(stats) for name, (_, _, values, _) in GAUGES.items()}
+    told = {**counters, **gauges}.items()
+    return {name: value for name, values in told if ".tap." in name for value, _ in values}
+
+
 def test_each_event_is_delivered_and_copied(redis: OwnRedis, emulator: Running, tmp_path: Path) -> None:
     told: list[object] = []
 
@@ -68,6 +78,12 @@ def test_a_broker_that_is_away_delays_the_copies_only(redis: OwnRedis, emulator:
         tracked = track(emitter, 50)
         assert emitter.flush(30)
         assert ids(emulator[0]) == sorted(tracked)
+        wait_until(lambda: metrics(emitter)["dd_pa.tap.failing"])
+        stats = emitter.stats()
+        assert stats.state == "running"
+        assert stats.tap is not None
+        assert (stats.tap.pending, stats.tap.delivered, stats.tap.last_error) == (50, 0, "ConnectionError")
+        assert (metrics(emitter)["dd_pa.tap.pending"], metrics(emitter)["dd_pa.tap.published"]) == (50, 0)
     redis.start()
     assert copied(redis) == []
     with Emitter(settings(redis, emulator[1], tmp_path), retry=SOON) as emitter:  # finds what the first one has left

@@ -284,6 +284,7 @@ class Pipeline:
             oldest_pending_age=None if oldest is None else max(0.0, time.time() - oldest / 1000),
             last_error=ledger.last_error,
             state=self._worker.state,
+            tap=None if self._tap is None else self._tap.stats(),
         )
 
 

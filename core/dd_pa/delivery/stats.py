@@ -52,6 +52,9 @@ class Stats:
     state: State
     """What the delivery is doing: `idle` until the first event."""
 
+    tap: Stats | None = None
+    """What became of the copies for `TAP_URL`, of which nothing else here tells; None without one."""
+
 
 def trouble_of(stats: Stats) -> str | None:
     """Return what keeps events from being taken now, in words; None if nothing does."""

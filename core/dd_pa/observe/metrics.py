@@ -45,6 +45,14 @@ COUNTERS: dict[str, tuple[str, Callable[[Stats], Values]]] = {
         lambda stats: [(count, {"reason": reason}) for reason, count in stats.dropped.items()],
     ),
     "dd_pa.delivery.retries": ("attempts that failed and are followed by another", lambda stats: [(stats.retried, {})]),
+    "dd_pa.tap.published": (
+        "copies that the broker of TAP_URL confirmed",
+        lambda stats: [(tap.delivered, {}) for tap in _taps(stats)],
+    ),
+    "dd_pa.tap.dropped": (
+        "copies given up, by reason",
+        lambda stats: [(count, {"reason": reason}) for tap in _taps(stats) for reason, count in tap.dropped.items()],
+    ),
 }
 GAUGES: dict[str, tuple[str, str, Callable[[Stats], Values], Combine]] = {
     "dd_pa.events.pending": (
@@ -66,7 +74,25 @@ GAUGES: dict[str, tuple[str, str, Callable[[Stats], Values], Combine]] = {
         lambda stats: [(int(stats.state == "paused"), {})],
         max,
     ),
+    "dd_pa.tap.pending": (
+        "{event}",
+        "copies that wait for the broker of TAP_URL",
+        lambda stats: [(tap.pending, {}) for tap in _taps(stats)],
+        sum,
+    ),
+    "dd_pa.tap.failing": (
+        "1",
+        "1 while the broker of TAP_URL takes no copies",
+        lambda stats: [(int(tap.state in ("backing_off", "paused")), {}) for tap in _taps(stats)],
+        max,
+    ),
 }
+
+
+def _taps(stats: Stats) -> list[Stats]:
+    """Return the numbers of the copies, if there are any."""
+    return [] if stats.tap is None else [stats.tap]
+
 
 _observed: weakref.WeakSet[CountedEmitter] = weakref.WeakSet()
 """Emitters that are counted by the instruments of the global meter provider."""
