@@ -165,13 +165,13 @@ class RedisQueue:
         return milliseconds(_text(found[0][1].get(b"ce-time", b""))) if found else None
 
     def _first_unsettled(self) -> str:
-        """Return an id before which the group is done with everything."""
+        """Return an id before which the group is done with everything.
+
+        The last delivered one is asked for first: what another deliverer takes between the questions is then pending.
+        """
+        moment, number = _text(self._group()["last-delivered-id"]).split("-")
         pending: Any = self._client.xpending(self._stream, GROUP)
-        if pending["min"] is not None:
-            return _text(pending["min"])
-        last = _text(self._group()["last-delivered-id"])
-        moment, number = last.split("-")
-        return f"{moment}-{int(number) + 1}"
+        return f"{moment}-{int(number) + 1}" if pending["min"] is None else _text(pending["min"])
 
     def _group(self) -> Mapping[str, Any]:
         groups: Any = self._client.xinfo_groups(self._stream)
