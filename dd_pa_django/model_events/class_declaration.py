@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from operator import attrgetter
 from typing import Any
 
 from django.core.exceptions import FieldDoesNotExist
-from django.db.models import Model
+from django.db.models import F, Model
 
 from dd_pa.model_events import Change, Declaration
+from dd_pa_django.connection import connection_of
 from dd_pa_django.model_events import stored_values
+from dd_pa_django.model_events.row_memory import known
 
 Changes = Mapping[str, tuple[Any, Any]]
 """Old and new value of fields, by `attname`."""
@@ -22,6 +23,7 @@ class ClassDeclaration:
     def __init__(self, model: type[Model], declaration: Declaration) -> None:
         self.declaration = declaration
         self._model = model
+        self._root = root_of(model)
         self.label = declaration.label or str(model._meta.model_name)
         declaration.check_label(self.label)
         followed = {name: self._followed(name) for name in declaration.followed}
@@ -85,15 +87,15 @@ class ClassDeclaration:
         }
 
     def columns_of(self, instance: Model, using: str) -> Callable[[Sequence[str]], Mapping[str, Any]]:
-        """Return what reads the columns of an instance, foreign keys as keys."""
-        is_typed = bool(self.declaration.typed)
+        """Return what reads the columns of an instance's row, foreign keys as keys.
+
+        The instance may have other values, which nobody has saved.
+        """
 
         def read(names: Sequence[str]) -> Mapping[str, Any]:
-            found, unknown = {}, False
+            found, unknown, row = {}, False, known(instance, self._root, connection_of(using))
             for name, attname, field, is_key in self._reads:
-                value = getattr(instance, attname)
-                if is_typed and not stored_values.is_expression(value):  # "12.50" of a decimal is no text to a class
-                    value = stored_values.assigned(field, value, using)
+                value = row[attname] if attname in row else _of_instance(instance, field, using)
                 if type(value) in stored_values.PLAIN:
                     if value is not None or not is_key:  # a bulk insert on MySQL says no key
                         found[name] = value
@@ -114,11 +116,14 @@ class ClassDeclaration:
             values[name] = stored_values.sent(field, found.get(field.attname, values[name]))
         return values
 
-    def columns_of_all(self, instances: Sequence[Model]) -> list[list[Any]] | None:
-        """Return the values of each column of instances; None if there are some that `columns_of` has to look at."""
-        columns = []
+    def columns_of_all(self, instances: Sequence[Model], using: str) -> list[list[Any]] | None:
+        """Return the values of each column of new rows; None if there are some that `columns_of` has to look at."""
+        columns, connection = [], connection_of(using)
+        rows = [known(instance, self._root, connection) for instance in instances]
         for _, attname, _, is_key in self._reads:
-            values = list(map(attrgetter(attname), instances))
+            if not all(attname in row for row in rows):
+                return None
+            values = [row[attname] for row in rows]
             kinds = set(map(type, values))
             if not kinds <= stored_values.UNCHANGING or (is_key and type(None) in kinds):
                 return None
@@ -129,6 +134,22 @@ class ClassDeclaration:
         """Return the values of columns of rows as events say them."""
         fields = self.sent.values()
         return [stored_values.sent_column(field, values) for field, values in zip(fields, columns, strict=True)]
+
+
+def _of_instance(instance: Model, field: Any, using: str) -> Any:
+    """Return what is in the row, by the instance; an expression where only the database knows."""
+    if field.generated:
+        return F(field.name)
+    value = getattr(instance, field.attname)
+    return value if stored_values.is_expression(value) else stored_values.assigned(field, value, using)
+
+
+def root_of(model: type[Model]) -> type[Model]:
+    """Return the class of the first of an object's tables, whose rows have its primary key."""
+    root: Any = model._meta.concrete_model or model
+    while root._meta.pk.remote_field is not None and root._meta.pk.remote_field.parent_link:
+        root = root._meta.pk.remote_field.model._meta.concrete_model
+    return root  # type: ignore[no-any-return]
 
 
 def _is_column(field: Any) -> bool:

@@ -98,7 +98,7 @@ class BatchFiring(EventFiring):
 
     def _said_of(self, declared: ClassDeclaration, instances: Sequence[Model]) -> tuple[Columns, Part] | None:
         """Return what the events of new rows say; None if each instance is to be asked."""
-        columns = None if declared.asks_instances else declared.columns_of_all(instances)
+        columns = None if declared.asks_instances else declared.columns_of_all(instances, self._using)
         return None if columns is None else (self.columns(declared, columns), self._batch.part(dict(declared.constant)))
 
     def columns(self, declared: ClassDeclaration, columns: Sequence[Sequence[Any]]) -> Columns:

@@ -25,7 +25,7 @@ def _noticing_load(load: Callable[..., Any]) -> Callable[..., Any]:
     def from_db(cls: type[Model], *args: Any, **kwargs: Any) -> Model:
         instance: Model = load(cls, *args, **kwargs)
         watch = watches.get(type(instance))
-        if watch is not None and watch.fields:
+        if watch is not None and watch.remembered:
             watch.on_load(instance)
         return instance
 
@@ -46,7 +46,7 @@ def _noticing_refresh(refresh: Callable[..., Any]) -> Callable[..., Any]:
             args = (args[0], names, *args[2:])
         refresh(self, *args, **kwargs)
         watch = watches.get(type(self))
-        if watch is not None and watch.fields:
+        if watch is not None and watch.remembered:
             watch.on_refresh(self, names)
 
     refresh_from_db.dd_pa_notices = True  # type: ignore[attr-defined]  # a function's own attribute

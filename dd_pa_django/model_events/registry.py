@@ -75,10 +75,10 @@ def _follow(watch: ModelWatch) -> None:
     """Listen to what has an event only: a receiver alone makes Django fetch rows before it deletes them."""
     model = watch.model
     watches[model] = watch
-    if watch.fields:
+    if watch.remembered:
         load_watch.notice(model)
         _listen(pre_save, _before_save, model)
-    if watch.fields or watch.creations or watch.relations:
+    if watch.remembered or watch.creations or watch.relations:
         _listen(post_save, _after_save, model)
     if watch.deletions or watch.relations:
         _listen(pre_delete, _before_delete, model)

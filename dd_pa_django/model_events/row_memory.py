@@ -137,17 +137,19 @@ def note_created(instance: Model, table: type[Model], connection: BaseDatabaseWr
         _note(table, instance.pk, connection, Moment(connection))
 
 
-def note_deleted(instance: Model, table: type[Model], connection: BaseDatabaseWrapper) -> bool:
-    """Keep that a row is deleted. Returns False if it was so before, through another instance.
-
-    An object with several tables has a row in each.
-    """
+def is_there(instance: Model, table: type[Model], connection: BaseDatabaseWrapper) -> bool:
+    """Tell whether there is still a row to delete: it was not deleted before, through another instance."""
+    if not is_deleted(instance, table, connection):
+        return True
     found: Known | None = instance._state.__dict__.get(_KNOWN)
-    if is_deleted(instance, table, connection):
-        written = _last_written(table, instance.pk, connection)
-        return found is not None and written is not None and found.number > written.number
-    _note(table, instance.pk, connection, Moment(connection, deletes=True))
-    return True
+    written = _last_written(table, instance.pk, connection)
+    return found is not None and written is not None and found.number > written.number
+
+
+def note_deleted(instance: Model, table: type[Model], connection: BaseDatabaseWrapper) -> None:
+    """Keep that a row is deleted. An object with several tables has a row in each."""
+    if not is_deleted(instance, table, connection):
+        _note(table, instance.pk, connection, Moment(connection, deletes=True))
 
 
 def is_doubtful(instance: Model) -> bool:

@@ -51,12 +51,14 @@ class RowUpdate:
         meta: Any = self._watch.model._meta
         fields = {name: meta.get_field(name) for name in self._values}
         is_exact = count == len(self._instances or self._rows)
-        if is_exact and not any(map(stored_values.is_expression, self._values.values())):
+        generated = [field for item in self._declared for field in item.sent.values() if field.generated]
+        if is_exact and not generated and not any(map(stored_values.is_expression, self._values.values())):
             constant = {field.attname: self._assigned(field, self._values[name]) for name, field in fields.items()}
             found = None
         else:  # computed, or other rows were hit
             pks = [item.pk for item in self._instances] or [row[0] for row in self._rows]
-            constant, found = {}, stored_values.read(self._watch.model, pks, list(fields.values()), self._using)
+            changed = list(dict.fromkeys((*fields.values(), *generated)))
+            constant, found = {}, stored_values.read(self._watch.model, pks, changed, self._using)
         if self._instances:
             self._fire_instances(constant, found)
         else:

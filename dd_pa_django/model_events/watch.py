@@ -12,11 +12,12 @@ from django.db.models import Model
 from dd_pa.model_events import Declaration
 from dd_pa_django.connection import connection_of
 from dd_pa_django.model_events import stored_values
-from dd_pa_django.model_events.class_declaration import Changes, ClassDeclaration
+from dd_pa_django.model_events.class_declaration import Changes, ClassDeclaration, root_of
 from dd_pa_django.model_events.event_firing import EventFiring, active_emitter, firing_together
 from dd_pa_django.model_events.row_memory import (
     forget,
     is_doubtful,
+    is_there,
     known,
     note_created,
     note_deleted,
@@ -43,8 +44,17 @@ class ModelWatch:
         self.updates = [declared[id(item)] for item in declarations if item.updated]
         self.fields = list({field.attname: field for item in self.updates for field in item.columns.values()}.values())
         self.relations = list(dict.fromkeys(field for item in self.updates for field in item.relations.values()))
-        self._attnames = tuple(field.attname for field in self.fields)
-        self.root = _root_of(model)
+        self._followed = frozenset(field.attname for field in self.fields)
+        self._told = _columns(*(field for item in self.updates for field in item.sent.values()))
+        self._left = _columns(*(field for item, _ in self.deletions for field in item.sent.values()))
+        created = (field for item, _ in self.creations for field in item.sent.values())
+        self.remembered = list(_columns(*self.fields, *self._told.values(), *self._left.values()).values())
+        """The fields of which it is known what the row has: those that are followed, and what their events carry."""
+
+        self._new = list(_columns(*self.remembered, *created).values())
+        self._generated = [field.attname for field in self.remembered if field.generated]
+        self._attnames = tuple(field.attname for field in self.remembered)
+        self.root = root_of(model)
         self.table: Any = model._meta.concrete_model or model
 
     def follows(self, names: Collection[str]) -> bool:
@@ -56,6 +66,12 @@ class ModelWatch:
         if names is None:
             return self.fields
         return [item for item in self.fields if item.name in names or item.attname in names]
+
+    def _remembered(self, names: Collection[str] | None) -> list[Any]:
+        """Return the remembered fields that are written with these names, all with None."""
+        if names is None:
+            return self.remembered
+        return [item for item in self.remembered if item.name in names or item.attname in names]
 
     def on_load(self, instance: Model) -> None:
         """Remember what was loaded. Called for each instance that is, so it does no more than it must."""
@@ -69,14 +85,14 @@ class ModelWatch:
     def on_refresh(self, instance: Model, names: Collection[str] | None) -> None:
         """Remember what was read again, of some fields with what is known of the rest."""
         using = instance._state.db or DEFAULT_DB_ALIAS
-        read = stored_values.loaded(instance, self.written(names), using)
+        read = stored_values.loaded(instance, self._remembered(names), using)
         connection = connection_of(using)
         others = {} if names is None else known(instance, self.root, connection)  # of what is deferred, nothing is
         note_read(instance, {**others, **read}, connection)
 
     def before_save(self, instance: Model, names: Collection[str] | None, using: str) -> None:
         """Read the old values that are not known of one row. Mostly there are none, and then this is all."""
-        if names is None and len(known(instance, self.root, connection_of(using))) == len(self._attnames):
+        if names is None and known(instance, self.root, connection_of(using)).keys() >= self._followed:
             return
         self.before_update([instance], names, using)
 
@@ -93,7 +109,7 @@ class ModelWatch:
             if item._state.db != using:  # Django loads what is deferred from there, and this would be noted last
                 for name in item.get_deferred_fields():
                     getattr(item, name)
-        found = stored_values.read(self.model, [item.pk for item in unsure], self.fields, using)
+        found = stored_values.read(self.model, [item.pk for item in unsure], self.remembered, using)
         for item in unsure:
             if item.pk in found:
                 note_read(item, found[item.pk], connection)
@@ -102,26 +118,24 @@ class ModelWatch:
 
     def after_save(self, instance: Model, names: Collection[str] | None, using: str) -> None:
         """Do what `after_update` does of one row, of which mostly nothing has changed."""
-        written = self.written(names)
-        if not written:
-            return
+        written = self._remembered(names)
         values, old = instance.__dict__, known(instance, self.root, connection_of(using))
-        for field in written:  # a value that could change by itself was copied when it was read
-            if values.get(field.attname, _ABSENT) is not old.get(field.attname, _UNKNOWN):
-                break
-        else:
-            return
+        if not self._generated:
+            for field in written:  # a value that could change by itself was copied when it was read
+                if values.get(field.attname, _ABSENT) is not old.get(field.attname, _UNKNOWN):
+                    break
+            else:
+                return
         self.after_update([instance], names, using)
 
     def after_update(self, instances: Sequence[Model], names: Collection[str] | None, using: str) -> None:
         """Fire the events of fields that differ from what was known of them, and know better from now on."""
-        written = self.written(names)
-        if not written:
-            return
-        found = self._changes(instances, written, connection_of(using))
+        connection = connection_of(using)
+        found = self._changes(instances, self._remembered(names), connection)
         emitter = active_emitter() if found else None
         if emitter is None:
             return
+        self._complete([instance for instance, _ in found], connection)
         if len(found) == 1:
             self._fire(EventFiring(emitter, using), *found[0])
             return
@@ -132,28 +146,43 @@ class ModelWatch:
     def _changes(
         self, instances: Sequence[Model], written: Sequence[Any], connection: BaseDatabaseWrapper
     ) -> list[tuple[Model, Changes]]:
-        """Return those that have changed, with their changes, and keep what is known of all now."""
-        found, learned = [], []
+        """Return those whose followed fields have changed, and how, and keep what is known of all now."""
+        found: list[tuple[Model, Changes]] = []
+        learned = []
         for instance, new in zip(instances, self._new_values(instances, written, connection.alias), strict=True):
             old = known(instance, self.root, connection)
-            changes = changed_values(written, old, new)
+            differing = changed_values(written, old, new)
+            changes = {name: differing[name] for name in self._followed & differing.keys()}
             if changes:
                 found.append((instance, changes))
-            if changes or not old.keys() >= new.keys():  # else all that was known is as true as before
-                learned.append((instance, {**old, **new}))
-        note_rows_written([instance.pk for instance, _ in learned], self.root, connection)
-        for instance, values in learned:
-            note_read(instance, values, connection)
+            past = {field.attname for field in written if field.attname not in new}.union(self._generated)
+            if differing or not old.keys() >= new.keys() or not old.keys().isdisjoint(past):
+                learned.append((instance, {**old, **new}, past))  # else all that was known is as true as before
+        note_rows_written([instance.pk for instance, _, _ in learned], self.root, connection)
+        for instance, values, past in learned:
+            note_read(instance, {name: values[name] for name in values.keys() - past} if past else values, connection)
         return found
 
     def _new_values(self, instances: Sequence[Model], written: Sequence[Any], using: str) -> list[dict[str, Any]]:
         """Return what was written; what only the database knows, as after `F("stock") - 1`, is read in one query."""
+        written = [field for field in written if not field.generated]
         values = [stored_values.loaded(instance, written, using) for instance in instances]
-        unsure = [item for item, new in zip(instances, values, strict=True) if len(new) < len(written)]
+        followed = {field.attname for field in written} & self._followed
+        unsure = [item for item, new in zip(instances, values, strict=True) if not new.keys() >= followed]
         if not unsure or active_emitter() is None:
             return values
         found = stored_values.read(self.model, [item.pk for item in unsure], written, using)
         return [found.get(item.pk, new) for item, new in zip(instances, values, strict=True)]
+
+    def _complete(self, instances: Sequence[Model], connection: BaseDatabaseWrapper) -> None:
+        """Read what events of changes carry and is not known: generated columns, and what an expression has come to."""
+        unsure = [item for item in instances if not known(item, self.root, connection).keys() >= self._told.keys()]
+        if not unsure:
+            return
+        fields = list(self._told.values())
+        found = stored_values.read(self.model, [item.pk for item in unsure], fields, connection.alias)
+        for item in unsure:
+            note_read(item, {**known(item, self.root, connection), **found.get(item.pk, {})}, connection)
 
     def _fire(self, fire: EventFiring, instance: Model, changes: Changes) -> None:
         for declared in self.updates:
@@ -175,23 +204,31 @@ class ModelWatch:
                 fire.of_all(self.creations, instances)
 
     def _note_created(self, instances: Sequence[Model], keyed: Sequence[Model], using: str) -> None:
-        if not self.fields and not self.deletions:
+        if not self._new and not self.deletions:
             return
-        connection = connection_of(using)
+        connection, new = connection_of(using), self._new
+        if not connection.features.can_return_rows_from_bulk_insert:
+            new = [field for field in new if not field.generated]
         note_rows_written([item.pk for item in keyed], self.root, connection)
         for instance in instances:
-            note_read(instance, stored_values.loaded(instance, self.fields, using), connection)
+            note_read(instance, stored_values.loaded(instance, new, using), connection)
             if self.deletions:
                 note_created(instance, self.table, connection)
 
     def before_delete(self, instance: Model, using: str) -> None:
         """Fire while what belongs to the row is still there for the callables; a failing deletion takes it back."""
-        if is_doubtful(instance) and not stored_values.read(self.model, [instance.pk], [], using):
+        connection = connection_of(using)
+        emitter = active_emitter() if self.deletions else None
+        if emitter is not None and not known(instance, self.root, connection).keys() >= self._left.keys():
+            found = stored_values.read(self.model, [instance.pk], self.remembered, using)
+            if instance.pk not in found:
+                return
+            note_read(instance, found[instance.pk], connection)
+        elif is_doubtful(instance) and not stored_values.read(self.model, [instance.pk], [], using):
             return
-        if note_deleted(instance, self.table, connection_of(using)):
-            emitter = active_emitter() if self.deletions else None
-            if emitter is not None:
-                self._fire_all(EventFiring(emitter, using), self.deletions, instance)
+        if emitter is not None and is_there(instance, self.table, connection):
+            self._fire_all(EventFiring(emitter, using), self.deletions, instance)
+        note_deleted(instance, self.table, connection)
 
     def _fire_all(self, fire: EventFiring, events: Sequence[tuple[ClassDeclaration, str]], instance: Model) -> None:
         for declared, name in events:
@@ -212,9 +249,5 @@ def changed_values(written: Sequence[Any], old: Mapping[str, Any], new: Mapping[
     return found
 
 
-def _root_of(model: type[Model]) -> type[Model]:
-    """Return the class of the first of an object's tables, whose rows have its primary key."""
-    root: Any = model._meta.concrete_model or model
-    while root._meta.pk.remote_field is not None and root._meta.pk.remote_field.parent_link:
-        root = root._meta.pk.remote_field.model._meta.concrete_model
-    return root  # type: ignore[no-any-return]
+def _columns(*fields: Any) -> dict[str, Any]:
+    return {field.attname: field for field in fields}

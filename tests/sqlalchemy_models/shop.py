@@ -95,6 +95,16 @@ class SilentParcel(ParcelColumns, Base):
     __tablename__ = "silent_parcels"
 
 
+@events.track_model(deleted="postcard.lost", attributes=["id", "text"])
+class Postcard(Base):
+    """Of which no change is followed."""
+
+    __tablename__ = "postcards"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    text: Mapped[str] = mapped_column(default="")
+
+
 class Stamped:
     """A mixin whose heirs have events."""
 

@@ -19,6 +19,7 @@ from tests.sqlalchemy_models.shop import (
     Order,
     Parcel,
     Payment,
+    Postcard,
     SilentParcel,
     Tag,
 )
@@ -165,6 +166,21 @@ def test_cascades_of_the_session_fire(session: Session, happened: Events) -> Non
     session.commit()
 
     assert names(happened) == ["line.added"] * 3 + ["line.dropped"] * 3 + ["order.placed", "order.removed"]
+
+
+def test_a_deleted_row_is_told_as_it_was(session: Session, happened: Events) -> None:
+    """Not with what was assigned and never written. Where that hides a value that was not loaded, none is told."""
+    loaded, expired = stored(session, Postcard(text="a")), stored(session, Postcard(text="b"))
+    keys = [loaded.id, expired.id]
+    session.commit()
+    assert loaded.text == "a"
+    loaded.text = expired.text = "never sent"
+    with session.no_autoflush:
+        for card in (loaded, expired):
+            session.delete(card)
+    session.commit()
+
+    assert [event["postcard"] for event in happened()] == [{"id": keys[0], "text": "a"}, {"id": keys[1]}]
 
 
 def test_inherited_events_fire_once_for_each_object(session: Session, happened: Events) -> None:

@@ -8,6 +8,7 @@ from weakref import WeakKeyDictionary, WeakSet
 from sqlalchemy import event as sqlalchemy_event
 from sqlalchemy import inspect
 from sqlalchemy.orm import Mapper, Session, object_mapper, object_session
+from sqlalchemy.orm.base import NO_VALUE
 
 from dd_pa.capture.batch import Build
 from dd_pa.capture.event import BuiltEvent
@@ -20,11 +21,17 @@ from dd_pa.sqlalchemy.pending_events import follow_flushes, pending_in, submit_o
 
 
 def answers_of(
-    emitter: Emitter, declaration: Declaration, name: str, instance: Any, label: str, change: Change | None
+    emitter: Emitter,
+    declaration: Declaration,
+    name: str,
+    instance: Any,
+    label: str,
+    change: Change | None,
+    values: Callable[[Any, Sequence[str]], Mapping[str, Any]],
 ) -> Answers | None:
     """Ask the callables. Returns None if there is to be no event. If one fails, raises in strict mode, else counts."""
     try:
-        return ask(declaration, name, instance, change=change, label=label, columns=partial(_values, instance))
+        return ask(declaration, name, instance, change=change, label=label, columns=partial(values, instance))
     except Exception as error:
         emitter.integration.drop_invalid(name, error)
         return None
@@ -42,6 +49,16 @@ def build(emitter: Emitter, builder: Build, answers: Answers) -> BuiltEvent | No
 
 def _values(instance: Any, names: Sequence[str]) -> Mapping[str, Any]:
     return {name: getattr(instance, name) for name in names}
+
+
+def _values_of_row(instance: Any, names: Sequence[str]) -> Mapping[str, Any]:
+    """Return what a row has that is about to be deleted: what was assigned to its object is not written any more.
+
+    A value that was assigned before the row's own was loaded hides that one, and is left out.
+    """
+    former = inspect(instance).committed_state
+    found = {name: former[name] if name in former else getattr(instance, name) for name in names}
+    return {name: value for name, value in found.items() if value is not NO_VALUE}
 
 
 ModelT = TypeVar("ModelT", bound=type)
@@ -219,7 +236,8 @@ class _Follower:
         emitter, name, session = self._emitter(), self._declaration.deleted, object_session(instance)
         if emitter is None or name is None or session is None:
             return
-        answers = answers_of(emitter, self._declaration, name, instance, self._label(type(instance)), None)
+        label = self._label(type(instance))
+        answers = answers_of(emitter, self._declaration, name, instance, label, None, _values_of_row)
         if answers is not None:
             pending_in(session).after_flush.append(partial(_submit, session, emitter, answers))
 
@@ -249,7 +267,8 @@ class _Follower:
     def _fire(
         self, session: Session, emitter: Emitter, name: str, instance: Any, change: Callable[[], Change | None]
     ) -> None:
-        answers = answers_of(emitter, self._declaration, name, instance, self._label(type(instance)), change())
+        label = self._label(type(instance))
+        answers = answers_of(emitter, self._declaration, name, instance, label, change(), _values)
         if answers is not None:
             _submit(session, emitter, answers)
 

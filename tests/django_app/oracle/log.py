@@ -9,12 +9,12 @@ from typing import Any
 
 from django.db import connections, models
 
-from tests.django_app.oracle.models import Item
+from tests.django_app.oracle.models import SAID, Item
 
 FIELDS = ("status", "total", "data", "at", "owner", "keeper", "stock")
 TABLE = "change_log"
 
-_FIELDS: list[Any] = [Item._meta.get_field(name) for name in FIELDS]
+_FIELDS: list[Any] = [Item._meta.get_field(name) for name in dict.fromkeys((*FIELDS, *SAID))]
 _COLUMNS: dict[str, str] = {field.name: field.column for field in _FIELDS}
 
 

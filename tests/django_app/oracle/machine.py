@@ -22,7 +22,7 @@ from dd_pa import identify
 from dd_pa.testing import CapturedEvents, capture_events
 from dd_pa_django import TrackedQuerySet
 from tests.django_app.oracle.log import FIELDS, ChangeLog, Entry
-from tests.django_app.oracle.models import KEEPER, Gift, Item, Meddled, Owner, QuickItem, Shelf, Tag
+from tests.django_app.oracle.models import KEEPER, SAID, Gift, Item, Meddled, Owner, QuickItem, Shelf, Tag
 
 NOON = dt.datetime(2026, 1, 1, 12, tzinfo=dt.UTC)
 
@@ -144,7 +144,7 @@ class Operations(RuleBasedStateMachine):
     def saves(self, number: int, given: dict[str, Any], note: str) -> None:
         self.save(self.assigned(number, given, note))
 
-    @rule(number=index, given=values, name=st.sampled_from(["status", "total", "note"]))
+    @rule(number=index, given=values, name=st.sampled_from(["status", "total", "note", "stock"]))
     def saves_in_part(self, number: int, given: dict[str, Any], name: str) -> None:
         self.save(self.assigned(number, given), update_fields=[name])
 
@@ -492,15 +492,19 @@ def agree(
     assert differences == [], "\n".join(sorted(differences))
 
 
-_OF_ROW = {"INSERT": ("item.made", "item.listed"), "DELETE": ("item.gone",)}
+_OF_ROW = {"INSERT": ("item.made", "item.listed"), "DELETE": ("item.gone", "item.left")}
 """The events of rows that come and go."""
+
+_SAYING = ("item.listed", "item.left")
+LISTED = ("data", "at", "keeper", "stock")
+"""Fields whose events say what else the row has."""
 
 
 class Story:
     """What became of rows."""
 
     def __init__(self) -> None:
-        self.rows: Counter[tuple[str, str]] = Counter()
+        self.rows: Counter[tuple[str, str, str]] = Counter()
         self.changes: defaultdict[tuple[str, str], list[Any]] = defaultdict(list)
         self.relations: Counter[tuple[str, str, str, str]] = Counter()
 
@@ -512,14 +516,15 @@ class Story:
     def hear(self, name: str, attributes: dict[str, Any], using: str) -> None:
         item = attributes.get("item", {})
         row = attributes["row"] if "row" in attributes else f"{item['place'] or using}/{item['id']}"
-        if name in ("item.made", "item.listed", "item.gone"):
-            self.rows[name, row] += 1
+        said = row_said(item) if "status" in item else ""
+        if name in ("item.made", "item.listed", "item.gone", "item.left"):
+            self.rows[name, row, said] += 1
         for field, change in attributes.get("changed", {}).items():
             if "action" in change:
                 action = "added" if change["action"] == "added" else "removed"
                 self.relations.update((row, field, action, str(pk)) for pk in change["pks"])
             else:
-                self.changes[row, field].append((normal(field, change["old"]), normal(field, change["new"])))
+                self.changes[row, field].append((normal(field, change["old"]), normal(field, change["new"]), said))
 
     def read(self, log: ChangeLog, unnoticed: list[tuple[int, int]], deletions: list[tuple[int, int]]) -> None:
         entries = list(log.entries())
@@ -535,12 +540,14 @@ class Story:
     def _row(self, using: str, entry: Entry) -> None:
         row = f"{using}/{(entry.old or entry.new)['id']}"
         if entry.kind != "UPDATE":
-            self.rows.update((name, row) for name in _OF_ROW[entry.kind])
+            said = row_said(entry.new or entry.old)
+            self.rows.update((name, row, said if name in _SAYING else "") for name in _OF_ROW[entry.kind])
             return
         for field in FIELDS:
             old, new = normal(field, entry.old[field]), normal(field, entry.new[field])
             if old != new:
-                self.changes[row, field].append((old, new))
+                said = row_said(entry.new) if field in LISTED else ""
+                self.changes[row, field].append((old, new, said))
 
     def _relation(self, using: str, entry: Entry) -> None:
         ends = entry.old or entry.new
@@ -553,6 +560,11 @@ def _goes_with_its_row(entry: Entry, gone: dict[str, int], deletions: list[tuple
     """Tell whether an item that is deleted takes the row of its relation with it: its own deletion says so."""
     number = gone.get(entry.old.get("item", ""), 0)
     return any(first < entry.number <= last and first < number <= last for first, last in deletions)
+
+
+def row_said(values: dict[str, Any]) -> str:
+    """Return what an event says of the columns that it carries, or the row that it tells of."""
+    return str({name: normal(name, values[name]) for name in SAID})
 
 
 def normal(field: str, value: Any) -> Any:

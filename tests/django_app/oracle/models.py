@@ -44,6 +44,7 @@ class Item(models.Model):
     data = models.JSONField(default=dict)
     at = models.DateTimeField(null=True)
     stock = models.IntegerField(db_default=3)
+    twice = models.GeneratedField(expression=models.F("stock") * 2, output_field=models.IntegerField(), db_persist=True)
     note = models.CharField(max_length=9, default="")
     place = models.CharField(max_length=99, default="")
     owner = models.ForeignKey(Owner, models.SET_NULL, null=True, related_name="items")
@@ -112,10 +113,14 @@ track_model(
     attributes=row,
     identity=lambda _: {"usr": "u-1"},
 )
+SAID = ("status", "total", "stock", "twice")
+"""Columns that the events below carry, whichever of them has changed."""
+
 # Without callables, so that many rows are told of column by column, and not by their objects.
 track_model(
     Item,
     created="item.listed",
     updated={"data": "item.data", "at": "item.at", "keeper": "item.keeper", "stock": "item.stock"},
-    attributes=["id", "place"],
+    deleted="item.left",
+    attributes=["id", "place", *SAID],
 )

@@ -144,5 +144,25 @@ PROGRAMS: dict[str, tuple[Step, ...]] = {
         delete(),
     ),
     "a proxy": (make(model=2), save(1, status="paid"), delete(1)),
+    "what a generated column has become": (
+        load(),
+        save(1, stock=4),
+        save(at=NOON),
+        update(stock=5),
+        ("updates_many_held", {"given": {"stock": 3}}),
+        delete(1),
+    ),
+    "an unsaved value beside one that is saved": (
+        ("saves_in_part", {"number": 0, "given": {"status": "paid", "stock": 4}, "name": "stock"}),
+        ("saves_in_part", {"number": 0, "given": {"total": 1}, "name": "note"}),
+        delete(),
+    ),
+    "an expression of a column that events carry": (
+        ("saves_an_expression", {"number": 0}),
+        save(stock=4),
+        delete(),
+    ),
+    "values of new rows as their columns round them": (("creates_many", {"given": {"total": 1.504}}),),
+    "written by a statement, then deleted": (update(status="paid"), delete()),
     "deleted, and another with its key": (load(), delete(), make(), save(status="paid"), delete(1, Item)),
 }

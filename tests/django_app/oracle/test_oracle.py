@@ -20,6 +20,7 @@ from tests.django_app.conftest import Configure
 from tests.django_app.oracle.log import ChangeLog
 from tests.django_app.oracle.machine import UNSEEN, Operations
 from tests.django_app.oracle.models import KEEPER, Item, Owner
+from tests.django_app.oracle.mutants import MUTANTS
 from tests.django_app.oracle.programs import PROGRAMS, Step
 from tests.django_app.orders.databases import KINDS, alias_of
 
@@ -122,3 +123,8 @@ def test_what_is_not_seen_is_in_the_docs() -> None:
 
     assert apps.is_installed("tests.django_app.oracle")
     assert listed == set(UNSEEN) | CANNOT_BE_DONE_HERE
+
+
+def test_each_old_fault_can_still_be_put_back() -> None:
+    """They are pieces of text, of files that are renamed and rewritten."""
+    assert [mutant.name for mutant in MUTANTS if mutant.places() != 1] == []
