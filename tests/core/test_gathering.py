@@ -48,3 +48,19 @@ def test_an_event_that_failed_is_tried_again_without_another_look() -> None:
         assert bench.attempts["first-0"] == 2
 
     run(main())
+
+
+def test_where_the_last_look_found_no_room_the_next_answer_has_another_look() -> None:
+    """Though the one before it had found nothing."""
+
+    async def main() -> None:
+        bench = Bench(answer=lambda event, attempt: DELIVERED, width=1)
+        bench.dispatcher.fill()
+        bench.put(make("first", 3))
+        bench.dispatcher.fill()
+        bench.dispatcher.fill()
+        await asyncio.sleep(3 * 0.05 + 0.01)
+
+        assert len(bench.delivered_at) == 3
+
+    run(main())

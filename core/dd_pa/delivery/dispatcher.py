@@ -93,6 +93,7 @@ class Dispatcher:
     def fill(self) -> None:
         """Start as many requests as may be in flight now."""
         self.gate.width = self._outlet.width
+        self._dry = False  # unless it turns out to be: where there is no room, nobody looks
         if self._store.recalls != self._recalls:
             self._recalls = self._store.recalls
             self._hand_back(self.quarantine.all_waiting())
@@ -260,7 +261,7 @@ class Dispatcher:
 
     def _fill_again(self) -> None:
         self._filling = False
-        if not self._dry or self.quarantine or self._undated or not self.gate.healthy:
+        if not self._dry or self.quarantine or self._undated or self.gate.closed or not self.gate.healthy:
             self.fill()
         self._on_settled()
 

@@ -29,8 +29,9 @@ TICK = 0.05
 """Seconds between two looks at the store while events come in. A look costs the thread little; waking it would cost
 the caller of `track()` a system call and a switch of threads, each time."""
 
-AWAKE = 0.5
-"""Seconds without events after which the thread stops looking, and sleeps until it is woken: ten looks cost more."""
+AWAKE = 10.0
+"""Seconds without events after which the thread stops looking, and sleeps until it is woken, or for as long as the
+store has patience: with half a second, the events of a dead neighbour were found later than they need be."""
 
 GRACE = 0.2
 """Seconds of a deadline that are kept for ending the thread in order."""
