@@ -20,11 +20,11 @@ PARTITIONS = 4
 JOIN = 100
 """Milliseconds that a group waits for more members before it shares the partitions out."""
 
-UNKNOWN_TOPIC, STORAGE_ERROR, NOT_ALLOWED, METADATA_TOO_LARGE = 3, 56, 29, 12
+UNKNOWN_TOPIC, TOO_LARGE, METADATA_TOO_LARGE, NOT_ALLOWED, STORAGE_ERROR = 3, 10, 12, 29, 56
 """What brokers answer, by the protocol's numbers."""
 
 _BROKER = 1
-_COMMIT = 8  # the protocol's number of the request
+_WRITE, _COMMIT = 0, 8  # the protocol's numbers of requests
 
 
 def _library() -> Any:
@@ -83,8 +83,15 @@ class MockKafka:
 
     def answer_commits(self, error: int) -> None:
         """Have the next commit of offsets answered with an error."""
+        self._answer_next(_COMMIT, error)
+
+    def answer_writes(self, error: int) -> None:
+        """Have the next request that writes messages answered with an error."""
+        self._answer_next(_WRITE, error)
+
+    def _answer_next(self, request: int, error: int) -> None:
         push = self._library.rd_kafka_mock_push_request_errors
-        push(self._cluster, c_int16(_COMMIT), c_size_t(1), c_int(error))
+        push(self._cluster, c_int16(request), c_size_t(1), c_int(error))
 
     def entries(self) -> list[Entry]:
         """Look at all messages; in order within a partition."""
@@ -107,7 +114,7 @@ class MockKafka:
     def put(self, body: bytes, headers: Mapping[str, str] = NONE) -> None:
         from confluent_kafka import Producer  # noqa: PLC0415 - it may not be there
 
-        producer = Producer({"bootstrap.servers": self.servers, "log_level": 0})
+        producer = Producer({"bootstrap.servers": self.servers, "log_level": 0, "message.max.bytes": 10_000_000})
         producer.produce(self.stream, body, headers=dict(headers))
         assert producer.flush(10) == 0
 

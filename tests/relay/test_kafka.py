@@ -20,7 +20,7 @@ from dd_pa.process import testbed
 from dd_pa.relay.brokers import open_publisher
 from dd_pa.relay.message import Message
 from dd_pa.settings.relay import RelayAddress, address
-from tests.relay.mock_kafka import METADATA_TOO_LARGE, UNKNOWN_TOPIC, MockKafka
+from tests.relay.mock_kafka import METADATA_TOO_LARGE, TOO_LARGE, UNKNOWN_TOPIC, MockKafka
 from tests.test_docs import ROOT, blocks
 from tests.waiting import wait_until
 
@@ -55,13 +55,16 @@ def where(cluster: MockKafka) -> RelayAddress:
 class Member:
     """A deliverer's queue, and what it holds."""
 
-    def __init__(self, where: RelayAddress, name: str, timeout: float) -> None:
-        self.queue, self.name = KafkaQueue(where, ca_file=None, timeout=timeout), name
+    def __init__(self, where: RelayAddress, name: str) -> None:
+        self.queue, self.name = KafkaQueue(where, ca_file=None, timeout=10.0), name
         self.held: list[Row] = []
 
     def claim(self, limit: int = 100, lease: float = LEASE) -> list[Row]:
         now = time.time_ns() // 1_000_000
-        rows = self.queue.claim(limit, owner=self.name, now=now, until=now + int(lease * 1000))
+        try:
+            rows = self.queue.claim(limit, owner=self.name, now=now, until=now + int(lease * 1000))
+        except TimeoutError:  # the group has not shared out yet
+            return []
         self.held = list({row.id: row for row in [*self.held, *rows]}.values())
         return rows
 
@@ -81,8 +84,8 @@ Members = Callable[..., Member]
 def member(where: RelayAddress) -> Iterator[Members]:
     with ExitStack() as stack:
 
-        def join(timeout: float = 10.0) -> Member:
-            made = Member(where, "somebody", timeout)
+        def join() -> Member:
+            made = Member(where, "somebody")
             stack.callback(made.queue.close)
             return made
 
@@ -98,8 +101,8 @@ def fill(cluster: MockKafka, count: int, partition: int | None = None) -> None:
     assert producer.flush(10) == 0
 
 
-def messages(count: int, size: int = 10) -> list[Message]:
-    return [Message(str(number), {"id": str(number)}, b"x" * size) for number in range(count)]
+def messages(count: int) -> list[Message]:
+    return [Message(str(number), {"id": str(number)}, b"{}") for number in range(count)]
 
 
 def test_one_event_that_stays_holds_back_no_other_and_is_not_skipped(cluster: MockKafka, member: Members) -> None:
@@ -116,9 +119,12 @@ def test_one_event_that_stays_holds_back_no_other_and_is_not_skipped(cluster: Mo
     assert heir.queue.counts().waiting == 0
 
 
-def test_partitions_move_to_who_joins_and_nothing_is_lost(cluster: MockKafka, member: Members) -> None:
+def test_partitions_move_to_who_joins_and_nothing_is_lost(
+    cluster: MockKafka, member: Members, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(kafka_queue, "PATIENCE", 0.2)  # one thread has both: neither may wait for the other
     fill(cluster, 80)
-    first, second = member(), member(timeout=0.2)
+    first, second = member(), member()
     wait_until(lambda: (first.claim(), len(first.held) == 80)[1])
     first.settle(first.held[::2])
     own = [row.id for row in first.held]
@@ -126,18 +132,19 @@ def test_partitions_move_to_who_joins_and_nothing_is_lost(cluster: MockKafka, me
     def have_moved() -> bool:
         kept = first.queue.renew(own, owner="somebody", until=time.time_ns() // 1_000_000 + 60_000)
         first.held = [row for row in first.held if row.id in kept]
-        try:
-            second.claim()
-        except TimeoutError:  # the first one has not heard of it
-            return False
-        return bool(second.held) and len(first.held) + len(second.held) == 40
+        second.claim()
+        return bool(second.held) and {*first.numbers, *second.numbers} >= unsettled
 
+    def all_settled() -> bool:
+        for one in (first, second):
+            one.claim()
+            one.settle(one.held)
+        return first.queue.counts().waiting == 0
+
+    unsettled = set(first.numbers)
+    assert len(unsettled) == 40
     wait_until(have_moved)
-    second.queue._timeout = 10.0
-    assert len({*first.numbers, *second.numbers}) == 40
-    first.settle(first.held)
-    second.settle(second.held)
-    assert second.queue.counts().waiting == 0
+    wait_until(all_settled)
 
 
 def test_what_is_not_renewed_in_time_waits_again(cluster: MockKafka, member: Members) -> None:
@@ -160,6 +167,16 @@ def test_what_is_given_back_waits_again(cluster: MockKafka, member: Members) -> 
     alone.held = []
     wait_until(alone.claim)
     assert alone.numbers == [2, 3]
+
+
+def test_what_is_no_event_and_large_is_set_aside_whole(cluster: MockKafka, member: Members) -> None:
+    cluster.put(bytes(5_000_000))
+    alone = member()
+    wait_until(alone.claim)
+    alone.queue.reject([row.id for row in alone.held], reason="damaged", detail="", now=1)
+    (letter,) = alone.queue.letters()
+    assert (letter.reason, letter.body) == ("damaged", bytes(5_000_000))
+    assert alone.queue.counts().waiting == 0
 
 
 def test_no_more_is_taken_than_may_be_ahead_of_one_event(
@@ -215,11 +232,18 @@ async def published(where: RelayAddress, sent: Sequence[Message], timeout: float
         await publisher.aclose()
 
 
-def test_an_event_that_is_too_large_holds_nobody_up(where: RelayAddress) -> None:
-    sent = [*messages(2), *messages(1, size=2_000_000), *messages(2)]
-    outcomes = asyncio.run(published(where, sent))
-    assert [outcome.verdict.name for outcome in outcomes] == ["DELIVERED"] * 2 + ["REJECT"] + ["DELIVERED"] * 2
-    assert outcomes[2].reason == "too_large"
+def test_an_event_that_is_too_large_holds_nobody_up(cluster: MockKafka, where: RelayAddress) -> None:
+    cluster.answer_writes(TOO_LARGE)
+    [outcome] = asyncio.run(published(where, messages(1)))
+    assert (outcome.verdict, outcome.reason) == (Verdict.REJECT, "too_large")
+    assert {outcome.verdict for outcome in asyncio.run(published(where, messages(3)))} == {Verdict.DELIVERED}
+
+
+def test_one_that_a_broker_refuses_spoils_none_that_came_with_it(cluster: MockKafka, where: RelayAddress) -> None:
+    cluster.answer_writes(TOO_LARGE)  # to one request, whatever is in it
+    outcomes = asyncio.run(published(where, messages(20)))
+    assert {outcome.verdict for outcome in outcomes} == {Verdict.DELIVERED}
+    assert len(cluster.entries()) == 20
 
 
 def test_what_no_broker_takes_is_given_back_at_once(cluster: MockKafka, where: RelayAddress) -> None:

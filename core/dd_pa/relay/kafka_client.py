@@ -23,6 +23,10 @@ RECONNECT = 1_000
 """Most milliseconds between two attempts to reach a broker; the client's default is 10 seconds."""
 
 
+MOST_BYTES = 100_000_000
+"""Of a message before it is compressed: brokers decide, who look at it compressed. Requests stay at a megabyte."""
+
+
 def client_options(address: RelayAddress, ca_file: str | None, name: str) -> dict[str, Any]:
     """Return what every client is told; `name` is what the brokers' operators see."""
     options: dict[str, Any] = {
@@ -54,6 +58,7 @@ def producer_options(address: RelayAddress, ca_file: str | None, name: str, time
         "acks": "all",
         "linger.ms": 2,
         "compression.type": "lz4",
+        "message.max.bytes": MOST_BYTES,
         "partitioner": "murmur2_random",  # that of Java's clients
         "message.timeout.ms": max(500, int(1000 * max(timeout - 1.5, timeout / 2))),
         "topic.metadata.propagation.max.ms": max(500, int(timeout * 300)),

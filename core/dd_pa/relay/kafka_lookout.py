@@ -31,6 +31,7 @@ class KafkaLookout:
             **client_options(address, ca_file, "lookout"),
             "group.id": GROUP,
             "enable.auto.commit": False,
+            "enable.partition.eof": True,
             "allow.auto.create.topics": False,
             "queued.min.messages": 1,
             "fetch.queue.backoff.ms": 10,
@@ -95,12 +96,12 @@ class KafkaLookout:
             message = client.poll(max(0.0, deadline - time.monotonic()))
             if message is None:
                 raise KafkaException(KafkaError(KafkaError._TIMED_OUT))
-            number = message.partition()
-            if message.error() is not None or number not in unread:
-                continue
-            unread.discard(number)
-            moment = milliseconds(headers_of(message).get(f"{PREFIX}time", ""))
-            times += [] if moment is None else [moment]
+            number, error = message.partition() or 0, message.error()
+            if error is None and number in unread:
+                moment = milliseconds(headers_of(message).get(f"{PREFIX}time", ""))
+                times += [] if moment is None else [moment]
+            if error is None or error.code() == KafkaError._PARTITION_EOF:  # what is there need be no message
+                unread.discard(number)
         return times
 
     def is_there(self) -> bool:

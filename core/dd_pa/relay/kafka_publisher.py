@@ -56,14 +56,21 @@ class KafkaPublisher:
         if self._producer is None:
             self._producer, self._is_reached = Producer(self._options), False
         producer, self._error = self._producer, None
-        outcomes: dict[int, Outcome] = {}
         try:
-            for number, message in enumerate(messages):
-                self._send(producer, message, partial(self._settle, outcomes, number))
-            await self._wait(producer, outcomes, len(messages))
+            outcomes = await self._send_together(producer, messages)
+            for number, outcome in enumerate(outcomes):
+                if outcome.verdict is Verdict.REJECT and len(messages) > 1:  # a broker refuses a whole request
+                    [outcomes[number]] = await self._send_together(producer, [messages[number]])
         except asyncio.CancelledError:  # it has taken too long
             producer.purge(blocking=False)
             raise
+        return outcomes
+
+    async def _send_together(self, producer: Producer, messages: Sequence[Message]) -> list[Outcome]:
+        outcomes: dict[int, Outcome] = {}
+        for number, message in enumerate(messages):
+            self._send(producer, message, partial(self._settle, outcomes, number))
+        await self._wait(producer, outcomes, len(messages))
         return [outcomes[number] for number in range(len(messages))]
 
     def _send(self, producer: Producer, message: Message, settle: Callable[[KafkaError | None, object], None]) -> None:

@@ -8,6 +8,7 @@ pass, and a note of what is settled behind it (`OffsetLedger`), so that those do
 from __future__ import annotations
 
 import contextlib
+import threading
 import time
 from collections import deque
 from collections.abc import Iterator, Sequence
@@ -37,11 +38,14 @@ MOST_ARRIVED = 250
 MOST_AHEAD = 20_000
 """Messages of one partition that may be given out while one before them is not settled."""
 
+FAREWELL = 5.0
+"""Seconds that leaving the group may take."""
+
 SHORTEST_LEASE, LONGEST_LEASE = 6.0, 300.0
 """Seconds of silence after which a deliverer is taken for dead: what brokers allow where nothing else is said."""
 
 SLOWEST_POLL = 300.0
-"""Seconds without a call after which the client itself gives its partitions up; leases are renewed more often."""
+"""Seconds, or a lease that is longer, without a call after which the client itself gives its partitions up."""
 
 _REFUSED = frozenset(
     {
@@ -80,7 +84,7 @@ class KafkaQueue:
 
     def _joined(self, owner: str, lease: float) -> Consumer:
         if self._member is None:
-            lease = min(max(lease, SHORTEST_LEASE), LONGEST_LEASE)
+            session = min(max(lease, SHORTEST_LEASE), LONGEST_LEASE)
             self._member = Consumer(
                 {
                     **self._options(owner),
@@ -91,8 +95,8 @@ class KafkaQueue:
                     "auto.offset.reset": "earliest",
                     "allow.auto.create.topics": True,
                     "partition.assignment.strategy": "cooperative-sticky",
-                    "session.timeout.ms": int(lease * 1000),
-                    "heartbeat.interval.ms": int(min(lease * 1000 / 3, 3000)),
+                    "session.timeout.ms": int(session * 1000),
+                    "heartbeat.interval.ms": int(min(session * 1000 / 3, 3000)),
                     "max.poll.interval.ms": int(max(lease, SLOWEST_POLL) * 1000),
                     "fetch.wait.max.ms": 100,
                     "queued.min.messages": 1_000,
@@ -306,10 +310,17 @@ class KafkaQueue:
             self._leave()
 
     def _leave(self) -> None:
+        """Leave the group, and wait no longer than `FAREWELL` for it: the client can hang there in a rebalance.
+
+        Then what is settled is committed all the same, and others take over when the lease has run out.
+        """
         member, self._member = self._member, None
         if member is not None:
-            with contextlib.suppress(Exception):  # others take over when the lease has run out
-                member.close()
+            with contextlib.suppress(KafkaException):
+                self._commit(member)
+            leaving = threading.Thread(target=_close, args=(member,), name="dd-pa-kafka-close", daemon=True)
+            leaving.start()
+            leaving.join(FAREWELL)
         self._lose(set(self._ledgers))
         self._unread = None
 
@@ -318,3 +329,8 @@ class KafkaQueue:
         self._leave()
         self._letters.close()
         self._lookout.close()
+
+
+def _close(member: Consumer) -> None:
+    with contextlib.suppress(Exception):  # it is given up in any case
+        member.close()
