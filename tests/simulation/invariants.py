@@ -6,6 +6,7 @@ import itertools
 import re
 
 from dd_pa.delivery.dispatcher import REJECTIONS
+from dd_pa.delivery.gate import LATER_BY
 from dd_pa.store.janitor import STEPS
 from dd_pa.store.writer import default_segment_bytes
 from tests.simulation.books import Tracked
@@ -22,7 +23,9 @@ SETTLED = 100.0
 
 SOON = 20.0
 LATE = 45.0
-"""Seconds within which a good event arrives while bad ones fail beside it."""
+NAMED_WAIT = 30.0 * (1.0 + LATER_BY)
+"""Seconds within which a good event arrives while bad ones fail beside it, and for which the intake may name a wait: a
+process that hears it obeys, and comes a little later than all others, whichever event it was said to."""
 
 USUALLY = 10.0
 """Seconds within which most of them do."""
@@ -66,7 +69,7 @@ def allowance(shop: Shop) -> float:
     rejected = sum(name.removeprefix("bad.") in BAD["bad_400"] for name in names)
     if rejected >= REJECTIONS:  # nobody can tell that from an address that rejects all, which pauses
         cost += 60.0 * rejected / max(1, shop.plan.concurrency // 8)
-    return 3 * hangs * TIMEOUT / shop.plan.concurrency + 30.0 * waits + cost
+    return 3 * hangs * TIMEOUT / shop.plan.concurrency + NAMED_WAIT * waits + cost
 
 
 def _check_usual(shop: Shop, bound: float) -> None:
@@ -82,9 +85,10 @@ def check_recovery(shop: Shop) -> None:
     """After the end of all trouble, every good event arrives, and new ones at once."""
     if allowance(shop) > HEAL / 2:
         return
+    soon = SOON + (NAMED_WAIT if any(event.name.endswith(" wait") for event in shop.books.tracked.values()) else 0.0)
     for event in _good(shop):
-        if shop.healed_at + SETTLED < event.at < shop.time() - SOON:
-            _check_late(shop, event, SOON)
+        if shop.healed_at + SETTLED < event.at < shop.time() - soon:
+            _check_late(shop, event, soon)
         elif event.at < shop.time() - HEAL / 2 and not _accounted(shop, event) and not _is_of_revoked(shop, event):
             shop.violated(f"{_name(event)} has not arrived {HEAL:g} s after the trouble ended")
 
