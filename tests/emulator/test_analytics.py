@@ -242,8 +242,8 @@ BASE = {"data_source": "product_analytics", "search": {"query": "*"}}
         ),
         pytest.param(
             analytics(audience_filters={"segments": [{"name": "s", "segment_id": "x"}]}),
-            "data.attributes.query.audience_filters.segments[0].segment_id is none of the segments that the emulator "
-            "was started with (--segments)",
+            "data.attributes.query.audience_filters.segments[0].segment_id is no segment of --segments, and none that "
+            "the page keeps",
             id="segment",
         ),
         pytest.param(

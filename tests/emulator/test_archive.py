@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -152,8 +153,19 @@ def test_nothing_is_taken_and_nothing_forgotten(both: list[httpx.Client]) -> Non
     assert events(read, source="all") == before
 
 
+@pytest.fixture
+def _elsewhere(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """A machine with another time zone."""
+    with monkeypatch.context() as patch:
+        patch.setenv("TZ", "Asia/Tokyo")
+        time.tzset()
+        yield
+    time.tzset()
+
+
+@pytest.mark.usefixtures("_elsewhere")
 def test_columns_of_any_shape(tmp_path: Path) -> None:
-    """Structs, dotted names, a column of attributes, lists, times with a zone, files with other columns than others."""
+    """Structs, dotted names, a column of attributes, lists, times with and without a zone, files that differ."""
     columns = (
         "TIMESTAMPTZ '2026-09-21 14:13:21+00' AS \"@timestamp\", ['x', 'y', NULL] AS tags, true AS paid, "
         "{'event': {'name': 'a'}, 'usr': {'id': 'u1'}} AS attributes, 1.5::DECIMAL(9, 2) AS \"order.total\", "

@@ -367,7 +367,8 @@ def test_a_class_of_a_function_that_has_returned_spoils_no_plan() -> None:
     """It refers to itself, and lives until it is collected."""
 
     def make_unreadable() -> None:
-        body = {"__annotations__": {"value": "Nowhere"}, "__module__": __name__}
+        name = f"{make_unreadable.__qualname__}.<locals>.Unreadable"
+        body = {"__annotations__": {"value": "Nowhere"}, "__module__": __name__, "__qualname__": name}
         types.new_class("Unreadable", (Event,), {"name": "test.lost"}, lambda space: space.update(body))
 
     gc.disable()

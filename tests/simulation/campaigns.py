@@ -29,6 +29,7 @@ CAMPAIGNS = (
     Campaign("0:6", "alien,big,outage,tight"),
     Campaign("0:6", "bad_400,storm,tight"),
     Campaign("0:6", "bad_400,letters_fail"),
+    Campaign("34:38", "bad_400,descriptors,storm,tight"),
     Campaign("0:6", "clock"),
     Campaign("0:6", "clock,kill,outage"),
     Campaign("0:8", "reboot,outage"),

@@ -37,8 +37,8 @@ _DELIVERY = (
     _in(
         "delivery/gate.py",
         "a success does not open the gate",
-        "self.closed = False\n        self.paused_by = self._refusal = None",
-        "self.paused_by = self._refusal = None",
+        "self.closed = self._limited = False\n        self.paused_by = self._refusal = None",
+        "self._limited = False\n        self.paused_by = self._refusal = None",
     ),
     _in(
         "delivery/dispatcher.py",

@@ -241,7 +241,7 @@ class Shop:
         whole = b"\n".join(written)  # and not what a full disk kept of a record
         for event in self.books.tracked.values():
             if (
-                event.process is process
+                (event.process is process or self._may_be_held(event))
                 and not event.excused
                 and not self.is_known(event)
                 and event.id.encode() not in whole
@@ -249,9 +249,18 @@ class Shop:
                 event.excused = "in memory when its process was killed"
                 if self.plan.has("tight") and (event.id in self.intake.on_the_way or self._has_just_dropped()):
                     continue  # its segment went for want of room, and it would have been counted next
-                if process.failed_calls == 0 and not self.plan.has("enospc") and self.was_to_be_on_disk(process):
+                if (
+                    event.process is process
+                    and process.failed_calls == 0
+                    and not self.plan.has("enospc")
+                    and self.was_to_be_on_disk(process)
+                ):
                     self.violated(f"{event.id[:6]} ({event.name}) was not on disk when {process.name} was killed")
         self._over(process)
+
+    def _may_be_held(self, event: Tracked) -> bool:
+        """Tell whether a dead process's event may be in another one's memory only, as its segment has just gone."""
+        return self.plan.has("tight") and not (event.process and event.process.alive) and self._has_just_dropped()
 
     def _has_just_dropped(self) -> bool:
         drops = self.books.drop_sizes

@@ -18,6 +18,7 @@ from dd_pa.capture.event import BuiltEvent
 from dd_pa.store.destination import Destination
 from dd_pa.store.directory import AlienFileError, Descriptor, Directory
 from dd_pa.store.journal import Journal, adopt
+from dd_pa.store.orphans import OF_THE_DISK
 from dd_pa.store.reader import SegmentReader
 from dd_pa.store.record import DamagedRecordError, Header, checked_body, encode, event_of
 from dd_pa.store.segment import Segment, SegmentFiles, ack_name
@@ -156,9 +157,12 @@ def _entries(directory: Directory, name: str) -> Iterator[Entry]:
 
 
 def _readable(directory: Directory, name: str) -> Iterator[Entry]:
-    """Yield what can be read of a segment on a disk that fails."""
-    with contextlib.suppress(OSError):
+    """Yield what can be read of a segment on a disk that fails. Raises `OSError` if no file can be read now."""
+    try:
         yield from _entries(directory, name)
+    except OSError as error:
+        if error.errno in OF_THE_DISK:  # such as that no descriptor is left
+            raise
 
 
 def _settled(directory: Directory, name: str) -> set[int]:
