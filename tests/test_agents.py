@@ -233,6 +233,14 @@ def test_the_command_answers_over_http_to_who_knows_the_token() -> None:
     assert "--token" in without
 
 
+def test_the_command_takes_certain_keys_only_and_answers_all_the_same() -> None:
+    """Its own agents ask with one of them."""
+    with started("--api-key", "0123456789abcdef") as (_, address):
+        found = asyncio.run(names_over_http(address.rstrip("/"), {}))
+
+    assert found == {"result": []}
+
+
 def test_without_the_extra_http_says_so() -> None:
     with Emulator().running() as url:
         answer = httpx.post(f"{url}/mcp", json={})

@@ -202,6 +202,8 @@ def test_a_cluster_that_takes_no_notes_has_the_offsets_only(cluster: MockKafka, 
     wait_until(lambda: (alone.claim(), not alone.queue._takes_notes)[1])
     wait_until(lambda: (alone.claim(), alone.queue.counts().waiting == 5)[1])
 
+    assert not alone.queue._takes_notes
+
 
 def test_a_cluster_that_is_away_is_trouble_until_it_is_back(cluster: MockKafka, member: Members) -> None:
     fill(cluster, 4)

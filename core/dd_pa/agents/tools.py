@@ -26,9 +26,10 @@ class NoEmulatorError(ProductAnalyticsError):
 class EmulatorTools:
     """Asks a running emulator. Each method is a tool: its docstring is what an agent reads."""
 
-    def __init__(self, url: str, token: str | None = None) -> None:
+    def __init__(self, url: str, token: str | None = None, api_key: str | None = None) -> None:
+        """`api_key` is for queries, where the emulator takes certain keys only."""
         # Nothing is sent: with ENABLED off, neither a key nor an application id is needed.
-        self._settings = Settings(enabled=False, intake_url=url, api_url=url, bearer_token=token)
+        self._settings = Settings(enabled=False, intake_url=url, api_url=url, bearer_token=token, api_key=api_key)
         self._url = url
         self._headers = {} if token is None else {"Authorization": f"Bearer {token}"}
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import functools
 import importlib
+from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -115,14 +116,14 @@ def command(  # noqa: PLR0913, PLR0917 - one for each option
             plans=plans,
             sample=sample,
             read=read,
-            agents=agents if find_spec("mcp") and find_spec("tenacity") else None,
+            agents=functools.partial(agents, api_keys=api_keys) if find_spec("mcp") and find_spec("tenacity") else None,
             on_ready=lambda url: click.echo(f"Product Analytics local: {url}  (Ctrl-C stops it)"),
         )
     except CannotServeError as error:
         raise click.ClickException(str(error)) from None
 
 
-def agents(url: str, token: str | None) -> ASGIApp:
+def agents(url: str, token: str | None, api_keys: Sequence[str] = ()) -> ASGIApp:
     """Return what answers coding agents about this emulator; its library is large, and loaded when the first one asks.
 
     It asks over HTTP as anybody does: the emulator shares no code with what asks it.
@@ -131,7 +132,7 @@ def agents(url: str, token: str | None) -> ASGIApp:
     @functools.cache
     def entrance() -> Any:
         module = importlib.import_module("dd_pa.agents")
-        return module.HTTPEntrance(module.EmulatorTools(url, token))
+        return module.HTTPEntrance(module.EmulatorTools(url, token, next(iter(api_keys), None)))
 
     async def answer(*request: Any) -> None:
         await (await asyncio.to_thread(entrance))(*request)
