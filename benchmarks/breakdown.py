@@ -14,7 +14,7 @@ from typing import Any
 from benchmarks import child, far_intake, sdks
 from benchmarks.report import Section, Table, run
 from benchmarks.rounds import in_turns, spread
-from dd_pa.delivery.outcome import DELIVERED, Outcome
+from dd_pa.network.outcome import DELIVERED, Outcome
 
 ROUNDS, CALLS, POSTS, IN_FLIGHT, DELAY = 40, 100, 2_000, 100, 0.08
 TEXT = f"""\
@@ -69,8 +69,8 @@ def _timed(part: Callable[[], object]) -> float:
 def posts(url: str, ca_file: str, *, httpx: bool) -> list[tuple[str, float]]:
     """Return layer and microseconds of processor time per event; to be run in a fresh process."""
     from dd_pa import Emitter, Settings
-    from dd_pa.delivery.outlet import direct
     from dd_pa.delivery.outlet_factory import open_outlet
+    from dd_pa.network.outlet import direct
 
     settings = Settings(
         application_id="bench",

@@ -11,8 +11,8 @@ from typing import Any, cast
 from debug_toolbar.panels import Panel
 from django.http import HttpRequest, HttpResponseBase, StreamingHttpResponse
 
+from dd_pa.gateways.debug_panel import report
 from dd_pa.observe.event_log import EventLog, follow
-from dd_pa.observe.panel import report
 from dd_pa_django.emitter import slot
 
 _Panel: Any = Panel  # typed by the values of its own attributes, which panels are made to replace

@@ -13,8 +13,8 @@ from flask_debugtoolbar.panels import DebugPanel
 from jinja2 import Environment, PackageLoader, Template
 from werkzeug import Request, Response
 
+from dd_pa.gateways.debug_panel import report
 from dd_pa.observe.event_log import EventLog, follow
-from dd_pa.observe.panel import report
 from dd_pa_flask.state import AppState
 
 

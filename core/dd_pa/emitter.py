@@ -4,19 +4,20 @@ from collections.abc import Mapping
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
+from dd_pa import metrics
 from dd_pa.capture.person import Id, Identity, IdentityCallable
 from dd_pa.delivery.gate import RetryPolicy
 from dd_pa.delivery.pipeline import Pipeline, ProcessPipelines
 from dd_pa.delivery.stats import Stats
 from dd_pa.event_factory import EventFactory
 from dd_pa.integration import Integration
-from dd_pa.observe import metrics, observers
+from dd_pa.observe import observers
 from dd_pa.plan.event import Event
 from dd_pa.process import hosts
 from dd_pa.settings.settings import Settings
 
 if TYPE_CHECKING:
-    from dd_pa.delivery.transport import Transport
+    from dd_pa.network.httpx_transport import Transport
 
 
 class Emitter:

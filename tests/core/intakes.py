@@ -15,8 +15,8 @@ from typing import Any
 import httpx
 
 from dd_pa import Emitter, RetryPolicy, Settings
-from dd_pa.delivery.transport import httpx_transport
 from dd_pa.emulator.server import stop_accepting
+from dd_pa.network.httpx_transport import httpx_transport
 
 KEY = "0123456789abcdef0123456789abcdef"
 QUICK = RetryPolicy(base=0.02, cap=0.1, pause=0.02)

@@ -12,9 +12,9 @@ from click.testing import CliRunner
 
 from dd_pa import Emitter, Settings
 from dd_pa.cli.doctor import command
-from dd_pa.delivery import httpx_library
 from dd_pa.doctor import Finding, NotSentError, as_numbers, examine, failed, report, send_now, waiting
 from dd_pa.emulator import Emulator
+from dd_pa.network import httpx_library
 
 KEY = "0123456789abcdef0123456789abcdef"
 

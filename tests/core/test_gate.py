@@ -8,7 +8,7 @@ import pytest
 
 from dd_pa import RetryPolicy
 from dd_pa.delivery.gate import HURRIED_WAIT, OLDER, ROW, Gate
-from dd_pa.delivery.outcome import Outcome, Verdict
+from dd_pa.network.outcome import Outcome, Verdict
 
 RETRY = Outcome(verdict=Verdict.RETRY, reason="503")
 PAUSE = Outcome(verdict=Verdict.PAUSE, reason="403")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from dd_pa.delivery.outcome import DELIVERED
+from dd_pa.network.outcome import DELIVERED
 from tests.core.test_quarantine import LOST, Bench, make
 from tests.core.virtual_loop import run
 

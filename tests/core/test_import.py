@@ -74,7 +74,7 @@ WHO_LOADS = """
 import sys, threading
 class Watch:
     def find_spec(self, name, path=None, target=None):
-        if name == "dd_pa.delivery.transport":
+        if name == "dd_pa.network.httpx_transport":
             print("loaded", threading.current_thread() is threading.main_thread())
 sys.meta_path.insert(0, Watch())
 {before}
@@ -216,7 +216,7 @@ def test_a_command_of_django_that_tracks_nothing_loads_no_delivery() -> None:
 
     ours = loaded - without
     assert {name for name in ours if name.split(".")[0] in HTTPX | {"asyncio", "hpack", "ssl"}} == set()
-    assert ours.isdisjoint({"dd_pa.delivery.dispatcher", "dd_pa.delivery.http2", "dd_pa.doctor", "dd_pa.outbox"})
+    assert ours.isdisjoint({"dd_pa.delivery.dispatcher", "dd_pa.network.http2", "dd_pa.doctor", "dd_pa.outbox"})
 
 
 @pytest.mark.parametrize(

@@ -9,9 +9,9 @@ import httpx
 import pytest
 
 from dd_pa import BuiltEvent
-from dd_pa.delivery.httpx_outlet import HTTP1_CONNECTIONS, HttpxOutlet
-from dd_pa.delivery.outcome import Outcome, Verdict
-from dd_pa.delivery.transport import httpx_transport
+from dd_pa.network.httpx_outlet import HTTP1_CONNECTIONS, HttpxOutlet
+from dd_pa.network.httpx_transport import httpx_transport
+from dd_pa.network.outcome import Outcome, Verdict
 from tests.core.intakes import KEY, settings_for
 
 EVENT = BuiltEvent(id="e" * 32, name="order.placed", occurred_at=0, body=b'{"type":"server"}')

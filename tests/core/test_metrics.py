@@ -14,7 +14,7 @@ from opentelemetry.sdk.metrics.export import InMemoryMetricReader, NumberDataPoi
 from dd_pa import Emitter, RetryPolicy, Settings
 from dd_pa.delivery.stats import Stats
 from dd_pa.emulator import Emulator
-from dd_pa.observe.metrics import _make_instruments, observe
+from dd_pa.metrics import _make_instruments, observe
 
 Point = tuple[str, str | None, tuple[tuple[str, object], ...], float]
 NEVER = RetryPolicy(base=3600.0, cap=3600.0, draw=lambda least, most: most)
@@ -99,7 +99,7 @@ from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.metrics.export import InMemoryMetricReader
 from dd_pa import Emitter, Settings
 from dd_pa.delivery.stats import Stats
-from dd_pa.observe.metrics import _make_instruments, observe
+from dd_pa.metrics import _make_instruments, observe
 settings = Settings(
     application_id="shop", api_key="k" * 32, intake_url="http://127.0.0.1:1", shutdown_timeout=0, spool_dir=None
 )

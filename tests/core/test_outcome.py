@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dd_pa.delivery.outcome import MAX_WAIT, Verdict, asked_wait, judge
+from dd_pa.network.outcome import MAX_WAIT, Verdict, asked_wait, judge
 
 VERDICTS = {
     Verdict.DELIVERED: [200, 202, 204, 299],

@@ -7,8 +7,8 @@ import asyncio
 import pytest
 
 from dd_pa import BuiltEvent
-from dd_pa.delivery.outcome import DELIVERED, Outcome, Verdict
-from dd_pa.delivery.outlet import TaskOutlet, direct
+from dd_pa.network.outcome import DELIVERED, Outcome, Verdict
+from dd_pa.network.outlet import TaskOutlet, direct
 
 EVENT = BuiltEvent(id="e" * 32, name="order.placed", occurred_at=0, body=b"{}")
 

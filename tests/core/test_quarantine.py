@@ -18,9 +18,9 @@ from dd_pa.delivery import dispatcher as dispatching
 from dd_pa.delivery.age import Ages
 from dd_pa.delivery.dispatcher import Dispatcher
 from dd_pa.delivery.ledger import Ledger
-from dd_pa.delivery.outcome import DELIVERED, Outcome, Verdict, judge
-from dd_pa.delivery.outlet import Done
 from dd_pa.delivery.quarantine import LONGEST, TRIES, Quarantine
+from dd_pa.network.outcome import DELIVERED, Outcome, Verdict, judge
+from dd_pa.network.outlet import Done
 from dd_pa.store.memory import MemoryStore
 from tests.core.virtual_loop import run
 

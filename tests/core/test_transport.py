@@ -9,12 +9,12 @@ from pathlib import Path
 import pytest
 
 from dd_pa import BuiltEvent
-from dd_pa.delivery.http2_outlet import Http2Outlet
-from dd_pa.delivery.httpx_library import httpx
-from dd_pa.delivery.httpx_outlet import HttpxOutlet
-from dd_pa.delivery.outcome import DELIVERED
 from dd_pa.delivery.outlet_factory import open_intake
-from dd_pa.delivery.transport import SeparateConnections
+from dd_pa.network.http2_outlet import Http2Outlet
+from dd_pa.network.httpx_library import httpx
+from dd_pa.network.httpx_outlet import HttpxOutlet
+from dd_pa.network.httpx_transport import SeparateConnections
+from dd_pa.network.outcome import DELIVERED
 from tests.core.intakes import TRANSPORTS, Emitters, Post, RawIntake, accept, answer, ids, settings_for, track
 
 

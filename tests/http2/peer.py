@@ -21,8 +21,8 @@ from hyperframe.frame import (
     WindowUpdateFrame,
 )
 
-from dd_pa.delivery.http2 import Answer, Failure, Origin
 from dd_pa.emulator.server import stop_accepting
+from dd_pa.network.http2 import Answer, Failure, Origin
 
 F = TypeVar("F", bound=Frame)
 PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"

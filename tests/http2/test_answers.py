@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from hyperframe.frame import ContinuationFrame, HeadersFrame, RstStreamFrame
 
-from dd_pa.delivery.http2 import Answer, Failure
+from dd_pa.network.http2 import Answer, Failure
 from tests.http2.peer import Script, Wire, block, client, data, headers, raw, resets, well_behaved
 
 OK = (":status", "202")

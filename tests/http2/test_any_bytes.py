@@ -10,10 +10,10 @@ from collections import Counter
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dd_pa.delivery.http2 import Answer, Failure
-from dd_pa.delivery.http2.connection import Connection
-from dd_pa.delivery.http2.exchange import MAX_ANSWER, Exchange
-from dd_pa.delivery.http2.frames import MAX_BLOCK, MAX_FRAME, NOISE
+from dd_pa.network.http2 import Answer, Failure
+from dd_pa.network.http2.connection import Connection
+from dd_pa.network.http2.exchange import MAX_ANSWER, Exchange
+from dd_pa.network.http2.frames import MAX_BLOCK, MAX_FRAME, NOISE
 from tests.http2.peer import block, raw
 
 EXAMPLES = int(os.environ.get("DD_PA_FRAMES", "300"))

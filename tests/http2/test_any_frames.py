@@ -8,7 +8,7 @@ import os
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from dd_pa.delivery.http2 import Answer, Failure
+from dd_pa.network.http2 import Answer, Failure
 from tests.http2.peer import Wire, block, client, headers, raw, well_behaved
 
 EXAMPLES = int(os.environ.get("DD_PA_FRAMES", "40"))

@@ -11,9 +11,9 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dd_pa.delivery.http2 import settings as settings_frames
-from dd_pa.delivery.http2.connection import Connection
-from dd_pa.delivery.http2.exchange import Exchange
+from dd_pa.network.http2 import settings as settings_frames
+from dd_pa.network.http2.connection import Connection
+from dd_pa.network.http2.exchange import Exchange
 from tests.http2.peer import block, raw
 from tests.http2.test_any_bytes import Memory, Owner
 

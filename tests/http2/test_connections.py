@@ -8,7 +8,7 @@ import socket
 import pytest
 from hyperframe.frame import GoAwayFrame, PingFrame, SettingsFrame
 
-from dd_pa.delivery.http2 import Answer, Failure, Origin, connection, origin
+from dd_pa.network.http2 import Answer, Failure, Origin, connection, origin
 from tests.http2.peer import FIELDS, Wire, client, goodbyes, pings, raw, resets, well_behaved
 
 

@@ -7,7 +7,7 @@ import struct
 import pytest
 from hyperframe.frame import ContinuationFrame, HeadersFrame, PingFrame, SettingsFrame, WindowUpdateFrame
 
-from dd_pa.delivery.http2 import Answer, Failure
+from dd_pa.network.http2 import Answer, Failure
 from tests.http2.peer import Wire, block, client, data, goodbyes, headers, pings, raw, well_behaved
 
 PROTOCOL, FLOW_CONTROL, FRAME_SIZE, COMPRESSION, CALM = 1, 3, 6, 9, 11

@@ -7,7 +7,7 @@ import asyncio
 import pytest
 from hyperframe.frame import DataFrame, HeadersFrame, SettingsFrame, WindowUpdateFrame
 
-from dd_pa.delivery.http2 import Answer, Failure
+from dd_pa.network.http2 import Answer, Failure
 from tests.http2.peer import FIELDS, Wire, client, goodbyes, raw, resets, well_behaved
 
 MAX_STREAMS, FIRST_WINDOW, FRAME_SIZE = (

@@ -10,8 +10,8 @@ from typing import Self
 
 import pytest
 
-from dd_pa.delivery.http2 import Answer, Failure, Origin
-from dd_pa.delivery.http2.connection import Connection
+from dd_pa.network.http2 import Answer, Failure, Origin
+from dd_pa.network.http2.connection import Connection
 from tests.core.intakes import RawIntake, accept
 from tests.http2 import servers
 from tests.http2.servers import KINDS, MOST_REQUESTS, Kind, Server

@@ -9,7 +9,7 @@ import ssl
 import pytest
 import trustme
 
-from dd_pa.delivery.http2 import Answer, Failure
+from dd_pa.network.http2 import Answer, Failure
 from tests.http2.peer import Wire, client, well_behaved
 
 Contexts = tuple[ssl.SSLContext, ssl.SSLContext]

@@ -13,13 +13,13 @@ from typing import Any
 import pytest
 
 from dd_pa import Emitter, Settings
-from dd_pa.delivery.event_queue import Row
-from dd_pa.delivery.outcome import Outcome, Verdict
 from dd_pa.doctor import examine_relay
+from dd_pa.network.outcome import Outcome, Verdict
 from dd_pa.process import testbed
 from dd_pa.relay.brokers import open_publisher
 from dd_pa.relay.message import Message
 from dd_pa.settings.relay import RelayAddress, address
+from dd_pa.store.event_queue import Row
 from tests.relay.mock_kafka import METADATA_TOO_LARGE, TOO_LARGE, UNKNOWN_TOPIC, MockKafka
 from tests.test_docs import ROOT, blocks
 from tests.waiting import wait_until

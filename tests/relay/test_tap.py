@@ -10,8 +10,8 @@ import pytest
 
 from dd_pa import Emitter, Settings
 from dd_pa.errors import SettingsError
+from dd_pa.metrics import COUNTERS, GAUGES
 from dd_pa.observe import signals
-from dd_pa.observe.metrics import COUNTERS, GAUGES
 from dd_pa.process import testbed
 from tests.relay.brokers import OwnRedis, own_server
 from tests.relay.conftest import APPLICATION, SOON

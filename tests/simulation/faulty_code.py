@@ -77,13 +77,13 @@ _DELIVERY = (
         "if False]",
     ),
     _in(
-        "delivery/outcome.py",
+        "network/outcome.py",
         "a redirect is taken for a delivery",
         "if 200 <= status < 300:\n        return DELIVERED\n    return Outcome(",
         "if 200 <= status < 400:\n        return DELIVERED\n    return Outcome(",
     ),
     _in(
-        "delivery/outcome.py", "500 rejects an event", "status == 408 or status >= 500", "status == 408 or status > 500"
+        "network/outcome.py", "500 rejects an event", "status == 408 or status >= 500", "status == 408 or status > 500"
     ),
     _in(
         "delivery/ledger.py",

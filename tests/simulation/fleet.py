@@ -19,8 +19,8 @@ from dd_pa import BuiltEvent, RetryPolicy
 from dd_pa.delivery.age import Ages
 from dd_pa.delivery.dispatcher import Dispatcher
 from dd_pa.delivery.ledger import Ledger
-from dd_pa.delivery.outcome import DELIVERED, judge
-from dd_pa.delivery.outlet import Done
+from dd_pa.network.outcome import DELIVERED, judge
+from dd_pa.network.outlet import Done
 from tests.core.virtual_loop import run
 
 LOOK = 0.5

@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 
 from dd_pa import Emitter
-from dd_pa.delivery.outcome import Outcome, Verdict
 from dd_pa.delivery.outlet_factory import open_intake
+from dd_pa.network.outcome import Outcome, Verdict
 from tests.core.wire import settings
 
 KEY = "0123456789abcdef0123456789abcdef"

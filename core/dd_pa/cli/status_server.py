@@ -10,7 +10,7 @@ from importlib.util import find_spec
 from typing import Any, Protocol, cast
 
 from dd_pa.delivery.stats import Stats, trouble_of
-from dd_pa.observe.metrics import COUNTERS, GAUGES, CountedEmitter
+from dd_pa.metrics import COUNTERS, GAUGES, CountedEmitter
 from dd_pa.settings.settings import Settings
 
 PATIENCE = 5.0

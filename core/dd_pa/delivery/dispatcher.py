@@ -12,9 +12,9 @@ from dd_pa.delivery.age import QUESTION, Ages
 from dd_pa.delivery.gate import Gate, RetryPolicy
 from dd_pa.delivery.late_event import EXPIRED, prepared
 from dd_pa.delivery.ledger import Ledger
-from dd_pa.delivery.outcome import Outcome, Verdict
-from dd_pa.delivery.outlet import DirectOutlet, Outlet, direct
 from dd_pa.delivery.quarantine import FailedEvent, Quarantine
+from dd_pa.network.outcome import Outcome, Verdict
+from dd_pa.network.outlet import DirectOutlet, Outlet, direct
 from dd_pa.observe import signals
 from dd_pa.store.protocol import Source
 

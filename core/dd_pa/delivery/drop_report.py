@@ -6,7 +6,7 @@ import json
 import threading
 from collections import Counter, deque
 
-from dd_pa.delivery.local_emulator import LocalEmulator
+from dd_pa.network.local_emulator import LocalEmulator
 
 DROPS = "/api/emulator/drops"
 MOST_WAITING = 1_000

@@ -15,8 +15,8 @@ import random
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from dd_pa.delivery.outcome import Outcome, Verdict
 from dd_pa.delivery.pace import Pace
+from dd_pa.network.outcome import Outcome, Verdict
 
 HURRIED_WAIT = 0.2
 """Longest wait in seconds once the process is about to end."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 import msgspec
 
 from dd_pa.capture.event import BuiltEvent
-from dd_pa.delivery.outcome import Outcome, Verdict
+from dd_pa.network.outcome import Outcome, Verdict
 
 LATE_AFTER = 4 * 3600.0
 """Seconds after which an event may no longer carry `session.id`."""

@@ -3,17 +3,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from dd_pa.capture.event import BuiltEvent
-from dd_pa.delivery.http2_outlet import Http2Outlet
-from dd_pa.delivery.intake_protocol import Heard
-from dd_pa.delivery.outcome import Outcome, Verdict
-from dd_pa.delivery.outlet import DirectOutlet, Outlet
-from dd_pa.delivery.trust import is_secure
+from dd_pa.network.http2_outlet import Http2Outlet, speaks_http2_itself
+from dd_pa.network.intake_protocol import Heard
+from dd_pa.network.outcome import Outcome, Verdict
+from dd_pa.network.outlet import DirectOutlet, Outlet
 from dd_pa.process import testbed
 from dd_pa.settings.relay import RelayAddress
 from dd_pa.settings.settings import Settings
 
 if TYPE_CHECKING:
-    from dd_pa.delivery.transport import Transport
+    from dd_pa.network.httpx_transport import Transport
     from dd_pa.relay.publisher import RelayOutlet
 
 
@@ -43,20 +42,10 @@ def open_intake(
         return NoNetwork()
     if transport is None and speaks_http2_itself(settings):
         return Http2Outlet(settings, heard)
-    from dd_pa.delivery.httpx_outlet import HttpxOutlet  # noqa: PLC0415
-    from dd_pa.delivery.transport import httpx_transport  # noqa: PLC0415
+    from dd_pa.network.httpx_outlet import HttpxOutlet  # noqa: PLC0415
+    from dd_pa.network.httpx_transport import httpx_transport  # noqa: PLC0415
 
     return HttpxOutlet(settings, transport or httpx_transport(settings), heard)
-
-
-def speaks_http2_itself(settings: Settings) -> bool:
-    """Tell whether HTTP/2 is spoken without httpx, which keeps proxies."""
-    return settings.transport == "auto" and settings.proxy is None
-
-
-def needs_httpx(settings: Settings) -> bool:
-    """Tell whether httpx is needed in any case; over TLS a server that speaks no HTTP/2 may need it as well."""
-    return not (speaks_http2_itself(settings) and is_secure(settings))
 
 
 class NoNetwork:

@@ -10,11 +10,11 @@ from dd_pa.capture.event import BuiltEvent, EventBuilder
 from dd_pa.delivery.drop_report import DropReport
 from dd_pa.delivery.gate import RetryPolicy
 from dd_pa.delivery.ledger import DropReason, Ledger
-from dd_pa.delivery.local_emulator import local_emulator
 from dd_pa.delivery.plan_report import PlanReport
 from dd_pa.delivery.stats import Stats
 from dd_pa.delivery.tap import TappedStore, tap_settings
 from dd_pa.delivery.worker import Worker
+from dd_pa.network.local_emulator import local_emulator
 from dd_pa.observe import observers, signals
 from dd_pa.process import forks, hosts, shutdown, testbed
 from dd_pa.settings.settings import Settings
@@ -23,8 +23,8 @@ from dd_pa.store.store_factory import open_store
 
 if TYPE_CHECKING:
     from dd_pa.delivery.dispatcher import Dispatcher
-    from dd_pa.delivery.outlet import DirectOutlet, Outlet
-    from dd_pa.delivery.transport import Transport
+    from dd_pa.network.httpx_transport import Transport
+    from dd_pa.network.outlet import DirectOutlet, Outlet
 
 logger = logging.getLogger("dd_pa")
 

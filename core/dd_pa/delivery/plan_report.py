@@ -10,7 +10,7 @@ import threading
 import time
 from collections.abc import Callable
 
-from dd_pa.delivery.local_emulator import LocalEmulator
+from dd_pa.network.local_emulator import LocalEmulator
 from dd_pa.plan import lock, registry
 
 PLAN = "/api/emulator/plan"

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 
 from dd_pa.delivery.age import QUESTION
-from dd_pa.delivery.http2_outlet import Http2Outlet
-from dd_pa.delivery.outcome import Outcome
 from dd_pa.delivery.outlet_factory import open_intake
-from dd_pa.delivery.transport import Transport
+from dd_pa.network.http2_outlet import Http2Outlet
+from dd_pa.network.httpx_transport import Transport
+from dd_pa.network.outcome import Outcome
 from dd_pa.settings.settings import Settings
 
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 from dd_pa.capture.event import BuiltEvent
 from dd_pa.delivery.gate import RetryPolicy
-from dd_pa.delivery.outcome import Outcome
+from dd_pa.network.outcome import Outcome
 
 TRIES = 16
 """So many failures while others pass, and an event is set aside: a few hours with the usual policy."""

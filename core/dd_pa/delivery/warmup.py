@@ -10,33 +10,20 @@ will ever open. So the delivery thread does neither, or has a fork wait for it (
 
 from __future__ import annotations
 
-import contextlib
 import importlib
 
-from dd_pa.delivery.trust import is_secure, tls_context, tls_to_nobody
+from dd_pa.network.trust import is_secure, tls_context
 from dd_pa.process import hosts
 from dd_pa.settings.settings import Settings
 
 _OURS = (
     "dd_pa.delivery.dispatcher",
-    "dd_pa.delivery.loop",
+    "dd_pa.network.event_loop",
     "dd_pa.delivery.outlet_factory",
     "email.utils",
     "encodings.idna",
 )
 """Modules that `pipeline`, `worker`, `outcome` and the loop import when the delivery runs."""
-
-_HTTPX = (
-    "dd_pa.delivery.httpx_outlet",
-    "dd_pa.delivery.transport",
-    "anyio._backends._asyncio",
-    "anyio.streams.tls",
-    "h2.connection",
-    "importlib.readers",
-    "importlib.resources.readers",
-)
-_CORES = {"httpx": "httpcore", "httpx2": "httpcore2"}
-"""What httpx and its transports import when they are first used; where one is missing, nothing else misses it."""
 
 
 def warm_up(settings: Settings) -> None:
@@ -48,18 +35,9 @@ def warm_up(settings: Settings) -> None:
         importlib.import_module(f"dd_pa.relay.{settings.relay.kind.extra}_publisher")
     if is_secure(settings) and hosts.serves():  # else the delivery thread makes it, while the caller goes on
         tls_context(settings.ca_file)
-    from dd_pa.delivery.outlet_factory import needs_httpx  # noqa: PLC0415 - one of those above
+    from dd_pa.network.http2_outlet import needs_httpx  # noqa: PLC0415 - the outlet factory has loaded it
 
     if needs_httpx(settings) or hosts.stalls_at_imports():
+        from dd_pa.network.httpx_library import warm_up_httpx  # noqa: PLC0415 - dearer than all of the above
+
         warm_up_httpx()
-
-
-def warm_up_httpx() -> None:
-    """Do the same for what goes over httpx."""
-    from dd_pa.delivery.httpx_library import httpx  # noqa: PLC0415 - dearer than all of the above
-
-    core = _CORES[httpx.__name__]
-    for name in (*_HTTPX, f"{core}._async.http2", f"{core}._backends.anyio"):
-        with contextlib.suppress(ImportError):
-            importlib.import_module(name)
-    tls_to_nobody()

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Literal
 
 from dd_pa.delivery.ledger import Ledger
-from dd_pa.delivery.log_filter import THREAD
+from dd_pa.network.log_filter import THREAD
 from dd_pa.process.tally import steps
 from dd_pa.store.protocol import Source
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     import asyncio
 
     from dd_pa.delivery.dispatcher import Dispatcher
-    from dd_pa.delivery.outlet import DirectOutlet, Outlet
+    from dd_pa.network.outlet import DirectOutlet, Outlet
 
 logger = logging.getLogger("dd_pa")
 
@@ -209,7 +209,7 @@ class Worker:
 
     def _live(self) -> None:
         """Run one loop until the end, or until an error that should not happen."""
-        from dd_pa.delivery.loop import InlineExecutor, close_loop, make_loop  # noqa: PLC0415 - see delivery.warmup
+        from dd_pa.network.event_loop import InlineExecutor, close_loop, make_loop  # noqa: PLC0415 - see delivery.warmup
 
         loop = self._loop = make_loop()
         loop.set_default_executor(InlineExecutor())

@@ -9,13 +9,13 @@ from importlib.metadata import version
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
-from dd_pa.delivery.outcome import Verdict
 from dd_pa.delivery.probe import Answer, probe
-from dd_pa.delivery.trust import is_secure
 from dd_pa.doctor.plan_examination import examine_plan
 from dd_pa.doctor.relay import examine_relay, examine_tap
 from dd_pa.doctor.report import Finding, State
 from dd_pa.errors import SpoolError
+from dd_pa.network.outcome import Verdict
+from dd_pa.network.trust import is_secure
 from dd_pa.outbox import Counts, OutboxTable, is_missing_table
 from dd_pa.process import hosts
 from dd_pa.settings.settings import Settings
@@ -98,7 +98,7 @@ def _transport(settings: Settings, protocol: str | None) -> Finding:
 
 def _client() -> str:
     """Return the name of the general client that is used here."""
-    from dd_pa.delivery.httpx_library import httpx  # noqa: PLC0415 - the probe has loaded it
+    from dd_pa.network.httpx_library import httpx  # noqa: PLC0415 - the probe has loaded it
 
     return httpx.__name__
 

@@ -6,9 +6,9 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-from dd_pa.delivery.local_emulator import local_emulator
 from dd_pa.delivery.plan_report import PLAN
 from dd_pa.doctor.report import Finding
+from dd_pa.network.local_emulator import local_emulator
 from dd_pa.settings.settings import Settings
 
 _MOST_NAMED = 3

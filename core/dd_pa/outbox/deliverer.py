@@ -7,24 +7,24 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from dd_pa import metrics
 from dd_pa.delivery.age import Ages
 from dd_pa.delivery.dispatcher import Dispatcher
-from dd_pa.delivery.event_queue import EventQueue
 from dd_pa.delivery.gate import RetryPolicy
 from dd_pa.delivery.ledger import Ledger
-from dd_pa.delivery.local_emulator import local_emulator
-from dd_pa.delivery.outlet import DirectOutlet, Outlet
 from dd_pa.delivery.outlet_factory import open_outlet
 from dd_pa.delivery.plan_report import PlanReport
 from dd_pa.delivery.stats import Stats, trouble_of
 from dd_pa.delivery.worker import Worker
-from dd_pa.observe import metrics
+from dd_pa.network.local_emulator import local_emulator
+from dd_pa.network.outlet import DirectOutlet, Outlet
 from dd_pa.outbox.lessee import BATCH, Lessee
 from dd_pa.outbox.store import OutboxStore
 from dd_pa.settings.settings import Settings
+from dd_pa.store.event_queue import EventQueue
 
 if TYPE_CHECKING:
-    from dd_pa.delivery.transport import Transport
+    from dd_pa.network.httpx_transport import Transport
 
 TURN = 0.25
 """Longest rest in seconds between two looks at what is due, and so at `stop()`."""

@@ -5,7 +5,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Sequence
 
-from dd_pa.delivery.event_queue import Row
+from dd_pa.store.event_queue import Row
 
 LAG = 1.0
 """Seconds for which ids that were claimed may still be overtaken by lower ones: of transactions that commit later."""

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import NamedTuple, Protocol
 
 from dd_pa.capture.event import BuiltEvent
-from dd_pa.delivery.event_queue import EventQueue
+from dd_pa.store.event_queue import EventQueue
 
 
 class Counts(NamedTuple):

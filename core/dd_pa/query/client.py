@@ -11,7 +11,7 @@ from typing import Any, Self, TypeVar
 
 import httpx
 
-from dd_pa.delivery.trust import tls_context, tls_to_nobody
+from dd_pa.network.trust import tls_context, tls_to_nobody
 from dd_pa.query.access import Access
 from dd_pa.query.columns import Scalar, Timeseries
 from dd_pa.query.exchange import Exchange, Limits

@@ -8,11 +8,11 @@ import socket
 from collections.abc import Callable
 from typing import Any, Protocol
 
-from dd_pa.delivery.event_queue import EventQueue
-from dd_pa.delivery.log_filter import keep_out_of_logs
+from dd_pa.network.log_filter import keep_out_of_logs
 from dd_pa.relay.dead_letters import RelayLetters
 from dd_pa.relay.publisher import Publisher
 from dd_pa.settings.relay import RelayAddress
+from dd_pa.store.event_queue import EventQueue
 
 
 class RelayQueue(EventQueue, RelayLetters, Protocol):

@@ -12,7 +12,7 @@ from functools import partial
 
 from confluent_kafka import KafkaError, KafkaException, Producer
 
-from dd_pa.delivery.outcome import DELIVERED, Outcome, Verdict
+from dd_pa.network.outcome import DELIVERED, Outcome, Verdict
 from dd_pa.relay.kafka_client import PREFIX, ordering_key, pairs, producer_options
 from dd_pa.relay.message import Message, prefixed
 from dd_pa.settings.relay import RelayAddress

@@ -17,7 +17,6 @@ from itertools import islice
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
-from dd_pa.delivery.event_queue import Row
 from dd_pa.relay.claims import Claim, Claims
 from dd_pa.relay.dead_letters import RelayCounts, RelayLetter
 from dd_pa.relay.kafka_client import GROUP, PREFIX, client_options, headers_of
@@ -25,6 +24,7 @@ from dd_pa.relay.kafka_letters import KafkaLetters
 from dd_pa.relay.kafka_lookout import KafkaLookout
 from dd_pa.relay.offset_ledger import OffsetLedger
 from dd_pa.settings.relay import RelayAddress
+from dd_pa.store.event_queue import Row
 
 LOOK = 0.02
 """Seconds that one look may wait for messages."""

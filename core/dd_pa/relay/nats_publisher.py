@@ -15,7 +15,7 @@ from nats.errors import MaxPayloadError
 from nats.js.api import Header, PubAck
 from nats.js.errors import APIError, NoStreamResponseError
 
-from dd_pa.delivery.outcome import DELIVERED, Outcome, Verdict
+from dd_pa.network.outcome import DELIVERED, Outcome, Verdict
 from dd_pa.relay.message import Message, escaped, prefixed
 from dd_pa.relay.nats_connection import NatsConnection
 from dd_pa.settings.relay import RelayAddress

@@ -17,12 +17,12 @@ from nats.js import JetStreamContext
 from nats.js.api import AckPolicy, ConsumerConfig, DiscardPolicy, Header, RawStreamMsg, StorageType
 from nats.js.errors import NotFoundError
 
-from dd_pa.delivery.event_queue import Row
 from dd_pa.relay.claims import Claim, Claims
 from dd_pa.relay.dead_letters import RelayCounts, RelayLetter
 from dd_pa.relay.message import milliseconds, unescaped
 from dd_pa.relay.nats_connection import FAREWELL, NatsConnection
 from dd_pa.settings.relay import RelayAddress
+from dd_pa.store.event_queue import Row
 
 DURABLE = "dd-pa"
 """Name of the consumer that those who deliver share."""

@@ -9,8 +9,8 @@ from itertools import islice
 from typing import NamedTuple, Protocol
 
 from dd_pa.capture.event import BuiltEvent
-from dd_pa.delivery.outcome import Outcome, Verdict
-from dd_pa.delivery.outlet import Done
+from dd_pa.network.outcome import Outcome, Verdict
+from dd_pa.network.outlet import Done
 from dd_pa.relay.message import Message, message_of
 
 BATCH = 250

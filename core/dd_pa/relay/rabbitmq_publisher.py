@@ -23,7 +23,7 @@ from pika.exceptions import (
 from pika.frame import Method
 from pika.spec import Basic
 
-from dd_pa.delivery.outcome import DELIVERED, Outcome, Verdict
+from dd_pa.network.outcome import DELIVERED, Outcome, Verdict
 from dd_pa.relay.message import Message, prefixed
 from dd_pa.relay.rabbitmq_names import PREFIX, QUORUM, connection_parameters, properties
 from dd_pa.settings.relay import RelayAddress

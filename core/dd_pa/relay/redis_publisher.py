@@ -23,7 +23,7 @@ from redis.exceptions import (
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
-from dd_pa.delivery.outcome import DELIVERED, Outcome, Verdict
+from dd_pa.network.outcome import DELIVERED, Outcome, Verdict
 from dd_pa.relay.message import Message, prefixed
 from dd_pa.settings.relay import RelayAddress
 

@@ -15,12 +15,12 @@ from redis.backoff import NoBackoff
 from redis.exceptions import RedisError, ResponseError
 from redis.retry import Retry
 
-from dd_pa.delivery.event_queue import Row
 from dd_pa.relay.claims import Claim, Claims
 from dd_pa.relay.dead_letters import RelayCounts, RelayLetter
 from dd_pa.relay.message import milliseconds
 from dd_pa.relay.redis_publisher import BODY, connection_options, fields
 from dd_pa.settings.relay import RelayAddress
+from dd_pa.store.event_queue import Row
 
 GROUP = "dd-pa"
 """Name of the consumer group of those who deliver."""

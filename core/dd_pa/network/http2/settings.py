@@ -5,9 +5,9 @@ from __future__ import annotations
 import struct
 from collections.abc import Iterator
 
-from dd_pa.delivery.http2 import frames
-from dd_pa.delivery.http2.exchange import MAX_ANSWER
-from dd_pa.delivery.http2.frames import Code, ConnectionFault, frame
+from dd_pa.network.http2 import frames
+from dd_pa.network.http2.exchange import MAX_ANSWER
+from dd_pa.network.http2.frames import Code, ConnectionFault, frame
 
 FIRST_WINDOW, MAX_WINDOW = 65_535, 2**31 - 1
 WINDOW = 1_048_576

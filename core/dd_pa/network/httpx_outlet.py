@@ -5,10 +5,10 @@ from collections.abc import AsyncIterable
 from typing import cast
 
 from dd_pa.capture.event import BuiltEvent
-from dd_pa.delivery.httpx_library import httpx, library_of
-from dd_pa.delivery.intake_protocol import MAX_ANSWER, Heard, IntakeProtocol
-from dd_pa.delivery.outcome import Outcome, Verdict
-from dd_pa.delivery.transport import SeparateConnections
+from dd_pa.network.httpx_library import httpx, library_of
+from dd_pa.network.httpx_transport import SeparateConnections
+from dd_pa.network.intake_protocol import MAX_ANSWER, Heard, IntakeProtocol
+from dd_pa.network.outcome import Outcome, Verdict
 from dd_pa.settings.settings import Settings
 
 HTTP1_CONNECTIONS = 32

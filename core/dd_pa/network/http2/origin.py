@@ -5,9 +5,9 @@ import ssl
 from collections import deque
 from collections.abc import Iterable
 
-from dd_pa.delivery.http2.connection import FAREWELL, QUIET, Connection
-from dd_pa.delivery.http2.exchange import Answered, Exchange, Failure
-from dd_pa.delivery.http2.fields import literals
+from dd_pa.network.http2.connection import FAREWELL, QUIET, Connection
+from dd_pa.network.http2.exchange import Answered, Exchange, Failure
+from dd_pa.network.http2.fields import literals
 
 MOST_CONNECTIONS = 8
 """Connections at a time, where the peer allows few requests on each."""

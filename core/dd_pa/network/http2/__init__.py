@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from dd_pa.delivery.http2.exchange import Answer, Answered, Failure
-from dd_pa.delivery.http2.origin import Origin
+from dd_pa.network.http2.exchange import Answer, Answered, Failure
+from dd_pa.network.http2.origin import Origin
 
 __all__ = ["Answer", "Answered", "Failure", "Origin"]

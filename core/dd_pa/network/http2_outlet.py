@@ -6,11 +6,11 @@ from collections.abc import Mapping
 from functools import partial
 
 from dd_pa.capture.event import BuiltEvent
-from dd_pa.delivery.http2 import Answer, Failure, Origin
-from dd_pa.delivery.intake_protocol import Heard, IntakeProtocol
-from dd_pa.delivery.outcome import Outcome, Verdict
-from dd_pa.delivery.outlet import Done, TaskOutlet
-from dd_pa.delivery.trust import is_secure, tls_context
+from dd_pa.network.http2 import Answer, Failure, Origin
+from dd_pa.network.intake_protocol import Heard, IntakeProtocol
+from dd_pa.network.outcome import Outcome, Verdict
+from dd_pa.network.outlet import Done, TaskOutlet
+from dd_pa.network.trust import is_secure, tls_context
 from dd_pa.process import forks
 from dd_pa.settings.settings import Settings
 
@@ -24,6 +24,16 @@ _OUTCOMES = {
     failure: Outcome(verdict=Verdict.LOST if failure is Failure.LOST else Verdict.RETRY, reason=failure.value)
     for failure in Failure
 }
+
+
+def speaks_http2_itself(settings: Settings) -> bool:
+    """Tell whether HTTP/2 is spoken without httpx, which keeps proxies."""
+    return settings.transport == "auto" and settings.proxy is None
+
+
+def needs_httpx(settings: Settings) -> bool:
+    """Tell whether httpx is needed in any case; over TLS a server that speaks no HTTP/2 may need it as well."""
+    return not (speaks_http2_itself(settings) and is_secure(settings))
 
 
 class Http2Outlet:
@@ -95,11 +105,11 @@ class Http2Outlet:
     def _by_http1(self) -> TaskOutlet:
         if self._tasks is None:
             with forks.loading:  # over TLS nobody knew until now that it is needed
-                from dd_pa.delivery.warmup import warm_up_httpx  # noqa: PLC0415 - it knows this module
+                from dd_pa.network.httpx_library import warm_up_httpx  # noqa: PLC0415
 
                 warm_up_httpx()
-                from dd_pa.delivery.httpx_outlet import HttpxOutlet  # noqa: PLC0415
-                from dd_pa.delivery.transport import http1_transport  # noqa: PLC0415
+                from dd_pa.network.httpx_outlet import HttpxOutlet  # noqa: PLC0415
+                from dd_pa.network.httpx_transport import http1_transport  # noqa: PLC0415
 
             self._tasks = TaskOutlet(HttpxOutlet(self._settings, http1_transport(self._settings), self._heard_http1))
         return self._tasks

@@ -13,7 +13,7 @@ from functools import partial
 from typing import Protocol, runtime_checkable
 
 from dd_pa.capture.event import BuiltEvent
-from dd_pa.delivery.outcome import Outcome, Verdict
+from dd_pa.network.outcome import Outcome, Verdict
 
 Done = Callable[[Outcome], object]
 """Takes the outcome of one attempt. Call it once, on the loop's thread; from within `start()` is fine."""

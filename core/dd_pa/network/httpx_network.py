@@ -5,8 +5,8 @@ from __future__ import annotations
 import ssl
 from typing import Any
 
-from dd_pa.delivery.httpx_library import httpx
-from dd_pa.delivery.loop import yielding
+from dd_pa.network.event_loop import yielding
+from dd_pa.network.httpx_library import httpx
 
 
 class OwnTransport(httpx.AsyncHTTPTransport):

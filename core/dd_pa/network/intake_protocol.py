@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from importlib.metadata import version
 from urllib.parse import urlsplit
 
-from dd_pa.delivery.outcome import DELIVERED, Outcome, judge
+from dd_pa.network.outcome import DELIVERED, Outcome, judge
 from dd_pa.settings.settings import Settings
 
 PATH = "/api/v2/prodlytics"

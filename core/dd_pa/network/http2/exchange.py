@@ -5,8 +5,8 @@ import enum
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
-from dd_pa.delivery.http2.fields import Head
-from dd_pa.delivery.http2.frames import StreamFault
+from dd_pa.network.http2.fields import Head
+from dd_pa.network.http2.frames import StreamFault
 
 MAX_ANSWER = 65_536
 """Bytes of an answer's body that are read; the rest is of no use to us."""

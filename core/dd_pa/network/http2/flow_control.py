@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 
-from dd_pa.delivery.http2 import frames
-from dd_pa.delivery.http2.exchange import Exchange
-from dd_pa.delivery.http2.frames import Code, ConnectionFault, StreamFault, frame
-from dd_pa.delivery.http2.settings import FIRST_WINDOW, MAX_WINDOW
+from dd_pa.network.http2 import frames
+from dd_pa.network.http2.exchange import Exchange
+from dd_pa.network.http2.frames import Code, ConnectionFault, StreamFault, frame
+from dd_pa.network.http2.settings import FIRST_WINDOW, MAX_WINDOW
 
 TURN = 262_144
 """Bytes of bodies that are written in one turn of the loop, so that a slow peer is noticed in time."""

@@ -4,14 +4,14 @@ import asyncio
 import struct
 from typing import TYPE_CHECKING, cast
 
-from dd_pa.delivery.http2 import fields, frames, settings
-from dd_pa.delivery.http2.exchange import MAX_ANSWER, Exchange, Failure
-from dd_pa.delivery.http2.flow_control import FlowControl
-from dd_pa.delivery.http2.frames import Code, ConnectionFault, StreamFault, frame
-from dd_pa.delivery.http2.settings import WINDOW
+from dd_pa.network.http2 import fields, frames, settings
+from dd_pa.network.http2.exchange import MAX_ANSWER, Exchange, Failure
+from dd_pa.network.http2.flow_control import FlowControl
+from dd_pa.network.http2.frames import Code, ConnectionFault, StreamFault, frame
+from dd_pa.network.http2.settings import WINDOW
 
 if TYPE_CHECKING:
-    from dd_pa.delivery.http2.origin import Origin
+    from dd_pa.network.http2.origin import Origin
 
 FAREWELL = 0.1
 """Seconds that the peer has to take our last words."""

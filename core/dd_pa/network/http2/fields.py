@@ -14,7 +14,7 @@ from typing import NamedTuple
 from hpack import Decoder, HPACKError
 from hpack.hpack import decode_integer, encode_integer
 
-from dd_pa.delivery.http2.frames import MAX_BLOCK, Code, ConnectionFault, StreamFault
+from dd_pa.network.http2.frames import MAX_BLOCK, Code, ConnectionFault, StreamFault
 
 _SHORT = 512
 """Bytes of a block, or of one field, that is remembered."""
