@@ -8,13 +8,14 @@ import shlex
 import shutil
 import subprocess
 from collections.abc import Iterator, Sequence
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from dd_pa.cli.deliver import command
-from dd_pa.settings.source import KEYS
+from dd_pa.settings.settings import Settings
 
 yaml: Any = importlib.import_module("yaml")
 
@@ -68,7 +69,7 @@ def test_the_unit_is_one_and_its_command_is_understood(tmp_path: Path) -> None:
 def test_what_a_manifest_runs_is_understood(manifest: Path) -> None:
     for container in containers(manifest):
         names = {variable["name"] for variable in container["env"]}
-        known = {f"DD_PA_{key}" for key in KEYS} | DATADOG | options_from_environment()
+        known = {f"DD_PA_{item.name.upper()}" for item in fields(Settings)} | DATADOG | options_from_environment()
         assert names <= known
         if container["image"].startswith("dd-pa-deliver"):
             params = understood([*entrypoint(), *container.get("args", [])])

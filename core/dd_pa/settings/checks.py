@@ -7,17 +7,17 @@ import ipaddress
 import logging
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import SplitResult, urlsplit
 
 from dd_pa.errors import SettingsError
 from dd_pa.settings import sites
 from dd_pa.settings.secret import Secret
 
-if TYPE_CHECKING:
-    from dd_pa.settings.settings import Settings
+Resolver = Callable[..., Any] | str | None
+"""A callable, or the dotted path of one (`"shop.analytics.account_of"`), imported when the settings are made."""
 
 logger = logging.getLogger("dd_pa")
 
@@ -173,33 +173,40 @@ def ca_file(path: str | None) -> None:
         raise SettingsError("CA_FILE", f"there is no file {path!r}; give the path of a PEM file")
 
 
-def numbers(settings: Settings) -> None:
-    for key in ("buffer_size", "buffer_max_bytes", "concurrency", "spool_max_bytes"):
-        _require(key, getattr(settings, key) >= 1, "must be 1 or more")
-    for key in ("timeout", "max_age"):
-        value = getattr(settings, key)
-        _require(key, math.isfinite(value) and value > 0, "must be more than 0 seconds")
-    _require("shutdown_timeout", 0 <= settings.shutdown_timeout < math.inf, "must be 0 seconds or more")
-    _require("rum_session_sample_rate", 0 <= settings.rum_session_sample_rate <= 100, "must lie between 0 and 100")
-    _require("transport", settings.transport in ("auto", "httpx"), "must be auto or httpx")
-    _require("overflow", settings.overflow in ("drop_oldest", "drop_newest"), "must be drop_oldest or drop_newest")
+def count(key: str, value: int) -> None:
+    _require(key, value >= 1, "must be 1 or more")
 
 
-def spool(settings: Settings) -> str | None:
+def seconds(key: str, value: float) -> None:
+    _require(key, math.isfinite(value) and value > 0, "must be more than 0 seconds")
+
+
+def patience(key: str, value: float) -> None:
+    _require(key, 0 <= value < math.inf, "must be 0 seconds or more")
+
+
+def percentage(key: str, value: float) -> None:
+    _require(key, 0 <= value <= 100, "must lie between 0 and 100")
+
+
+def choice(key: str, value: str, choices: tuple[str, str]) -> None:
+    _require(key, value in choices, f"must be {choices[0]} or {choices[1]}")
+
+
+def spool(directory: object, delivery: str) -> str | None:
     """Return the spool's directory, absolute, or `"auto"`, or None."""
-    place = settings.spool_dir
-    _require("delivery", settings.delivery in ("thread", "process"), "must be thread or process")
-    if place is None or str(place).lower() == "none":
-        _require("delivery", settings.delivery == "thread", "cannot be process without a SPOOL_DIR")
+    choice("DELIVERY", delivery, ("thread", "process"))
+    if directory is None or str(directory).lower() == "none":
+        _require("DELIVERY", delivery == "thread", "cannot be process without a SPOOL_DIR")
         return None
-    text = str(place)
-    _require("spool_dir", bool(text) and "\0" not in text, "must be a path, auto, or None")
+    text = str(directory)
+    _require("SPOOL_DIR", bool(text) and "\0" not in text, "must be a path, auto, or None")
     return text if text == "auto" else str(Path(text).expanduser().absolute())
 
 
 def _require(key: str, holds: bool, problem: str) -> None:
     if not holds:
-        raise SettingsError(key.upper(), problem)
+        raise SettingsError(key, problem)
 
 
 def resolver(key: str, value: Any) -> Any:

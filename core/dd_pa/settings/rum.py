@@ -5,13 +5,10 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from dd_pa.errors import SettingsError
 from dd_pa.settings import checks
-
-if TYPE_CHECKING:
-    from dd_pa.settings.settings import Settings
 
 _CLIENT_TOKEN = re.compile(r"pub[0-9A-Za-z_-]{1,100}")
 _VERSION = re.compile(r"v[0-9]{1,3}")
@@ -30,17 +27,17 @@ def client_token(value: str | None) -> str | None:
     )
 
 
-def sdk(settings: Settings) -> None:
+def sdk(version: str, url: str | None, integrity: str | None) -> None:
     """Check where pages load the browser SDK from."""
-    if not _VERSION.fullmatch(settings.rum_sdk_version):
-        raise SettingsError("RUM_SDK_VERSION", f"{settings.rum_sdk_version[:20]!r} is no major version such as v7")
-    if settings.rum_sdk_url is not None:
-        _sdk_url(settings.rum_sdk_url)
-    if settings.rum_sdk_integrity is None:
+    if not _VERSION.fullmatch(version):
+        raise SettingsError("RUM_SDK_VERSION", f"{version[:20]!r} is no major version such as v7")
+    if url is not None:
+        _sdk_url(url)
+    if integrity is None:
         return
-    if settings.rum_sdk_url is None:
+    if url is None:
         raise SettingsError("RUM_SDK_INTEGRITY", "needs a RUM_SDK_URL whose file stays the same; Datadog's own changes")
-    if not _INTEGRITY.fullmatch(settings.rum_sdk_integrity):
+    if not _INTEGRITY.fullmatch(integrity):
         raise SettingsError("RUM_SDK_INTEGRITY", "is no hash such as sha384-… in base64")
 
 
@@ -55,17 +52,16 @@ def _sdk_url(url: str) -> None:
         )
 
 
-def options(settings: Settings) -> dict[str, Any] | None:
+def options(given: Mapping[str, Any] | None, sample_rate: float) -> dict[str, Any] | None:
     """Return a copy of RUM_OPTIONS that is known to be JSON, and to agree with the other settings."""
-    given = settings.rum_options
     if given is None:
         return None
     copied: dict[str, Any] = _as_json(given)
     for option, setting in _OWN_SETTINGS.items():
         if option in copied:
             raise SettingsError("RUM_OPTIONS", f"must not hold {option}: set {setting}")
-    rate = copied.get("sessionSampleRate", settings.rum_session_sample_rate)
-    if isinstance(rate, bool) or not isinstance(rate, int | float) or rate != settings.rum_session_sample_rate:
+    rate = copied.get("sessionSampleRate", sample_rate)
+    if isinstance(rate, bool) or not isinstance(rate, int | float) or rate != sample_rate:
         raise SettingsError(
             "RUM_OPTIONS",
             "sessionSampleRate differs from RUM_SESSION_SAMPLE_RATE: set that alone, pages and events both go by it",

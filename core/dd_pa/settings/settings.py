@@ -1,6 +1,6 @@
 """One frozen value for everything that can be configured; all frameworks share it and its checks.
 
-Where the values come from (a Django dict, Flask's config, the environment) is the concern of `settings_source`.
+Where the values come from (a Django dict, Flask's config, the environment) is the concern of `settings.source`.
 """
 
 from __future__ import annotations
@@ -12,12 +12,10 @@ from urllib.parse import urlsplit
 
 from dd_pa.errors import SettingsError
 from dd_pa.settings import checks, rum
+from dd_pa.settings.checks import Resolver
 from dd_pa.settings.relay import RelayAddress, address
 from dd_pa.settings.secret import Secret
-
-Resolver = Callable[..., Any] | str | None
-"""A callable, or the dotted path of one (`"shop.analytics.account_of"`), imported when the settings are made."""
-
+from dd_pa.settings.source import read
 
 Switch = Callable[[], bool] | str
 """A callable, or the dotted path of one, that says whether there may be an event now."""
@@ -211,27 +209,40 @@ class Settings:
             self._set(key, checks.known_attributes(key.upper(), getattr(self, key)))
         self._set("enabled", checks.switch(self.enabled))
         self._set("sample_rates", checks.sample_rates(self.sample_rates))
-        checks.numbers(self)
-        self._set("spool_dir", checks.spool(self))
+        self._check_amounts()
+        self._set("spool_dir", checks.spool(self.spool_dir, self.delivery))
         self._set("client_token", rum.client_token(self.client_token))
-        self._set("rum_options", rum.options(self))
-        rum.sdk(self)
-        secret = checks.masked(self.api_key)
-        self._set("api_key", secret)
+        self._set("rum_options", rum.options(self.rum_options, self.rum_session_sample_rate))
+        rum.sdk(self.rum_sdk_version, self.rum_sdk_url, self.rum_sdk_integrity)
+        self._mask_secrets()
+        if self.enabled:
+            self._check_destination()
+
+    def _check_amounts(self) -> None:
+        for key in ("buffer_size", "buffer_max_bytes", "concurrency", "spool_max_bytes"):
+            checks.count(key.upper(), getattr(self, key))
+        checks.seconds("TIMEOUT", self.timeout)
+        checks.seconds("MAX_AGE", self.max_age)
+        checks.patience("SHUTDOWN_TIMEOUT", self.shutdown_timeout)
+        checks.percentage("RUM_SESSION_SAMPLE_RATE", self.rum_session_sample_rate)
+        checks.choice("TRANSPORT", self.transport, ("auto", "httpx"))
+        checks.choice("OVERFLOW", self.overflow, ("drop_oldest", "drop_newest"))
+
+    def _mask_secrets(self) -> None:
+        for key in ("api_key", "app_key", "bearer_token"):
+            self._set(key, checks.masked(getattr(self, key)))
         self._set("job_secret", checks.job_secret("JOB_SECRET", self.job_secret))
         self._set("job_secret_fallbacks", checks.job_secret_fallbacks(self.job_secret_fallbacks))
-        self._set("app_key", checks.masked(self.app_key))
-        self._set("bearer_token", checks.masked(self.bearer_token))
         self._set("personal_data_key", checks.personal_data_key(self.personal_data, self.personal_data_key))
-        if not self.enabled:
-            return
+
+    def _check_destination(self) -> None:
         self._set("application_id", checks.application_id(self.application_id))
         self._set("relay_url", checks.masked(self.relay_url))
         self._set("tap_url", checks.masked(self.tap_url))
         if self.tap is not None and self.relay is not None and self.tap.shown == self.relay.shown:
             raise SettingsError("TAP_URL", "is the stream of RELAY_URL, which has every event already")
         if self.relay is None:
-            self._set("api_key", checks.api_key(secret))
+            self._set("api_key", checks.api_key(checks.masked(self.api_key)))
         self._set("intake_url", checks.intake(self.intake_url, self.site))
         self._set("api_url", checks.api(self.api_url, self.intake_url, self.site))
         checks.proxy(self.proxy)
@@ -294,8 +305,6 @@ class Settings:
         read them), then from `defaults`. `label` is how the keys are written in errors: `"DD_PA['{}']"`.
         Raises `SettingsError`.
         """
-        from dd_pa.settings.source import read  # noqa: PLC0415 - the source needs this class
-
         try:
             return read(cls, mapping, environ=environ, defaults=defaults, label=label)
         except SettingsError as error:

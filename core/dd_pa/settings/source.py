@@ -13,10 +13,10 @@ import msgspec
 
 from dd_pa.errors import SettingsError
 from dd_pa.process import testbed
+from dd_pa.settings.checks import Resolver
 from dd_pa.settings.secret import Secret
-from dd_pa.settings.settings import Resolver, Settings
 
-SettingsT = TypeVar("SettingsT", bound=Settings)
+SettingsT = TypeVar("SettingsT")
 
 SHARED_VARIABLES = {
     "API_KEY": "DD_API_KEY",
@@ -40,8 +40,6 @@ _SWITCHES = ("ENABLED",)
 
 _OTHER_VARIABLES = ("DD_PA_EMULATOR_", "DD_PA_DELIVER_FROM", testbed.VARIABLE)
 
-KEYS = tuple(item.name.upper() for item in fields(Settings))
-
 
 def read(
     cls: type[SettingsT],
@@ -51,11 +49,13 @@ def read(
     defaults: Mapping[str, object] | None,
     label: str,
 ) -> SettingsT:
-    found = dict(_from_environ(environ or {}))
+    """Make settings of a dataclass, as `Settings.from_mapping` says."""
+    types = _types(cls)
+    found = dict(_from_environ(environ or {}, types))
     for key, value in mapping.items():
         if value is not None or key in _NONE_SAYS_SOMETHING:
-            found[_known(key, label.format(key))] = (label.format(key), value)
-    values = {key: _convert(key, name, value) for key, (name, value) in found.items()}
+            found[_known(key, label.format(key), types)] = (label.format(key), value)
+    values = {key: _convert(key, name, value, types[key]) for key, (name, value) in found.items()}
     merged = {**(defaults or {}), **values}
     try:
         return cls(**{key.lower(): value for key, value in merged.items()})
@@ -64,25 +64,24 @@ def read(
         raise SettingsError(name, error.problem) from error.__cause__
 
 
-def _from_environ(environ: Mapping[str, str]) -> Iterator[tuple[str, tuple[str, object]]]:
+def _from_environ(environ: Mapping[str, str], known: Mapping[str, Any]) -> Iterator[tuple[str, tuple[str, object]]]:
     for key, variable in SHARED_VARIABLES.items():
         if environ.get(variable):
             yield key, (variable, environ[variable])
     for variable, value in environ.items():
         if variable.startswith("DD_PA_") and not variable.startswith(_OTHER_VARIABLES) and value:
-            yield _known(variable.removeprefix("DD_PA_"), variable), (variable, value)
+            yield _known(variable.removeprefix("DD_PA_"), variable, known), (variable, value)
 
 
-def _known(key: str, name: str) -> str:
-    if key in KEYS:
+def _known(key: str, name: str, known: Mapping[str, Any]) -> str:
+    if key in known:
         return key
-    near = difflib.get_close_matches(str(key).upper(), KEYS, n=1)
-    hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(KEYS)}"
+    near = difflib.get_close_matches(str(key).upper(), known, n=1)
+    hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(known)}"
     raise SettingsError(name, f"unknown setting; {hint}")
 
 
-def _convert(key: str, name: str, value: object) -> Any:
-    wanted = _TYPES[key]
+def _convert(key: str, name: str, value: object, wanted: Any) -> Any:
     if wanted is Resolver or value is None or isinstance(value, Secret):
         return value
     if key in _SWITCHES and (callable(value) or (isinstance(value, str) and "." in value)):
@@ -103,15 +102,13 @@ def _convert(key: str, name: str, value: object) -> Any:
 _WRONG_TYPE = {bool: "must be true or false", int: "must be a whole number", float: "must be a number"}
 
 
-def _types() -> dict[str, Any]:
-    hints: dict[str, Any] = get_type_hints(Settings)
+def _types(cls: type[Any]) -> dict[str, Any]:
+    """Return the type of each setting by its key, in the order of the class."""
+    hints: dict[str, Any] = get_type_hints(cls)
     secret = ("API_KEY", "APP_KEY", "BEARER_TOKEN", "RELAY_URL", "TAP_URL")
     special: dict[str, Any] = dict.fromkeys((*secret, "OVERFLOW", "DELIVERY"), str)
     special |= {"PERSONAL_DATA": str, "PERSONAL_DATA_KEY": Any}
     special |= {"JOB_SECRET": Any, "JOB_SECRET_FALLBACKS": Any}  # a text or bytes, which the settings look at
     special |= {"ENABLED": bool}
     special |= {"USER_ATTRIBUTES": Any, "ACCOUNT_ATTRIBUTES": Any}
-    return {item.name.upper(): hints[item.name] for item in fields(Settings)} | special
-
-
-_TYPES = _types()
+    return {item.name.upper(): hints[item.name] for item in fields(cls)} | special

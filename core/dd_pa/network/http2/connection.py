@@ -2,16 +2,14 @@ from __future__ import annotations
 
 import asyncio
 import struct
-from typing import TYPE_CHECKING, cast
+from collections.abc import Sequence
+from typing import Protocol, cast
 
 from dd_pa.network.http2 import fields, frames, settings
 from dd_pa.network.http2.exchange import MAX_ANSWER, Exchange, Failure
 from dd_pa.network.http2.flow_control import FlowControl
 from dd_pa.network.http2.frames import Code, ConnectionFault, StreamFault, frame
 from dd_pa.network.http2.settings import WINDOW
-
-if TYPE_CHECKING:
-    from dd_pa.network.http2.origin import Origin
 
 FAREWELL = 0.1
 """Seconds that the peer has to take our last words."""
@@ -23,11 +21,27 @@ QUIET_PINGS = 10
 _MEANING: dict[int, Failure] = {Code.ENHANCE_YOUR_CALM: Failure.CALM, Code.HTTP_1_1_REQUIRED: Failure.HTTP1}
 
 
+class Owner(Protocol):
+    """Whoever gives a connection its requests. It is told on the loop's thread, also from within `post()`."""
+
+    def has_room(self) -> None:
+        """Learn that more requests may be sent."""
+        ...
+
+    def leaves(self, connection: Connection, served: int) -> None:
+        """Learn that a connection takes no more requests; it has answered so many."""
+        ...
+
+    def unprocessed(self, exchanges: Sequence[Exchange]) -> None:
+        """Take back requests of which the peer says that it has not looked at them."""
+        ...
+
+
 class Connection(asyncio.Protocol):
     """One connection. Nothing that the peer sends raises into the loop, makes us grow, or is waited for without end."""
 
-    def __init__(self, origin: Origin, request: bytes, patience: float) -> None:
-        self._origin, self._request, self._patience = origin, request, patience
+    def __init__(self, owner: Owner, request: bytes, patience: float) -> None:
+        self._owner, self._request, self._patience = owner, request, patience
         self._loop = asyncio.get_running_loop()
         self.ready: asyncio.Future[Failure | None] = self._loop.create_future()
         """Done when requests can be sent, or with why none ever can."""
@@ -57,7 +71,7 @@ class Connection(asyncio.Protocol):
             self._sending.pump()
         except ConnectionFault as fault:
             self._end(Failure.LOST, fault.code)
-        self._origin.has_room()
+        self._owner.has_room()
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._end(Failure.LOST)
@@ -70,7 +84,7 @@ class Connection(asyncio.Protocol):
     def resume_writing(self) -> None:
         self._sending.clogged = False
         self._sending.pump()
-        self._origin.has_room()
+        self._owner.has_room()
 
     @property
     def busy(self) -> bool:
@@ -121,7 +135,7 @@ class Connection(asyncio.Protocol):
     def leave(self, served: int = 0) -> None:
         """Take no more requests, and close when all are answered; the peer says that it `served` so many."""
         self.leaving = True
-        self._origin.leaves(self, served)
+        self._owner.leaves(self, served)
         if not self._exchanges:
             self.close()
 
@@ -145,7 +159,7 @@ class Connection(asyncio.Protocol):
         if not self.ready.done():
             old = failure is Failure.HTTP1 or (code and not self._secure)
             self.ready.set_result(Failure.HTTP1 if old else Failure.CONNECT)
-        self._origin.leaves(self, 0)
+        self._owner.leaves(self, 0)
         for exchange in exchanges.values():
             exchange.end(failure)
 
@@ -210,7 +224,7 @@ class Connection(asyncio.Protocol):
             return
         exchange, code = self._forget(stream), int.from_bytes(payload, "big")
         if code == Code.REFUSED_STREAM:
-            self._origin.unprocessed([exchange])
+            self._owner.unprocessed([exchange])
         else:
             exchange.end(_MEANING.get(code, Failure.LOST))
 
@@ -240,7 +254,7 @@ class Connection(asyncio.Protocol):
         late = [self._forget(stream) for stream in list(self._exchanges) if stream > last]
         self.leave((last + 1) // 2 if last < self._next else 0)
         if code not in _MEANING:
-            self._origin.unprocessed(late)
+            self._owner.unprocessed(late)
             return
         for exchange in late:
             exchange.end(_MEANING[code])

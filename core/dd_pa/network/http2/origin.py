@@ -3,7 +3,7 @@ from __future__ import annotations
 import asyncio
 import ssl
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from dd_pa.network.http2.connection import FAREWELL, QUIET, Connection
 from dd_pa.network.http2.exchange import Answered, Exchange, Failure
@@ -69,7 +69,7 @@ class Origin:
             if connection.begun >= self._lifetime:
                 self._open()  # have another one ready
 
-    def unprocessed(self, exchanges: list[Exchange]) -> None:
+    def unprocessed(self, exchanges: Sequence[Exchange]) -> None:
         """Take back requests that the peer has not processed."""
         for exchange in reversed(exchanges):
             exchange.refusals += 1
