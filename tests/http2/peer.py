@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import ssl
 import struct
+from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import TypeVar
 
@@ -64,9 +65,12 @@ class Wire:
         """The whole bodies by stream."""
         self._bodies: dict[int, bytes] = {}
         self._decoder = Decoder()
+        self._told: deque[dict[int, int]] = deque()
+        """Settings that the client has not acknowledged."""
         self.fields: dict[int, list[tuple[str, str]]] = {}
 
     def send(self, *frames: Frame | bytes) -> None:
+        self._told += [part.settings for part in frames if isinstance(part, SettingsFrame) and "ACK" not in part.flags]
         self.writer.write(b"".join(part if isinstance(part, bytes) else part.serialize() for part in frames))
 
     async def frame(self) -> Frame:
@@ -81,7 +85,12 @@ class Wire:
 
     def _note(self, frame: Frame) -> None:
         stream = frame.stream_id
+        if isinstance(frame, SettingsFrame) and "ACK" in frame.flags and self._told:
+            told, table = self._told.popleft(), SettingsFrame.HEADER_TABLE_SIZE
+            self._decoder.max_allowed_table_size = told.get(table, self._decoder.max_allowed_table_size)
         if isinstance(frame, HeadersFrame):
+            assert stream & 1
+            assert stream > max(self.fields, default=0)
             self.fields[stream] = [(str(name), str(value)) for name, value in self._decoder.decode(frame.data)]
         if isinstance(frame, HeadersFrame | DataFrame):
             if isinstance(frame, DataFrame):

@@ -142,7 +142,7 @@ def node(place: Place) -> list[str]:
     text = f"""
     const http2 = require("http2"), fs = require("fs")
     const files = {{ key: fs.readFileSync("{place.key}"), cert: fs.readFileSync("{place.chain}") }}
-    const server = http2.createSecureServer(files)
+    const server = http2.createSecureServer({{ ...files, settings: {{ headerTableSize: 0 }} }})
     server.on("session", session => {{
         let seen = 0
         session.on("stream", stream => {{
@@ -163,8 +163,8 @@ def node(place: Place) -> list[str]:
 
 def nghttpd(place: Place) -> list[str]:
     place.write("index.html", "{}")
-    files = [place.key, place.chain]
-    return ["--address=127.0.0.1", f"--htdocs={place.folder}", "--echo-upload", str(place.port), *files]
+    files = ["--header-table-size=1000", str(place.port), place.key, place.chain]
+    return ["--address=127.0.0.1", f"--htdocs={place.folder}", "--echo-upload", *files]
 
 
 def nghttpx(place: Place) -> list[str]:

@@ -35,6 +35,11 @@ WELL = {
         headers(1, (":status", "103"), ("link", "</x>")),
         headers(1, OK, end=True),
     ],
+    "many interim answers": [*[headers(1, (":status", "103"))] * 1_000, headers(1, OK, end=True)],
+    "a table of no size, twice": [raw(1, 5, 1, b"\x20\x20" + block(OK))],
+    "a field for a table that keeps none": [raw(1, 5, 1, block(OK) + b"\x40\1a\1b\x40\1a\1b")],
+    "an empty field in Huffman code": [raw(1, 5, 1, block(OK) + b"\0\1a\x80")],
+    "letters beyond ASCII": [raw(1, 5, 1, block(OK) + b"\0\1a\2\xe9\xff")],
     "trailers": [headers(1, OK), data(1, b"{}", end=False), headers(1, ("grpc-status", "0"), end=True)],
     "padded fields": [raw(1, 0x4 | 0x1 | 0x8, 1, b"\x05" + block(OK) + bytes(5))],
     "fields with a priority": [raw(1, 0x4 | 0x1 | 0x20, 1, bytes(5) + block(OK))],
@@ -67,6 +72,10 @@ MALFORMED = {
     "a body before the fields": [data(1, b"{}")],
     "an interim answer at the end": [headers(1, (":status", "103"), end=True)],
     "switching protocols": [headers(1, (":status", "101"))],
+    "no fields at all": [raw(1, 5, 1)],
+    "a colon in a name": [headers(1, OK, ("a:b", "x"), end=True)],
+    "an upper-case name in trailers": [headers(1, OK), data(1, b"{}", end=False), headers(1, ("A", "x"), end=True)],
+    "a connection's field in an interim answer": [headers(1, (":status", "103"), ("connection", "x"))],
     "a second answer": [headers(1, OK), headers(1, OK, end=True)],
     "trailers with a status": [headers(1, OK), data(1, b"{}", end=False), headers(1, OK, end=True)],
     "trailers with another pseudo-field": [
@@ -240,6 +249,26 @@ async def test_a_stream_that_the_peer_resets(code: int, failure: Failure) -> Non
 
     assert first is failure
     assert isinstance(second, Answer)
+
+
+@pytest.mark.asyncio
+async def test_a_peer_that_resets_everything_costs_its_own_requests_only() -> None:
+    """Thousands of streams, each reset at once, and some twice; then it is well (a flood of them: `test_faults`)."""
+
+    async def script(wire: Wire) -> None:
+        await wire.hello()
+        for _ in range(2_000):
+            reset = RstStreamFrame(await wire.request(), error_code=8)
+            wire.send(reset, reset)
+        await wire.echo()
+
+    async with client(script) as posting:
+        lost = [answer for _ in range(20) for answer in await posting.post(*[b"{}"] * 100)]
+        [answer] = await posting.post(b"last")
+
+    assert lost == [Failure.LOST] * 2_000
+    assert isinstance(answer, Answer)
+    assert len(posting.wires) == 1
 
 
 @pytest.mark.asyncio

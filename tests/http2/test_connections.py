@@ -132,6 +132,30 @@ async def test_goaways_that_contradict_each_other(second: int) -> None:
 
 
 @pytest.mark.asyncio
+async def test_numbers_of_streams_end() -> None:
+    """The last is 2^31 - 1; what comes then goes over another connection, and nothing is lost."""
+    bodies = [b"%d" % number for number in range(5)]
+
+    async def script(wire: Wire) -> None:
+        await wire.hello()
+        wire.answer(await wire.request())
+        for _ in range(2):
+            stream = await wire.request()
+            wire.answer(stream, 400, wire.requests[stream])
+        await wire.until_the_end()
+
+    async with client(script, well_behaved) as posting:
+        await posting.post(b"first")
+        next(iter(posting.origin._all))._next = 2**31 - 3
+        answers = await posting.post(*bodies)
+
+    assert contents(answers) == bodies
+    assert list(posting.wires[0].requests) == [1, 2**31 - 3, 2**31 - 1]
+    assert goodbyes(posting.wires[0]) == [0]
+    assert list(posting.wires[1].requests) == [1, 3, 5]
+
+
+@pytest.mark.asyncio
 async def test_a_server_that_ends_by_habit_is_forestalled() -> None:
     """From its third connection on the next one is there before the server ends the one in use."""
     successors: list[bool] = []

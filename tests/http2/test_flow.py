@@ -51,6 +51,28 @@ async def test_a_request_is_what_was_asked_for() -> None:
 
 
 @pytest.mark.asyncio
+@pytest.mark.parametrize("size", [0, 100, 4_095, 4_096, 2**32 - 1])
+async def test_a_table_that_is_made_smaller_is_spoken_of(size: int) -> None:
+    """The next block says so, though we use no table; what libraries of servers check (RFC 9113, section 4.3.1)."""
+
+    async def script(wire: Wire) -> None:
+        await wire.hello({SettingsFrame.HEADER_TABLE_SIZE: size})
+        wire.answer(await wire.request())
+        wire.answer(await wire.request())
+        wire.send(settings(HEADER_TABLE_SIZE=size // 2), settings(HEADER_TABLE_SIZE=size // 3))
+        await wire.expect(SettingsFrame)
+        await wire.expect(SettingsFrame)
+        wire.answer(await wire.request())
+        await wire.echo()
+
+    async with client(script) as posting:
+        answers = [(await posting.post(b"{}"))[0] for _ in range(4)]
+
+    assert all(isinstance(answer, Answer) for answer in answers)
+    assert posting.wires[0].fields[7] == [*FIELDS, ("content-length", "2")]
+
+
+@pytest.mark.asyncio
 @pytest.mark.parametrize("window", [0, 1, 1_000, 65_535, 2**31 - 1])
 async def test_a_stream_is_sent_no_more_than_its_window(window: int) -> None:
     """And the rest as it is given, in pieces of any size."""
@@ -250,6 +272,43 @@ async def test_a_peer_that_reads_slowly_is_not_buried() -> None:
 
     assert all(isinstance(answer, Answer) for answer in answers)
     assert written < 1_000_000
+
+
+@pytest.mark.asyncio
+async def test_a_window_that_is_lost_costs_one_connection() -> None:
+    """A peer that forgets to give back what it read answers PINGs all the time, and no request can leave again."""
+
+    async def forgetful(wire: Wire) -> None:
+        await wire.hello()
+        await wire.until_the_end()
+
+    async with client(forgetful, well_behaved, timeout=0.3) as posting:
+        [stuck] = await posting.post(b"x" * 70_000)
+        [second] = await posting.post(b"second")
+
+    assert stuck is Failure.TIMEOUT
+    assert isinstance(second, Answer)
+    assert resets(posting.wires[0]) == {1: 8}
+
+
+@pytest.mark.asyncio
+async def test_a_peer_that_talks_and_never_listens_is_left() -> None:
+    """It is not silent, so that it is never asked; its requests end all the same, and the next goes elsewhere."""
+
+    async def deaf(wire: Wire) -> None:
+        await wire.hello({FIRST_WINDOW: 2**31 - 1})
+        wire.send(WindowUpdateFrame(0, window_increment=2**30))
+        while not wire.writer.transport.is_closing():
+            wire.send(raw(6, 1, 0, bytes(8)))
+            await asyncio.sleep(0.01)
+
+    async with client(deaf, well_behaved, timeout=0.5) as posting:
+        stuck = await posting.post(*[b"x" * 1_000_000] * 20)
+        [second] = await posting.post(b"second")
+
+    assert not any(isinstance(answer, Answer) and answer.content != b"x" * 65_536 for answer in stuck)
+    assert Failure.TIMEOUT in stuck
+    assert isinstance(second, Answer)
 
 
 @pytest.mark.asyncio

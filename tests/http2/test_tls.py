@@ -10,6 +10,7 @@ import pytest
 import trustme
 
 from dd_pa.network.http2 import Answer, Failure
+from dd_pa.network.trust import tls_context
 from tests.http2.peer import Wire, client, well_behaved
 
 Contexts = tuple[ssl.SSLContext, ssl.SSLContext]
@@ -25,6 +26,15 @@ def contexts(*protocols: str) -> Contexts:
     if protocols:
         theirs.set_alpn_protocols(list(protocols))
     return theirs, ours
+
+
+def test_what_is_agreed_on_in_tls() -> None:
+    """Neither the old versions nor what HTTP/2 forbids of TLS 1.2 (RFC 9113, section 9.2.1)."""
+    tls = tls_context(None)
+
+    assert tls.minimum_version == ssl.TLSVersion.TLSv1_2
+    assert tls.options & ssl.OP_NO_RENEGOTIATION
+    assert tls.options & ssl.OP_NO_COMPRESSION
 
 
 @pytest.mark.asyncio

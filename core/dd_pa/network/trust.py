@@ -22,6 +22,7 @@ def tls_context(ca_file: str | None) -> ssl.SSLContext:
     with forks.loading:
         tls = ssl.create_default_context(cafile=certifi.where())
         tls.minimum_version = ssl.TLSVersion.TLSv1_2
+        tls.options |= ssl.OP_NO_RENEGOTIATION  # RFC 9113, section 9.2.1
         tls.set_alpn_protocols(["h2", "http/1.1"])
         if ca_file:
             tls.load_verify_locations(ca_file)

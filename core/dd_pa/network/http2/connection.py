@@ -48,6 +48,7 @@ class Connection(asyncio.Protocol):
         self.ended: asyncio.Future[None] = self._loop.create_future()
         self.leaving = self._over = False
         self._most_streams, self._next = 2**31, 1
+        self._table_update = b""
         self._exchanges: dict[int, Exchange] = {}
         self._receive_window = WINDOW
         self._reader = frames.Reader()
@@ -113,13 +114,22 @@ class Connection(asyncio.Protocol):
         stream = self._next
         self._next += 2
         self._exchanges[stream] = exchange
-        self._sending.request(stream, exchange, self._request + fields.length_literal(len(exchange.body)))
+        block = self._table_update + self._request + fields.length_literal(len(exchange.body))
+        self._table_update = b""
+        self._sending.request(stream, exchange, block)
+        if self._next > frames.LAST_STREAM:
+            self.leave()
 
     def look(self, now: float) -> None:
-        """Give up requests whose time is over; ask a silent peer whether it is there, and leave one that is not."""
-        for stream, exchange in list(self._exchanges.items()):
-            if exchange.deadline <= now:
-                self._give_up(stream, Code.CANCEL, Failure.TIMEOUT)
+        """Give up requests whose time is over; ask a silent peer whether it is there, and leave one that is not.
+
+        Where a request was given up, others go elsewhere: a peer may have lost what a window has, or read no more.
+        """
+        late = [stream for stream, exchange in self._exchanges.items() if exchange.deadline <= now]
+        for stream in late:
+            self._give_up(stream, Code.CANCEL, Failure.TIMEOUT)
+        if late:
+            self.leave()
         patience = self._patience if self.busy or self._asked else QUIET
         if self._over or not self.ready.done() or now - self._silent_since < patience:
             return
@@ -229,17 +239,17 @@ class Connection(asyncio.Protocol):
             exchange.end(_MEANING.get(code, Failure.LOST))
 
     def _take_settings(self, flags: int, stream: int, payload: bytes) -> None:
-        if flags & frames.ACK:
-            if payload:
-                raise ConnectionFault(Code.FRAME_SIZE_ERROR)
-            return
-        for name, value in settings.read(payload):
+        for name, value in settings.read(flags, payload):
             if name == settings.MAX_STREAMS:
                 self._most_streams = value
             elif name == settings.MAX_FRAME_SIZE:
                 self._sending.max_frame = value
             elif name == settings.INITIAL_WINDOW:
                 self._sending.set_first_window(value)
+            elif name == settings.HEADER_TABLE_SIZE and value < settings.FIRST_TABLE:
+                self._table_update = fields.NO_TABLE
+        if flags & frames.ACK:
+            return
         self._sending.write(frame(frames.SETTINGS, frames.ACK, 0))
         if not self.ready.done():
             self.ready.set_result(None)

@@ -24,6 +24,9 @@ _VALUE = re.compile(rb"(?![ \t])[^\x00\r\n]*(?<![ \t])")
 _STATUS = re.compile("[1-9][0-9][0-9]")
 _OF_CONNECTIONS = {b"connection", b"keep-alive", b"proxy-connection", b"transfer-encoding", b"upgrade"}
 
+NO_TABLE = b"\x20"
+"""Begins a block: we use no table any more. We never do; a peer that made it smaller is to be told so (section 4.2)."""
+
 _DECODER = Decoder(MAX_BLOCK)
 """Its table is always empty, so that all connections share it."""
 _DECODER.header_table_size = _DECODER.max_allowed_table_size = 0

@@ -9,6 +9,8 @@ from collections.abc import Iterator
 MAX_FRAME = 16_384
 """Most bytes of a frame's payload unless SETTINGS allow more; we never do."""
 
+LAST_STREAM = 2**31 - 1
+
 MAX_BLOCK = 65_536
 """Most bytes of an answer's fields, decoded and not."""
 
@@ -19,7 +21,7 @@ DATA, HEADERS, PRIORITY, RST_STREAM, SETTINGS, PUSH_PROMISE, PING, GOAWAY, WINDO
 END_STREAM = ACK = 0x1
 END_HEADERS, PADDED, WITH_PRIORITY = 0x4, 0x8, 0x20
 
-_SIZES = {RST_STREAM: (4, 4), PING: (8, 8), GOAWAY: (8, MAX_FRAME), WINDOW_UPDATE: (4, 4)}
+_SIZES = {PRIORITY: (5, 5), RST_STREAM: (4, 4), PING: (8, 8), GOAWAY: (8, MAX_FRAME), WINDOW_UPDATE: (4, 4)}
 _OF_THE_CONNECTION = (SETTINGS, PING, GOAWAY)
 
 Frame = tuple[int, int, int, bytes]

@@ -5,15 +5,13 @@ import ssl
 from collections import deque
 from collections.abc import Iterable, Sequence
 
+from dd_pa.network.http2 import frames
 from dd_pa.network.http2.connection import FAREWELL, QUIET, Connection
 from dd_pa.network.http2.exchange import Answered, Exchange, Failure
 from dd_pa.network.http2.fields import literals
 
 MOST_CONNECTIONS = 8
 """Connections at a time, where the peer allows few requests on each."""
-
-MOST_REQUESTS = 2**29
-"""Requests on one connection: it is replaced long before its numbers end."""
 
 MOST_WAIT = 60.0
 """Longest wait in seconds before one more connection is tried again, while others work."""
@@ -44,7 +42,7 @@ class Origin:
         self._clock: asyncio.TimerHandle | None = None
         self._busy = False
         self._failures, self._not_before = 0, 0.0
-        self._served, self._lifetime = 0, MOST_REQUESTS
+        self._served, self._lifetime = 0, frames.LAST_STREAM
         self._closed = False
 
     def post(self, body: bytes, answered: Answered) -> None:

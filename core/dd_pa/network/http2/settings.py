@@ -10,6 +10,9 @@ from dd_pa.network.http2.exchange import MAX_ANSWER
 from dd_pa.network.http2.frames import Code, ConnectionFault, frame
 
 FIRST_WINDOW, MAX_WINDOW = 65_535, 2**31 - 1
+FIRST_TABLE = 4_096
+"""Bytes of HPACK's table, unless SETTINGS say otherwise."""
+
 WINDOW = 1_048_576
 """Bytes of all answers together that the peer may be ahead of us."""
 
@@ -27,9 +30,9 @@ _LIMITS = {
 }
 
 
-def read(payload: bytes) -> Iterator[tuple[int, int]]:
+def read(flags: int, payload: bytes) -> Iterator[tuple[int, int]]:
     """Yield what the peer sets, in order; raise `ConnectionFault` at what it may not."""
-    if len(payload) % 6:
+    if len(payload) % 6 or (flags & frames.ACK and payload):
         raise ConnectionFault(Code.FRAME_SIZE_ERROR)
     for name, value in struct.iter_unpack(">HI", payload):
         least, most, code = _LIMITS.get(name, (0, value, Code.NO_ERROR))
