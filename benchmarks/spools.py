@@ -8,7 +8,7 @@ from pathlib import Path
 
 from dd_pa import Settings
 from dd_pa.capture.event import EventBuilder
-from dd_pa.capture.identity import Identity
+from dd_pa.capture.identity_block import Identity
 from dd_pa.store.destination import Destination
 from dd_pa.store.record import FORMAT, Header, encode, encode_header
 

@@ -18,7 +18,7 @@ from dd_pa.observe import event_log
 from dd_pa.observe.signals import event_queued
 from dd_pa.process import testbed
 from dd_pa_django.commit import Announcement, Submission, call_on_commit, submit_on_commit, waits_in
-from dd_pa_django.connection import connection_of
+from dd_pa_django.database_connection import connection_of
 
 _event_batch: ContextVar[EventBatch | None] = ContextVar("dd_pa_django_together", default=None)
 

@@ -231,7 +231,7 @@ class ProductAnalytics:
 
 def _connect_auth_events(app: Flask, state: AppState) -> None:
     try:
-        from dd_pa_flask.auth import AuthEvents  # noqa: PLC0415 - needs Flask-Login
+        from dd_pa_flask.auth_events import AuthEvents  # noqa: PLC0415 - needs Flask-Login
     except ImportError as error:
         raise SettingsError(
             "DD_PA_AUTH_EVENTS", "needs Flask-Login, or Flask-Security; neither is installed"

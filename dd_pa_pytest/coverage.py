@@ -26,7 +26,7 @@ class EventCoverage:
         """Look up what is declared; a worker tells its controller."""
         from dd_pa import PlanError  # noqa: PLC0415
         from dd_pa.plan import registry  # noqa: PLC0415
-        from dd_pa.plan.modules import import_modules  # noqa: PLC0415
+        from dd_pa.plan.event_modules import import_modules  # noqa: PLC0415
 
         try:
             import_modules([], session.config.rootpath)

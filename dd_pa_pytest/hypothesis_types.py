@@ -9,7 +9,7 @@ from dd_pa.plan import registry
 if TYPE_CHECKING:
     from hypothesis.strategies import SearchStrategy
 
-    from dd_pa.plan.schema import EventSchema
+    from dd_pa.plan.event_schema import EventSchema
 
 
 def register() -> None:

@@ -16,7 +16,7 @@ from openfeature.track import TrackingEventDetails
 
 from dd_pa import Emitter, Settings
 from dd_pa.testing import capture_events
-from dd_pa.testing.events import CapturedEvents
+from dd_pa.testing.captured_events import CapturedEvents
 
 PAGE = (Path(__file__).parents[1] / "docs/recipes.md").read_text()
 BLOCKS = dict(re.findall(r"<!-- test: (\w+) -->\n```python\n(.*?)```", PAGE, flags=re.DOTALL))

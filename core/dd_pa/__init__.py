@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from dd_pa.capture.attributes import RESERVED as RESERVED_ATTRIBUTES
+from dd_pa.capture.before_send import EventDraft
 from dd_pa.capture.consent import request_consent
-from dd_pa.capture.draft import EventDraft
 from dd_pa.capture.event import BuiltEvent
-from dd_pa.capture.identity import bound_identity, identify
+from dd_pa.capture.identity_block import bound_identity, identify
 from dd_pa.capture.person import Id, Identity, IdentitySource
 from dd_pa.capture.pseudonym import pseudonymous_session
 from dd_pa.capture.rum import RumSession, rum_session_from_environ, rum_session_from_scope
@@ -14,10 +14,10 @@ from dd_pa.delivery.gate import RetryPolicy
 from dd_pa.delivery.stats import Stats
 from dd_pa.emitter import Emitter
 from dd_pa.errors import EventError, OffPlanError, PlanError, ProductAnalyticsError, SettingsError
-from dd_pa.plan.event import Event
+from dd_pa.plan.event_class import Event
 from dd_pa.plan.model import Deprecated
 from dd_pa.plan.money import Money
-from dd_pa.plan.personal import Personal
+from dd_pa.plan.personal_data import Personal
 from dd_pa.settings.settings import Settings
 
 __all__ = [

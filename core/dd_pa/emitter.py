@@ -12,7 +12,7 @@ from dd_pa.delivery.stats import Stats
 from dd_pa.event_factory import EventFactory
 from dd_pa.integration import Integration
 from dd_pa.observe import observers
-from dd_pa.plan.event import Event
+from dd_pa.plan.event_class import Event
 from dd_pa.process import hosts
 from dd_pa.settings.settings import Settings
 

@@ -7,16 +7,16 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from dd_pa.capture.batch import EventFrame
-from dd_pa.capture.draft import Drafts, decoded
+from dd_pa.capture.before_send import Drafts, decoded
 from dd_pa.capture.event import BuiltEvent, shown_name
 from dd_pa.capture.linking import ConsentUnknownError, Link, Linker, OnProblem
 from dd_pa.capture.person import Id, Identity, IdentityCallable
-from dd_pa.capture.selection import Sampling, Switch
+from dd_pa.capture.sampling import Sampling, Switch
 from dd_pa.capture.traits import TraitsReader, Whose
 from dd_pa.errors import EventError, OffPlanError
 from dd_pa.observe import event_log
-from dd_pa.plan.event import Event, event_name
-from dd_pa.plan.writer import EventWriter
+from dd_pa.plan.event_class import Event, event_name
+from dd_pa.plan.event_writer import EventWriter
 from dd_pa.process import forks, testbed
 from dd_pa.settings.settings import Settings
 

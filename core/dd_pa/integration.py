@@ -14,7 +14,7 @@ from dd_pa.capture.person import DENIED, Id, Identity
 from dd_pa.delivery.ledger import LostIdentityReason
 from dd_pa.event_factory import EventFactory
 from dd_pa.observe import observers
-from dd_pa.plan.event import Event
+from dd_pa.plan.event_class import Event
 
 if TYPE_CHECKING:
     from dd_pa.delivery.pipeline import ProcessPipelines

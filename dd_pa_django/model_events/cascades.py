@@ -15,7 +15,7 @@ from django.db.models import CASCADE, DO_NOTHING, PROTECT, RESTRICT, SET_NULL, M
 from django.db.models.fields.related import lazy_related_operation
 from django.db.models.signals import class_prepared, post_delete, pre_delete
 
-from dd_pa_django.connection import connection_of
+from dd_pa_django.database_connection import connection_of
 from dd_pa_django.model_events import stored_values
 from dd_pa_django.model_events.event_firing import active_emitter
 from dd_pa_django.model_events.relations import fire_relation

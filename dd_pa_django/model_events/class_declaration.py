@@ -9,7 +9,7 @@ from django.core.exceptions import FieldDoesNotExist
 from django.db.models import F, Model
 
 from dd_pa.model_events import Change, Declaration
-from dd_pa_django.connection import connection_of
+from dd_pa_django.database_connection import connection_of
 from dd_pa_django.model_events import stored_values
 from dd_pa_django.model_events.row_memory import known
 

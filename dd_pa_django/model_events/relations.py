@@ -10,7 +10,7 @@ from django.db.models import Model
 from django.db.models.fields.related import lazy_related_operation
 from django.db.models.signals import m2m_changed
 
-from dd_pa_django.connection import connection_of
+from dd_pa_django.database_connection import connection_of
 from dd_pa_django.model_events.event_firing import EventFiring, active_emitter
 from dd_pa_django.model_events.watch import watches
 from dd_pa_django.transaction_block import block_of

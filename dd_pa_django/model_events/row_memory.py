@@ -13,7 +13,7 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models import Model
 from django.db.models.base import ModelState
 
-from dd_pa.process.tally import steps
+from dd_pa.process.atomic_counter import steps
 from dd_pa_django.transaction_block import Savepoints, Scope, scope_of
 
 MAX_ROWS = 4096

@@ -8,7 +8,7 @@ from typing import Any
 from django.db.models import Model, QuerySet
 
 from dd_pa.model_events import Change, Part
-from dd_pa_django.connection import connection_of
+from dd_pa_django.database_connection import connection_of
 from dd_pa_django.model_events import stored_values
 from dd_pa_django.model_events.class_declaration import ClassDeclaration
 from dd_pa_django.model_events.event_firing import active_emitter, firing_together

@@ -17,7 +17,7 @@ from django.db.models import DateTimeField, DecimalField, JSONField, Model
 from django.db.models.fields.files import FieldFile
 from django.utils import timezone
 
-from dd_pa_django.connection import connection_of
+from dd_pa_django.database_connection import connection_of
 
 UNCHANGING = frozenset(
     [str, int, bool, float, bytes, type(None), Decimal, uuid.UUID, dt.datetime, dt.date, dt.time, dt.timedelta]

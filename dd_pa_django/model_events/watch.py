@@ -10,7 +10,7 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models import Model
 
 from dd_pa.model_events import Declaration
-from dd_pa_django.connection import connection_of
+from dd_pa_django.database_connection import connection_of
 from dd_pa_django.model_events import stored_values
 from dd_pa_django.model_events.class_declaration import Changes, ClassDeclaration, root_of
 from dd_pa_django.model_events.event_firing import EventFiring, active_emitter, firing_together

@@ -11,7 +11,7 @@ import pytest
 
 from dd_pa import Emitter, Identity, Settings, SettingsError, bound_identity, identify
 from dd_pa.jobs import IdentityCarrier, bind
-from dd_pa.jobs.header import MAX_HEADER, PURPOSE, CarriedIdentity, Seal
+from dd_pa.jobs.job_header import MAX_HEADER, PURPOSE, CarriedIdentity, Seal
 from tests.core.wire import settings
 
 Make = Callable[..., Emitter]

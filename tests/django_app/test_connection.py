@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from django.db import connections
 
-from dd_pa_django.connection import connection_of
+from dd_pa_django.database_connection import connection_of
 from tests.django_app.orders.databases import alias_of
 
 pytestmark = pytest.mark.usefixtures("_configured")

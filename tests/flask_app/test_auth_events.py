@@ -122,7 +122,7 @@ def test_missing_flask_login_is_told(
 ) -> None:
     """The setting that needs it is named, and no half of a set-up is left."""
     monkeypatch.setitem(sys.modules, "flask_login", None)
-    monkeypatch.delitem(sys.modules, "dd_pa_flask.auth", raising=False)
+    monkeypatch.delitem(sys.modules, "dd_pa_flask.auth_events", raising=False)
     app = Flask(__name__)
     app.config.update(config)
 

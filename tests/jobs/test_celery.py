@@ -13,7 +13,7 @@ from celery.signals import after_task_publish
 
 from dd_pa import Emitter, Identity
 from dd_pa.jobs import HEADER, IdentityCarrier
-from dd_pa.jobs.header import Seal
+from dd_pa.jobs.job_header import Seal
 from tests.jobs.brokers import fresh_name, require_rabbitmq, require_redis
 from tests.jobs.celery_shop import make_app
 from tests.jobs.conftest import StartWorker

@@ -15,7 +15,7 @@ import pytest
 
 from dd_pa import BuiltEvent
 from dd_pa.outbox.lessee import Lessee
-from dd_pa.outbox.store import OutboxStore
+from dd_pa.outbox.outbox_store import OutboxStore
 from tests.outbox.tables import Outbox
 
 SEEDS = int(os.environ.get("OUTBOX_SEEDS", "2"))

@@ -13,7 +13,7 @@ import pytest
 
 from dd_pa import BuiltEvent
 from dd_pa.outbox import Counts, OutboxTable
-from dd_pa.outbox.low_water import RECHECK
+from dd_pa.outbox.low_water_mark import RECHECK
 from tests.outbox.tables import SERVERS, Outbox, outbox
 from tests.waiting import wait_until
 

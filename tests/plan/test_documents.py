@@ -20,7 +20,7 @@ from dd_pa import Deprecated, Emitter, Event, Money, Personal
 from dd_pa.plan.catalogue import markdown
 from dd_pa.plan.catalogue_page import page
 from dd_pa.plan.model import Field, Plan, PlannedEvent, Type
-from dd_pa.plan.schemas import asyncapi, json_schema
+from dd_pa.plan.schema_export import asyncapi, json_schema
 from dd_pa.testing import events_of
 from tests.core import wire
 

@@ -24,11 +24,11 @@ from dd_pa.emulator import Emulator
 from dd_pa.emulator.plan.document import read
 from dd_pa.emulator.plan.judge import differences
 from dd_pa.plan import lock, registry, wire
-from dd_pa.plan.classes import classes
+from dd_pa.plan.class_source import classes
 from dd_pa.plan.foreign_plans import foreign_plan
 from dd_pa.plan.inference import infer
 from dd_pa.plan.model import Field, Plan, PlannedEvent, Type
-from dd_pa.plan.schemas import json_schema
+from dd_pa.plan.schema_export import json_schema
 from tests.emulator.test_plan import event
 from tests.plan.test_oracle import EVENTS
 

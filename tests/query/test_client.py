@@ -22,7 +22,7 @@ from dd_pa.query import (
     QueryUnavailableError,
     events,
 )
-from dd_pa.query.exchange import reset as reset_of
+from dd_pa.query.query_exchange import reset as reset_of
 from tests.query.api import APP_KEY, Api, counted, done, reading, refused
 
 COUNT = events("order.placed").count().last(days=7)
@@ -245,7 +245,7 @@ def test_a_query_that_never_ends(run: Run) -> None:
 @both
 def test_an_endless_answer(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     """Is not read to its end."""
-    monkeypatch.setattr("dd_pa.query.exchange.MAX_ANSWER", 1000)
+    monkeypatch.setattr("dd_pa.query.query_exchange.MAX_ANSWER", 1000)
 
     with pytest.raises(QueryError, match="the answer is longer than"):
         run(Api(httpx.Response(200, content=b" " * 1001)))

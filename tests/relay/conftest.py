@@ -11,7 +11,7 @@ from dd_pa.emulator import Emulator
 from dd_pa.outbox import OutboxDeliverer
 from dd_pa.process import testbed
 from dd_pa.relay.brokers import RelayQueue, open_queue
-from dd_pa.settings.relay import address
+from dd_pa.settings.relay_address import address
 from tests.relay.brokers import KINDS, Broker, broker_of
 
 SOON = RetryPolicy(base=0.02, cap=0.2, pause=0.1)

@@ -12,7 +12,7 @@ from dd_pa import Settings
 from dd_pa.doctor import examine
 from dd_pa.outbox import OutboxDeliverer
 from dd_pa.relay.brokers import open_queue
-from dd_pa.settings.relay import address
+from dd_pa.settings.relay_address import address
 from tests.core.tls_intake import Certificates
 from tests.relay.brokers import OWN, OwnBroker, OwnRedis
 from tests.relay.conftest import APPLICATION, SOON, Publishers

@@ -18,7 +18,7 @@ from dd_pa.network.outcome import Outcome, Verdict
 from dd_pa.process import testbed
 from dd_pa.relay.brokers import open_publisher
 from dd_pa.relay.message import Message
-from dd_pa.settings.relay import RelayAddress, address
+from dd_pa.settings.relay_address import RelayAddress, address
 from dd_pa.store.event_queue import Row
 from tests.relay.mock_kafka import METADATA_TOO_LARGE, TOO_LARGE, UNKNOWN_TOPIC, MockKafka
 from tests.test_docs import ROOT, blocks

@@ -9,7 +9,7 @@ import pytest
 from dd_pa import Settings
 from dd_pa.errors import SettingsError
 from dd_pa.relay.kafka_client import client_options
-from dd_pa.settings.relay import address
+from dd_pa.settings.relay_address import address
 
 pytestmark = pytest.mark.skipif(find_spec("confluent_kafka") is None, reason="needs confluent-kafka")
 

@@ -10,7 +10,7 @@ import pytest
 
 from dd_pa.relay.nats_connection import NatsConnection
 from dd_pa.relay.nats_queue import NatsQueue
-from dd_pa.settings.relay import address
+from dd_pa.settings.relay_address import address
 from tests.relay.brokers import OwnNats, own_server
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from dd_pa.relay.redis_queue import RedisQueue
-from dd_pa.settings.relay import address
+from dd_pa.settings.relay_address import address
 from tests.relay.brokers import OwnRedis, own_server
 
 

@@ -13,7 +13,7 @@ import msgspec
 from dd_pa.capture.attributes import MAX_BYTES, AttributeCleaner
 from dd_pa.capture.fast_path import GoodNames, plain, plain_column
 from dd_pa.capture.person import Identity, Traits
-from dd_pa.capture.selection import Sampling
+from dd_pa.capture.sampling import Sampling
 from dd_pa.capture.trace import current_trace
 from dd_pa.errors import EventError
 from dd_pa.settings.settings import Settings

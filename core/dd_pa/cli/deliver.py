@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from dd_pa.cli import lines
+from dd_pa.cli import log_lines
 from dd_pa.errors import SettingsError
-from dd_pa.settings.relay import RelayAddress, address
+from dd_pa.settings.relay_address import RelayAddress, address
 from dd_pa.settings.settings import Settings
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ def command(source: str | None, *, once: bool, lease: float, port: int | None, h
 
     With --from, deliver what others have published on a broker (RELAY_URL). Any number may run, on any hosts.
     """
-    say = lines.start(log_format)
+    say = log_lines.start(log_format)
     serve = _serving(port, host, say)
     if source is not None:
         if not _deliver_from(source, once=once, lease=lease, say=say, serve=serve):
@@ -73,7 +73,7 @@ def command(source: str | None, *, once: bool, lease: float, port: int | None, h
 Serve = Callable[["Deliverer"], AbstractContextManager[object]]
 
 
-def _serving(port: int | None, host: str, say: lines.Say) -> Serve:
+def _serving(port: int | None, host: str, say: log_lines.Say) -> Serve:
     """Return what serves the state of a deliverer for as long as it is entered."""
     if port is None:
         return lambda deliverer: nullcontext()
@@ -102,7 +102,7 @@ def _settings(**changes: object) -> Settings:
         raise click.ClickException(str(error)) from None
 
 
-def _deliver_spool(say: lines.Say, serve: Serve) -> None:
+def _deliver_spool(say: log_lines.Say, serve: Serve) -> None:
     from dd_pa.store.deliverer_lock import AlreadyRunningError, lock_deliverer  # noqa: PLC0415 - needs fcntl
     from dd_pa.store.trusted_directory import UnsafePlaceError  # noqa: PLC0415
 
@@ -117,7 +117,7 @@ def _deliver_spool(say: lines.Say, serve: Serve) -> None:
     lock.close()
 
 
-def _deliver(settings: Settings, say: lines.Say, serve: Serve) -> None:
+def _deliver(settings: Settings, say: log_lines.Say, serve: Serve) -> None:
     from dd_pa.cli.status_server import SpoolDeliverer  # noqa: PLC0415
     from dd_pa.delivery.gate import RetryPolicy  # noqa: PLC0415 - --help needs no delivery
     from dd_pa.delivery.pipeline import Pipeline  # noqa: PLC0415
@@ -142,7 +142,7 @@ def broker(url: str) -> RelayAddress:
         raise click.ClickException(str(error)) from None
 
 
-def _deliver_from(url: str, *, once: bool, lease: float, say: lines.Say, serve: Serve) -> bool:
+def _deliver_from(url: str, *, once: bool, lease: float, say: log_lines.Say, serve: Serve) -> bool:
     from dd_pa.outbox import OutboxDeliverer, deliver_in_foreground  # noqa: PLC0415 - --help needs no delivery
     from dd_pa.relay.brokers import open_queue  # noqa: PLC0415
 

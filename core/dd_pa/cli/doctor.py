@@ -9,7 +9,7 @@ import click
 from dd_pa.cli.deliver import broker
 from dd_pa.doctor import Finding, examine, examine_relay, failed, report
 from dd_pa.errors import SettingsError
-from dd_pa.settings.relay import RelayAddress
+from dd_pa.settings.relay_address import RelayAddress
 from dd_pa.settings.settings import Settings
 
 

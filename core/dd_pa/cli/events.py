@@ -11,10 +11,10 @@ import msgspec
 
 from dd_pa.errors import PlanError
 from dd_pa.plan import lock
-from dd_pa.plan.check import check, compare
 from dd_pa.plan.documents import CATALOGUES, EXPORTS, catalogue_format, chosen_plan, write_document
+from dd_pa.plan.event_modules import import_modules
+from dd_pa.plan.lock_check import check, compare
 from dd_pa.plan.model import Plan
-from dd_pa.plan.modules import import_modules
 
 CommandT = TypeVar("CommandT", bound=Callable[..., Any])
 
@@ -145,7 +145,7 @@ def import_command(file: Path, output: Path | None) -> None:
 
 
 def _write_classes(plan: Plan, origin: str, output: Path | None) -> None:
-    from dd_pa.plan.classes import classes  # noqa: PLC0415 - for two commands only
+    from dd_pa.plan.class_source import classes  # noqa: PLC0415 - for two commands only
 
     if not plan.events:
         raise click.ClickException("there is no event: send some to the emulator, or name files with one on each line")

@@ -10,7 +10,7 @@ from typing import Literal
 
 from dd_pa.capture.event import BuiltEvent, shown_name
 from dd_pa.observe import event_log, log, signals
-from dd_pa.process.tally import Tally
+from dd_pa.process.atomic_counter import Tally
 
 LOG_INTERVAL = 60.0
 """Seconds between two log lines about the same thing."""

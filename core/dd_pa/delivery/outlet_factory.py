@@ -8,7 +8,7 @@ from dd_pa.network.intake_protocol import Heard
 from dd_pa.network.outcome import Outcome, Verdict
 from dd_pa.network.outlet import DirectOutlet, Outlet
 from dd_pa.process import testbed
-from dd_pa.settings.relay import RelayAddress
+from dd_pa.settings.relay_address import RelayAddress
 from dd_pa.settings.settings import Settings
 
 if TYPE_CHECKING:

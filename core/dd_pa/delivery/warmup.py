@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import importlib
 
-from dd_pa.network.trust import is_secure, tls_context
+from dd_pa.network.tls_trust import is_secure, tls_context
 from dd_pa.process import hosts
 from dd_pa.settings.settings import Settings
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from dd_pa.delivery.ledger import Ledger
 from dd_pa.network.log_filter import THREAD
-from dd_pa.process.tally import steps
+from dd_pa.process.atomic_counter import steps
 from dd_pa.store.protocol import Source
 
 if TYPE_CHECKING:

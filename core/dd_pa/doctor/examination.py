@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING
 
 from dd_pa.delivery.probe import Answer, probe
 from dd_pa.doctor.plan_examination import examine_plan
-from dd_pa.doctor.relay import examine_relay, examine_tap
+from dd_pa.doctor.relay_examination import examine_relay, examine_tap
 from dd_pa.doctor.report import Finding, State
 from dd_pa.errors import SpoolError
 from dd_pa.network.outcome import Verdict
-from dd_pa.network.trust import is_secure
+from dd_pa.network.tls_trust import is_secure
 from dd_pa.outbox import Counts, OutboxTable, is_missing_table
 from dd_pa.process import hosts
 from dd_pa.settings.settings import Settings

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from dd_pa.capture.person import Id
-from dd_pa.plan.event import Event, EventType, event_name, said_event
+from dd_pa.plan.event_class import Event, EventType, event_name, said_event
 
 if TYPE_CHECKING:
     from dd_pa.emitter import Emitter

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 from dd_pa.gateways.event_rule import EventRule, RuleAnswers
-from dd_pa.plan.event import Event
+from dd_pa.plan.event_class import Event
 
 if TYPE_CHECKING:
     from dd_pa.emitter import Emitter

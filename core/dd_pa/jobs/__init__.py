@@ -5,7 +5,7 @@ Each queue has a module of its own, which imports its library: `celery`, `dramat
 
 from __future__ import annotations
 
-from dd_pa.jobs.carrier import HEADER, EmitterOrGetter, IdentityCarrier
+from dd_pa.jobs.identity_carrier import HEADER, EmitterOrGetter, IdentityCarrier
 from dd_pa.jobs.threads import bind
 
 __all__ = ["HEADER", "EmitterOrGetter", "IdentityCarrier", "bind"]

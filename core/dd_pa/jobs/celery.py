@@ -11,7 +11,7 @@ from weakref import WeakKeyDictionary
 from celery import Celery
 from celery.signals import before_task_publish, task_postrun, task_prerun
 
-from dd_pa.jobs.carrier import HEADER, EmitterOrGetter, IdentityCarrier
+from dd_pa.jobs.identity_carrier import HEADER, EmitterOrGetter, IdentityCarrier
 
 _carriers: WeakKeyDictionary[Any, IdentityCarrier] = WeakKeyDictionary()
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from dramatiq import Broker, Message, Middleware
 
-from dd_pa.jobs.carrier import HEADER, Before, EmitterOrGetter, IdentityCarrier
+from dd_pa.jobs.identity_carrier import HEADER, Before, EmitterOrGetter, IdentityCarrier
 
 _before: ContextVar[Before | None] = ContextVar("dd_pa_dramatiq_before", default=None)
 

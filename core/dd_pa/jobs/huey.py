@@ -9,7 +9,7 @@ from weakref import WeakKeyDictionary
 from huey import signals
 from huey.api import Huey
 
-from dd_pa.jobs.carrier import HEADER, EmitterOrGetter, IdentityCarrier
+from dd_pa.jobs.identity_carrier import HEADER, EmitterOrGetter, IdentityCarrier
 
 _carriers: WeakKeyDictionary[Any, IdentityCarrier] = WeakKeyDictionary()
 

@@ -9,7 +9,7 @@ from typing import Any, ClassVar, Self
 from rq.job import Job
 
 from dd_pa.emitter import Emitter
-from dd_pa.jobs.carrier import HEADER, EmitterOrGetter, IdentityCarrier
+from dd_pa.jobs.identity_carrier import HEADER, EmitterOrGetter, IdentityCarrier
 from dd_pa.process import forks
 
 _generation = forks.generation

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from dd_pa.capture.person import Identity
 from dd_pa.model_events.declaration import Change, Declaration
 from dd_pa.model_events.row_event import changed_event, row_event
-from dd_pa.plan.event import Event
+from dd_pa.plan.event_class import Event
 
 _IDS = ("usr", "account", "session", "consent")
 

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple, TypeAlias, TypedDict
 from dd_pa.capture.attributes import RESERVED
 from dd_pa.capture.person import Id, Identity
 from dd_pa.model_events.row_event import row_names
-from dd_pa.plan.event import Event, EventType
+from dd_pa.plan.event_class import Event, EventType
 
 Change: TypeAlias = Mapping[str, Mapping[str, Any]]
 """What has changed: `{"status": {"old": "new", "new": "paid"}}`, or `{"tags": {"action": "added", …}}`."""

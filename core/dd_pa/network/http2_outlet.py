@@ -10,7 +10,7 @@ from dd_pa.network.http2 import Answer, Failure, Origin
 from dd_pa.network.intake_protocol import Heard, IntakeProtocol
 from dd_pa.network.outcome import Outcome, Verdict
 from dd_pa.network.outlet import Done, TaskOutlet
-from dd_pa.network.trust import is_secure, tls_context
+from dd_pa.network.tls_trust import is_secure, tls_context
 from dd_pa.process import forks
 from dd_pa.settings.settings import Settings
 

@@ -8,7 +8,7 @@ import sys
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
-from dd_pa.network.trust import tls_to_nobody
+from dd_pa.network.tls_trust import tls_to_nobody
 
 if TYPE_CHECKING:
     import httpx as httpx  # noqa: PLC0414 - says that others may import it from here

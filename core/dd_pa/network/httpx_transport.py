@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Callable
 from dd_pa.network.httpx_library import httpx
 from dd_pa.network.httpx_network import OwnTransport
 from dd_pa.network.log_filter import keep_headers_out_of_logs
-from dd_pa.network.trust import is_secure, tls_context, tls_to_nobody
+from dd_pa.network.tls_trust import is_secure, tls_context, tls_to_nobody
 from dd_pa.settings.settings import Settings
 
 Transport = httpx.AsyncBaseTransport

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dd_pa.outbox.columns import ROWS, STORAGE, chunks, columns
 from dd_pa.outbox.deliverer import OutboxDeliverer
 from dd_pa.outbox.foreground_delivery import deliver_in_foreground
-from dd_pa.outbox.low_water import LowWater
+from dd_pa.outbox.low_water_mark import LowWater
 from dd_pa.outbox.missing_table import is_missing_table
 from dd_pa.outbox.table import Counts, OutboxTable
+from dd_pa.outbox.table_columns import ROWS, STORAGE, chunks, columns
 from dd_pa.store.event_queue import Row
 from dd_pa.store.record import LAST_MOMENT
 

@@ -19,7 +19,7 @@ from dd_pa.delivery.worker import Worker
 from dd_pa.network.local_emulator import local_emulator
 from dd_pa.network.outlet import DirectOutlet, Outlet
 from dd_pa.outbox.lessee import BATCH, Lessee
-from dd_pa.outbox.store import OutboxStore
+from dd_pa.outbox.outbox_store import OutboxStore
 from dd_pa.settings.settings import Settings
 from dd_pa.store.event_queue import EventQueue
 

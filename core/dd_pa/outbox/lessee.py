@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from typing import TypeVar
 
-from dd_pa.outbox.store import OutboxStore
+from dd_pa.outbox.outbox_store import OutboxStore
 from dd_pa.store.event_queue import EventQueue
 
 T = TypeVar("T")

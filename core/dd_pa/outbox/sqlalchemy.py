@@ -41,9 +41,9 @@ from sqlalchemy.orm import Session
 
 from dd_pa.capture.attributes import MAX_BYTES
 from dd_pa.capture.event import BuiltEvent
-from dd_pa.outbox.columns import STORAGE, chunks, columns
-from dd_pa.outbox.low_water import LowWater
+from dd_pa.outbox.low_water_mark import LowWater
 from dd_pa.outbox.table import Counts
+from dd_pa.outbox.table_columns import STORAGE, chunks, columns
 from dd_pa.store.event_queue import Row
 from dd_pa.store.record import LAST_MOMENT
 

@@ -21,7 +21,7 @@ import msgspec
 from dd_pa.capture.attributes import MAX_DEPTH
 from dd_pa.errors import PlanError
 from dd_pa.plan.model import Deprecated, Field, Kind, Type
-from dd_pa.plan.personal import PersonalData
+from dd_pa.plan.personal_data import PersonalData
 
 NULL = Type(kind="null")
 

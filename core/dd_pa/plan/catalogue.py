@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from dd_pa.plan.model import Deprecated, Field, Plan, PlannedEvent, shown, walk
-from dd_pa.plan.words import limit_words, types_words
+from dd_pa.plan.type_words import limit_words, types_words
 
 TITLE = "Tracking plan"
 NOBODY = "no owner"

@@ -12,7 +12,7 @@ from difflib import SequenceMatcher
 from typing import Any, TypeVar
 
 from dd_pa.plan.model import Deprecated, Field, Kind, Plan, PlannedEvent, Type
-from dd_pa.plan.words import limit_words, type_words, types_words, value_words
+from dd_pa.plan.type_words import limit_words, type_words, types_words, value_words
 
 T = TypeVar("T")
 ByKind = Mapping[Kind, Sequence[Type]]

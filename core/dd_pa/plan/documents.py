@@ -10,10 +10,10 @@ from dd_pa.errors import PlanError
 from dd_pa.plan import lock
 from dd_pa.plan.catalogue import markdown
 from dd_pa.plan.catalogue_page import page
+from dd_pa.plan.event_modules import NOTHING_IMPORTED
 from dd_pa.plan.model import Plan
-from dd_pa.plan.modules import NOTHING_IMPORTED
 from dd_pa.plan.registry import declared_plan
-from dd_pa.plan.schemas import Json, asyncapi, json_schema
+from dd_pa.plan.schema_export import Json, asyncapi, json_schema
 
 
 def _encoded(make: Callable[[Plan], Json]) -> Callable[[Plan], str]:

@@ -8,8 +8,8 @@ from contextlib import suppress
 from weakref import WeakValueDictionary
 
 from dd_pa.errors import PlanError
+from dd_pa.plan.event_schema import EventSchema
 from dd_pa.plan.model import Plan
-from dd_pa.plan.schema import EventSchema
 
 _by_name: WeakValueDictionary[str, EventSchema] = WeakValueDictionary()
 revision = 0

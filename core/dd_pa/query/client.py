@@ -1,4 +1,4 @@
-"""Two senders, for plain and for async code. What they share, which is nearly all, is in `exchange` and `retrying`."""
+"""Two senders, for plain and for async code. What they share is nearly all: `query_exchange` and `retry_policy`."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from typing import Any, Self, TypeVar
 
 import httpx
 
-from dd_pa.network.trust import tls_context, tls_to_nobody
-from dd_pa.query.access import Access
+from dd_pa.network.tls_trust import tls_context, tls_to_nobody
 from dd_pa.query.columns import Scalar, Timeseries
-from dd_pa.query.exchange import Exchange, Limits
+from dd_pa.query.credentials import Access
+from dd_pa.query.envelope import Query
 from dd_pa.query.measures import Measure
 from dd_pa.query.pages import Pages
-from dd_pa.query.request import Query
+from dd_pa.query.query_exchange import Exchange, Limits
 from dd_pa.query.rows import Row
 from dd_pa.query.schema.analytics import ListRequest, Records
 from dd_pa.settings.settings import Settings

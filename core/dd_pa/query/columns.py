@@ -8,7 +8,7 @@ from typing import Any
 from msgspec import field
 from msgspec.structs import replace
 
-from dd_pa.query.request import AnswerPart, Number
+from dd_pa.query.envelope import AnswerPart, Number
 from dd_pa.query.rows import Row, Rows
 
 VALUE = "value"

@@ -8,7 +8,7 @@ import tenacity
 from tenacity import AsyncRetrying, RetryCallState, Retrying
 
 from dd_pa.errors import QueryRateLimitError
-from dd_pa.query.exchange import Exchange, UnfinishedQuery
+from dd_pa.query.query_exchange import Exchange, UnfinishedQuery
 
 __all__ = ["AsyncRetrying", "Retrying", "policy"]
 

@@ -8,7 +8,7 @@ from urllib.parse import unquote, urlsplit
 
 import msgspec
 
-from dd_pa.settings.relay import RelayAddress
+from dd_pa.settings.relay_address import RelayAddress
 
 if TYPE_CHECKING:
     from confluent_kafka import Message

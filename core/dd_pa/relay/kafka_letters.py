@@ -23,7 +23,7 @@ from dd_pa.relay.kafka_client import (
     pairs,
     producer_options,
 )
-from dd_pa.settings.relay import RelayAddress
+from dd_pa.settings.relay_address import RelayAddress
 
 
 class _Entry(NamedTuple):

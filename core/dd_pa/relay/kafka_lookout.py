@@ -11,7 +11,7 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 from dd_pa.relay.kafka_client import GROUP, PREFIX, client_options, headers_of
 from dd_pa.relay.kafka_letters import partitions_of
 from dd_pa.relay.message import milliseconds
-from dd_pa.settings.relay import RelayAddress
+from dd_pa.settings.relay_address import RelayAddress
 
 
 class Position(NamedTuple):

@@ -15,7 +15,7 @@ from confluent_kafka import KafkaError, KafkaException, Producer
 from dd_pa.network.outcome import DELIVERED, Outcome, Verdict
 from dd_pa.relay.kafka_client import PREFIX, ordering_key, pairs, producer_options
 from dd_pa.relay.message import Message, prefixed
-from dd_pa.settings.relay import RelayAddress
+from dd_pa.settings.relay_address import RelayAddress
 
 FIRST_LOOK, LONGEST_LOOK = 0.001, 0.02
 """Seconds between two looks at what the client's threads have heard from the broker, while something is on its way."""

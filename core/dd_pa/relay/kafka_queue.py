@@ -23,7 +23,7 @@ from dd_pa.relay.kafka_client import GROUP, PREFIX, client_options, headers_of
 from dd_pa.relay.kafka_letters import KafkaLetters
 from dd_pa.relay.kafka_lookout import KafkaLookout
 from dd_pa.relay.offset_ledger import OffsetLedger
-from dd_pa.settings.relay import RelayAddress
+from dd_pa.settings.relay_address import RelayAddress
 from dd_pa.store.event_queue import Row
 
 LOOK = 0.02

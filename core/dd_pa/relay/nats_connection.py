@@ -16,7 +16,7 @@ from nats.js.api import DiscardPolicy, RetentionPolicy, StorageType, StreamConfi
 from nats.js.errors import NotFoundError
 
 from dd_pa.relay.tls import tls_context
-from dd_pa.settings.relay import RelayAddress
+from dd_pa.settings.relay_address import RelayAddress
 
 FAREWELL = 1.0
 """Seconds that a server may take to end a connection; then its end is not waited for."""

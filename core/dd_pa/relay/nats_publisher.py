@@ -18,7 +18,7 @@ from nats.js.errors import APIError, NoStreamResponseError
 from dd_pa.network.outcome import DELIVERED, Outcome, Verdict
 from dd_pa.relay.message import Message, escaped, prefixed
 from dd_pa.relay.nats_connection import NatsConnection
-from dd_pa.settings.relay import RelayAddress
+from dd_pa.settings.relay_address import RelayAddress
 
 _FULL = "maximum"
 """What the server says of a stream that takes no more (`maximum bytes exceeded`, error 10077)."""

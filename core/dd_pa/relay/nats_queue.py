@@ -21,7 +21,7 @@ from dd_pa.relay.claims import Claim, Claims
 from dd_pa.relay.dead_letters import RelayCounts, RelayLetter
 from dd_pa.relay.message import milliseconds, unescaped
 from dd_pa.relay.nats_connection import FAREWELL, NatsConnection
-from dd_pa.settings.relay import RelayAddress
+from dd_pa.settings.relay_address import RelayAddress
 from dd_pa.store.event_queue import Row
 
 DURABLE = "dd-pa"

@@ -9,7 +9,7 @@ from pika import BasicProperties, SSLOptions, URLParameters
 
 from dd_pa.relay.message import CONTENT_TYPE
 from dd_pa.relay.tls import tls_context
-from dd_pa.settings.relay import RelayAddress
+from dd_pa.settings.relay_address import RelayAddress
 
 PREFIX = "cloudEvents:"
 """What CloudEvents' binding for AMQP puts before the names of attributes."""

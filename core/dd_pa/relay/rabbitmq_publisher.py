@@ -26,7 +26,7 @@ from pika.spec import Basic
 from dd_pa.network.outcome import DELIVERED, Outcome, Verdict
 from dd_pa.relay.message import Message, prefixed
 from dd_pa.relay.rabbitmq_names import PREFIX, QUORUM, connection_parameters, properties
-from dd_pa.settings.relay import RelayAddress
+from dd_pa.settings.relay_address import RelayAddress
 
 _REFUSED = (ProbableAuthenticationError, ProbableAccessDeniedError)
 _NO_ACCESS, _OTHER_QUEUE = 403, 406

@@ -25,7 +25,7 @@ from redis.exceptions import TimeoutError as RedisTimeoutError
 
 from dd_pa.network.outcome import DELIVERED, Outcome, Verdict
 from dd_pa.relay.message import Message, prefixed
-from dd_pa.settings.relay import RelayAddress
+from dd_pa.settings.relay_address import RelayAddress
 
 BODY = "data"
 """Field of an entry that holds the event; the others are CloudEvents' attributes."""

@@ -11,9 +11,9 @@ from typing import Any, Literal, Self
 from urllib.parse import urlsplit
 
 from dd_pa.errors import SettingsError
-from dd_pa.settings import checks, rum
+from dd_pa.settings import checks, rum_checks
 from dd_pa.settings.checks import Resolver
-from dd_pa.settings.relay import RelayAddress, address
+from dd_pa.settings.relay_address import RelayAddress, address
 from dd_pa.settings.secret import Secret
 from dd_pa.settings.source import read
 
@@ -211,9 +211,9 @@ class Settings:
         self._set("sample_rates", checks.sample_rates(self.sample_rates))
         self._check_amounts()
         self._set("spool_dir", checks.spool(self.spool_dir, self.delivery))
-        self._set("client_token", rum.client_token(self.client_token))
-        self._set("rum_options", rum.options(self.rum_options, self.rum_session_sample_rate))
-        rum.sdk(self.rum_sdk_version, self.rum_sdk_url, self.rum_sdk_integrity)
+        self._set("client_token", rum_checks.client_token(self.client_token))
+        self._set("rum_options", rum_checks.options(self.rum_options, self.rum_session_sample_rate))
+        rum_checks.sdk(self.rum_sdk_version, self.rum_sdk_url, self.rum_sdk_integrity)
         self._mask_secrets()
         if self.enabled:
             self._check_destination()

@@ -12,7 +12,7 @@ from sqlalchemy.orm.base import NO_VALUE
 
 from dd_pa.capture.batch import Build
 from dd_pa.capture.event import BuiltEvent
-from dd_pa.capture.identity import identify
+from dd_pa.capture.identity_block import identify
 from dd_pa.emitter import Emitter
 from dd_pa.model_events import Answers, Change, Declaration, ModelOptions, ask
 from dd_pa.sqlalchemy.changes import Members, column_changes, expressions, member_changes, members_left, split

@@ -14,9 +14,9 @@ from dd_pa.store.dead_letters import Entry, entries, settle
 from dd_pa.store.deliverer_lock import NAME
 from dd_pa.store.destination import REJECTED, Destination
 from dd_pa.store.directory import AlienFileError, Directory
-from dd_pa.store.reader import SegmentReader
 from dd_pa.store.record import Header, encode
 from dd_pa.store.segment import SegmentFiles
+from dd_pa.store.segment_reader import SegmentReader
 from dd_pa.store.trusted_directory import UnsafePlaceError, open_place, open_room
 
 _NAME = re.compile(r"[0-9a-f]{16}")

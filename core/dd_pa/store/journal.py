@@ -5,12 +5,12 @@ import re
 from collections.abc import Callable, Iterator
 
 from dd_pa.capture.event import BuiltEvent
-from dd_pa.process.tally import Tally
+from dd_pa.process.atomic_counter import Tally
 from dd_pa.process.uptime import uptime
 from dd_pa.store.directory import AlienFileError, Descriptor, Directory, Files
-from dd_pa.store.reader import SegmentReader
 from dd_pa.store.record import DamagedRecordError, Header, Line, checked_body, event_of
 from dd_pa.store.segment import ack_name
+from dd_pa.store.segment_reader import SegmentReader
 
 _ENTRY = re.compile(rb"\n\+([0-9]{1,15});")
 """An entry that was torn has no semicolon, and the next one begins with a newline of its own."""

@@ -5,7 +5,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 
 from dd_pa.capture.event import BuiltEvent
-from dd_pa.process.tally import steps
+from dd_pa.process.atomic_counter import steps
 from dd_pa.process.uptime import uptime
 
 _Entry = tuple[int, int, BuiltEvent, float]

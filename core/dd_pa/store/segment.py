@@ -8,7 +8,7 @@ import secrets
 import time
 from collections.abc import Callable
 
-from dd_pa.process.tally import Tally, steps
+from dd_pa.process.atomic_counter import Tally, steps
 from dd_pa.process.uptime import boot
 from dd_pa.store.directory import Descriptor, Directory
 from dd_pa.store.record import FORMAT, Header, encode_header

@@ -8,21 +8,21 @@ from collections.abc import Callable, Sequence
 from typing import Literal, NamedTuple
 
 from dd_pa.capture.event import BuiltEvent
-from dd_pa.process.tally import Tally
+from dd_pa.process.atomic_counter import Tally
 from dd_pa.store.backlog import Backlog
 from dd_pa.store.dead_letters import DeadLetters
 from dd_pa.store.destination import Destination
 from dd_pa.store.directory import AlienFileError
-from dd_pa.store.duty import Duty, Notice
 from dd_pa.store.janitor import Janitor
+from dd_pa.store.janitor_duty import Duty, Notice
 from dd_pa.store.journal import Held
 from dd_pa.store.memory import MemoryStore
-from dd_pa.store.merger import Merger
 from dd_pa.store.orphans import Orphans, Troubles
 from dd_pa.store.record import Line
+from dd_pa.store.segment_merger import Merger
 from dd_pa.store.spool_options import SpoolOptions
+from dd_pa.store.spool_writer import Say, SpoolWriter, default_segment_bytes
 from dd_pa.store.trusted_directory import UnsafePlaceError
-from dd_pa.store.writer import Say, SpoolWriter, default_segment_bytes
 
 SCAN_EVERY, SOON = 1.0, 0.05
 """Seconds between two looks, and before one that was cut short goes on."""

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from unittest.mock import ANY
 
+from dd_pa.testing.assertions import EventAssertions
 from dd_pa.testing.capture import capture_events
-from dd_pa.testing.cases import EventAssertions
-from dd_pa.testing.events import CapturedEvents
+from dd_pa.testing.captured_events import CapturedEvents
 from dd_pa.testing.funnel import assert_funnel
 from dd_pa.testing.tracked_event import TrackedEvent
 from dd_pa.testing.typed_event import events_of

@@ -8,7 +8,7 @@ from dd_pa.capture.event import BuiltEvent
 from dd_pa.emitter import Emitter
 from dd_pa.observe import signals
 from dd_pa.process import testbed
-from dd_pa.testing.events import CapturedEvents
+from dd_pa.testing.captured_events import CapturedEvents
 from dd_pa.testing.tracked_event import TrackedEvent
 
 

@@ -9,9 +9,9 @@ from django.utils.module_loading import autodiscover_modules
 from dd_pa import PlanError
 from dd_pa.model_events import event_lines
 from dd_pa.plan import lock
-from dd_pa.plan.check import check, compare
 from dd_pa.plan.documents import CATALOGUES, EXPORTS, catalogue_format, chosen_plan, write_document
-from dd_pa.plan.modules import import_modules
+from dd_pa.plan.event_modules import import_modules
+from dd_pa.plan.lock_check import check, compare
 from dd_pa_django.model_events.registry import declarations
 
 ACTIONS = ("list", "check", "catalogue", "export")

@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 
 from msgspec import field
 
-from dd_pa.query.request import AnswerPart, Number, Part, Request
+from dd_pa.query.envelope import AnswerPart, Number, Part, Request
 from dd_pa.query.rows import Row, Rows
 
 

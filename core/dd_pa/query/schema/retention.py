@@ -7,7 +7,7 @@ from typing import Any, ClassVar, Literal
 from msgspec import field
 
 from dd_pa.query.columns import Matrix, Scalar, Timeseries, Unit
-from dd_pa.query.request import AnswerPart, Number, Part, Request
+from dd_pa.query.envelope import AnswerPart, Number, Part, Request
 from dd_pa.query.rows import Rows
 from dd_pa.query.schema.analytics import AudienceFilters, BaseQuery, GroupSort, Records
 

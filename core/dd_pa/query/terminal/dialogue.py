@@ -13,7 +13,7 @@ from rich.console import Console
 from dd_pa.errors import QueryError, SettingsError
 from dd_pa.observe.log import printable
 from dd_pa.query.client import QueryClient
-from dd_pa.query.request import Query
+from dd_pa.query.envelope import Query
 from dd_pa.query.rows import Row, Rows
 from dd_pa.query.schema.analytics import ListRequest
 from dd_pa.query.terminal.csv_rows import write_csv

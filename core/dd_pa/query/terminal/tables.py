@@ -11,7 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from dd_pa.query.columns import VALUE, Scalar, Timeseries
-from dd_pa.query.request import Number
+from dd_pa.query.envelope import Number
 from dd_pa.query.rows import Rows
 from dd_pa.query.schema.analytics import TimeseriesRequest
 from dd_pa.query.schema.journey import Funnel

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Final, TypeAlias, TypeVar
 
 import msgspec
 
-from dd_pa.capture.draft import decoded
+from dd_pa.capture.before_send import decoded
 
 T = TypeVar("T")
 

@@ -11,7 +11,7 @@ from dd_pa.capture.person import NOBODY, Identity
 from dd_pa.capture.rum import SESSION_LASTS
 from dd_pa.capture.work import Work
 from dd_pa.emitter import Emitter
-from dd_pa.jobs.header import MAX_HEADER, CarriedIdentity, Seal
+from dd_pa.jobs.job_header import MAX_HEADER, CarriedIdentity, Seal
 
 HEADER = "dd_pa_identity"
 """Name of the header, of the message option or of the entry of a job's metadata."""

@@ -11,9 +11,9 @@ from dd_pa.process.uptime import started
 from dd_pa.store.destination import Destination
 from dd_pa.store.directory import Directory
 from dd_pa.store.journal import Held, Journal
-from dd_pa.store.reader import SegmentReader
 from dd_pa.store.record import encode
 from dd_pa.store.segment import Segment, SegmentFiles
+from dd_pa.store.segment_reader import SegmentReader
 from dd_pa.store.trusted_directory import UnsafePlaceError
 
 Say = Callable[..., None]

@@ -44,4 +44,4 @@ def _forget(*, connection: BaseDatabaseWrapper, **kwargs: Any) -> None:
     _of_thread.found.pop(connection.alias, None)
 
 
-connection_created.connect(_forget, dispatch_uid="dd_pa_django.connection")
+connection_created.connect(_forget, dispatch_uid="dd_pa_django.database_connection")

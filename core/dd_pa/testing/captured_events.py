@@ -3,7 +3,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, overload
 
-from dd_pa.plan.event import Event
+from dd_pa.plan.event_class import Event
 from dd_pa.testing.comparison import UNSAID, Expected
 from dd_pa.testing.tracked_event import TrackedEvent
 from dd_pa.testing.typed_event import expectation

@@ -21,7 +21,7 @@ from dd_pa.store.journal import Held
 from dd_pa.store.orphans import Orphans, Troubles
 from dd_pa.store.record import DamagedRecordError, checked_body, encode
 from dd_pa.store.segment import SegmentFiles, ack_name
-from dd_pa.store.writer import STEP
+from dd_pa.store.spool_writer import STEP
 
 LEAST, MOST = 16, 64
 """Segments that become one."""

@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, field
 
 from dd_pa.capture.event import BuiltEvent
-from dd_pa.outbox.columns import ascii_text
+from dd_pa.outbox.table_columns import ascii_text
 from dd_pa.store.event_queue import Row
 from dd_pa.store.record import DamagedRecordError, event_of
 

@@ -3,10 +3,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from dd_pa.plan.event import Event
+from dd_pa.plan.event_class import Event
 from dd_pa.testing.capture import capture_events
+from dd_pa.testing.captured_events import CapturedEvents
 from dd_pa.testing.comparison import UNSAID
-from dd_pa.testing.events import CapturedEvents
 from dd_pa.testing.tracked_event import TrackedEvent
 
 if TYPE_CHECKING:

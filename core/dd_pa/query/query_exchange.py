@@ -22,8 +22,8 @@ from dd_pa.errors import (
     QueryUnavailableError,
 )
 from dd_pa.observe.log import printable
-from dd_pa.query.access import Access
-from dd_pa.query.request import Request
+from dd_pa.query.credentials import Access
+from dd_pa.query.envelope import Request
 
 A = TypeVar("A")
 

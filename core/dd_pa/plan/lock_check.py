@@ -12,8 +12,8 @@ from typing import NamedTuple
 from dd_pa.errors import PlanError
 from dd_pa.plan import lock
 from dd_pa.plan.changes import Change, changes
+from dd_pa.plan.event_modules import HOW_TO_NAME, NOTHING_IMPORTED
 from dd_pa.plan.model import Plan, shown, walk
-from dd_pa.plan.modules import HOW_TO_NAME, NOTHING_IMPORTED
 from dd_pa.plan.registry import declared_plan
 from dd_pa.plan.revision import read_at
 

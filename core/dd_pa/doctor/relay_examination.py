@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from dd_pa.doctor.report import Finding
 from dd_pa.relay.brokers import RelayQueue, open_queue
-from dd_pa.settings.relay import RelayAddress
+from dd_pa.settings.relay_address import RelayAddress
 
 OLD = 15 * 60
 """Seconds after which an event that waits shows that nobody delivers it."""

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from dd_pa.store.duty import TURN
-from dd_pa.store.merger import LEAST, MOST
+from dd_pa.store.janitor_duty import TURN
+from dd_pa.store.segment_merger import LEAST, MOST
 from tests.core.spools import Watched, event, ids
 from tests.core.test_janitor import Counted, orphans
 from tests.core.test_spool_crash import Disk, Recorder, torn

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 import dd_pa
-from dd_pa.process.tally import HAS_GIL, Tally, atomic
+from dd_pa.process.atomic_counter import HAS_GIL, Tally, atomic
 
 THREADS, TURNS = 4, 2_000
 ONE_THREAD = {"delivery/quarantine.py", "relay/claims.py", "relay/redis_publisher.py"}
@@ -53,4 +53,4 @@ def test_counters_are_of_one_thread_or_made_here() -> None:
     root = Path(dd_pa.__file__).parent
     counting = {str(file.relative_to(root)) for file in root.rglob("*.py") if "itertools.count(" in file.read_text()}
 
-    assert counting - ONE_THREAD == {"process/tally.py"}
+    assert counting - ONE_THREAD == {"process/atomic_counter.py"}

@@ -13,8 +13,8 @@ import msgspec
 from dd_pa.capture.event import checked_name
 from dd_pa.errors import EventError, PlanError
 from dd_pa.plan import registry
+from dd_pa.plan.event_schema import EventSchema
 from dd_pa.plan.model import Deprecated
-from dd_pa.plan.schema import EventSchema
 
 _EventT = TypeVar("_EventT", bound="EventType")
 _OPTIONS = ("frozen", "rename")

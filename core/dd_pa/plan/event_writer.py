@@ -10,9 +10,9 @@ import msgspec
 from dd_pa.capture.attributes import AttributeCleaner, record
 from dd_pa.capture.fast_path import GoodNames, plain
 from dd_pa.errors import EventError
-from dd_pa.plan import personal
-from dd_pa.plan.event import Event
-from dd_pa.plan.schema import SMALL
+from dd_pa.plan import personal_data
+from dd_pa.plan.event_class import Event
+from dd_pa.plan.event_schema import SMALL
 from dd_pa.settings.settings import Settings
 
 
@@ -57,7 +57,9 @@ class EventWriter:
             written = None
         written = written or self._walked(event, schema.name)
         if self._treat is not None and schema.personal:
-            written = written._replace(attributes=personal.treated(written.attributes, schema.personal, self._treat))
+            written = written._replace(
+                attributes=personal_data.treated(written.attributes, schema.personal, self._treat)
+            )
         return written
 
     def _walked(self, event: Event, name: str) -> Written:
@@ -79,8 +81,8 @@ class EventWriter:
         return None
 
 
-def _treatment(settings: Settings) -> personal.Treat | None:
+def _treatment(settings: Settings) -> personal_data.Treat | None:
     if settings.personal_data == "send":
         return None
     key = settings.reveal_personal_data_key()
-    return personal.without if settings.personal_data == "omit" else personal.hashed(key)
+    return personal_data.without if settings.personal_data == "omit" else personal_data.hashed(key)
