@@ -10,7 +10,7 @@ import pytest
 import trustme
 
 from dd_pa.network.http2 import Answer, Failure
-from dd_pa.network.trust import tls_context
+from dd_pa.network.tls_trust import tls_context
 from tests.http2.peer import Wire, client, well_behaved
 
 Contexts = tuple[ssl.SSLContext, ssl.SSLContext]
