@@ -7,6 +7,7 @@ import threading
 from collections import Counter, deque
 
 from dd_pa.network.local_emulator import LocalEmulator
+from dd_pa.process.shutdown import start_thread
 
 DROPS = "/api/emulator/drops"
 MOST_WAITING = 1_000
@@ -30,7 +31,7 @@ class DropReport:
         if not self._runs:
             self._runs = True
             try:
-                threading.Thread(target=self._run, name="dd-pa-drop-report").start()
+                start_thread(threading.Thread(target=self._run, name="dd-pa-drop-report"))
             except RuntimeError:  # the interpreter ends
                 self._runs = False
 

@@ -12,6 +12,7 @@ from collections.abc import Callable
 
 from dd_pa.network.local_emulator import LocalEmulator
 from dd_pa.plan import lock, registry
+from dd_pa.process.shutdown import start_thread
 
 PLAN = "/api/emulator/plan"
 EVERY = 10.0
@@ -39,7 +40,7 @@ class PlanReport:
             return
         self._next, self._revision, self._runs = now + EVERY, registry.revision, True
         try:
-            threading.Thread(target=self._run, name="dd-pa-plan-report").start()
+            start_thread(threading.Thread(target=self._run, name="dd-pa-plan-report"))
         except RuntimeError:  # the interpreter ends
             self._runs = False
 

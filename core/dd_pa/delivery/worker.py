@@ -5,6 +5,7 @@ from __future__ import annotations
 import _thread
 import contextlib
 import logging
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -110,6 +111,9 @@ class Worker:
         Not the caller's: it may be in a signal's handler, which has interrupted `threading` while it holds its lock.
         """
         if self._turns():
+            return
+        if sys.is_finalizing():  # the thread would never run
+            self._not_started(RuntimeError("the interpreter ends"))
             return
         self._starting = True
         try:

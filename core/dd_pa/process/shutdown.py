@@ -11,6 +11,8 @@ import atexit
 import contextlib
 import os
 import signal
+import sys
+import threading
 import time
 from types import FrameType
 from typing import Protocol
@@ -43,6 +45,16 @@ class Deliverer(Protocol):
     def close(self, timeout: float, deadline: float | None = None) -> None:
         """Deliver what waits until `deadline`, then take nothing more and give up the rest."""
         ...
+
+
+def start_thread(thread: threading.Thread) -> None:
+    """Start a thread; raise `RuntimeError` where none can be had, or where the interpreter has come to its end.
+
+    There, finalizers track as well, and a new thread never runs: before Python 3.12, `start()` waits for it for ever.
+    """
+    if sys.is_finalizing():
+        raise RuntimeError("the interpreter ends")
+    thread.start()
 
 
 _open: dict[Deliverer, int] = {}

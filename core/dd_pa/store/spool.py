@@ -9,6 +9,7 @@ from typing import Literal, NamedTuple
 
 from dd_pa.capture.event import BuiltEvent
 from dd_pa.process.atomic_counter import Tally
+from dd_pa.process.shutdown import start_thread
 from dd_pa.store.backlog import Backlog
 from dd_pa.store.dead_letters import DeadLetters
 from dd_pa.store.destination import Destination
@@ -185,7 +186,7 @@ class Spool:
             return
         try:
             if self._duty.take():
-                threading.Thread(target=self._one_turn, name="dd-pa janitor", daemon=True).start()
+                start_thread(threading.Thread(target=self._one_turn, name="dd-pa janitor", daemon=True))
                 return
         except (OSError, RuntimeError, UnsafePlaceError, AlienFileError) as error:
             self._say("spool scan", "the spool cannot be looked through: %s", error)

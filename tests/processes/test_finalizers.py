@@ -1,0 +1,43 @@
+"""What is tracked by finalizers that the interpreter runs at its very end, when threads that begin never run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from dd_pa.emulator import Emulator
+from tests.processes.program import Stage
+
+FINALIZER = """
+import sys
+from dd_pa import Emitter, Settings
+emitter = Emitter(Settings.from_env())
+class Row:
+    def __del__(self):
+        assert sys.is_finalizing()
+        emitter.track("row.gone", usr="u-1")
+        emitter.track("nobody.known")
+        print("dropped", emitter.stats().dropped)
+row = Row()
+"""
+
+
+@pytest.mark.parametrize("before", [pytest.param("", id="first events"), "emitter.track('row.made', usr='u-1')"])
+@pytest.mark.parametrize(
+    ("store", "delivery"), [("memory", "thread"), ("spool", "thread"), ("spool", "process")], indirect=["store"]
+)
+@pytest.mark.parametrize("is_up", [pytest.param(True, id="intake"), pytest.param(False, id="no intake")])
+def test_a_process_ends_whose_finalizers_track(
+    make_stage: Callable[[Emulator, str], Stage], before: str, delivery: str, is_up: bool
+) -> None:
+    """Whoever would begin to deliver, to keep order or to report then; and what is lost by it is said."""
+    emulator = Emulator()
+    with emulator.running() as url:
+        stage = make_stage(emulator, url if is_up else "http://127.0.0.1:9")
+        environ = {"DD_PA_DELIVERY": delivery, "DD_PA_SHUTDOWN_TIMEOUT": "0.5"}
+        ended, output = stage.run(FINALIZER + before, **environ)
+
+    assert (ended, "'unlinked': 1" in output) == (0, True), output
+    if not stage.durable:
+        assert "'row.gone' dropped" in output or "delivery thread cannot be started" in output, output
