@@ -234,8 +234,9 @@ def test_a_forked_child_has_a_segment_of_its_own(host: Host, emulator: Emulator)
     emulator.clear_faults()
     with Emitter(host.settings()) as neighbour:
         neighbour.track("neighbour.started", usr="u")
-
         wait_until(lambda: tracked in arrived(emulator))
+
+    assert tracked in arrived(emulator)
 
 
 def test_parent_and_child_both_deliver(host: Host, emulator: Emulator) -> None:

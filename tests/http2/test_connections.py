@@ -25,7 +25,8 @@ async def test_what_a_goaway_has_not_seen_goes_out_again_at_once() -> None:
         for _ in range(6):
             await wire.request()
         wire.send(GoAwayFrame(0, last_stream_id=5, error_code=0))
-        await asyncio.sleep(0.05)
+        while len(posting.wires) < 2:
+            await asyncio.sleep(0.001)
         for stream in (5, 1, 3):
             wire.answer(stream, 400, b"old " + wire.requests[stream])
         await wire.until_the_end()
@@ -41,6 +42,7 @@ async def test_what_a_goaway_has_not_seen_goes_out_again_at_once() -> None:
 @pytest.mark.asyncio
 async def test_a_goaway_in_two_steps() -> None:
     """A warning first, as nginx and proxies do, then the real number; none is sent after the warning."""
+    warned = asyncio.Event()
 
     async def ending(wire: Wire) -> None:
         await wire.hello()
@@ -48,15 +50,14 @@ async def test_a_goaway_in_two_steps() -> None:
         await wire.request()
         wire.send(GoAwayFrame(0, last_stream_id=2**31 - 1, error_code=0), raw(6, 0, 0, b"anything"))
         await wire.expect(PingFrame)
+        warned.set()
         wire.send(GoAwayFrame(0, last_stream_id=1, error_code=0))
         wire.answer(1, 400, b"old 1")
         await wire.until_the_end()
 
     async with client(ending, well_behaved) as posting:
         first = asyncio.ensure_future(posting.post(b"1", b"2"))
-        while not posting.wires or len(posting.wires[0].requests) < 2:
-            await asyncio.sleep(0.001)
-        await asyncio.sleep(0.01)
+        await warned.wait()
         later = await posting.post(b"3")
 
         assert contents(await first) == [b"old 1", b"2"]
