@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import Connection, Engine, create_engine, event, text
+from sqlalchemy import Connection, Engine, create_engine, event, make_url, text
 from sqlalchemy.exc import OperationalError
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.schema import CreateSchema, DropSchema
 
 MARIADB = "mysql+pymysql://root@127.0.0.1/"
@@ -34,6 +35,21 @@ def begin_as_told(engine: Engine, statement: str = "BEGIN") -> None:
     @event.listens_for(engine, "begin")
     def begin(connection: Connection) -> None:
         connection.exec_driver_sql(statement)
+
+
+@asynccontextmanager
+async def opened(engine: Engine) -> AsyncIterator[AsyncEngine]:
+    """The same database, asked by an asynchronous driver."""
+    url = make_url(engine.url)
+    if engine.dialect.name == "sqlite":
+        url = url.set(drivername="sqlite+aiosqlite")
+    found = create_async_engine(url)
+    if engine.dialect.name == "sqlite":
+        begin_as_told(found.sync_engine)
+    try:
+        yield found
+    finally:
+        await found.dispose()
 
 
 @contextmanager

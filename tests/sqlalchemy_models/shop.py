@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import datetime as dt
+import enum
+from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import Column, ForeignKey, String, Table
+from sqlalchemy import JSON, Column, ForeignKey, Numeric, String, Table
 from sqlalchemy.ext.hybrid import hybrid_property
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
 
@@ -103,6 +106,31 @@ class Postcard(Base):
 
     id: Mapped[int] = mapped_column(primary_key=True)
     text: Mapped[str] = mapped_column(default="")
+
+
+class Size(enum.Enum):
+    SMALL = "s"
+    LARGE = "l"
+
+
+MEASURED = ("count", "price", "data", "is_open", "size", "day")
+
+
+@events.track_model(
+    created="measure.made", updated=dict.fromkeys(MEASURED, "measure.changed"), attributes=list(MEASURED)
+)
+class Measure(Base):
+    """With a column of each type that takes values in several forms."""
+
+    __tablename__ = "measures"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    count: Mapped[int | None]
+    price: Mapped[Decimal | None] = mapped_column(Numeric(8, 2))
+    data: Mapped[Any | None] = mapped_column(JSON(none_as_null=True))
+    is_open: Mapped[bool | None]
+    size: Mapped[Size | None]
+    day: Mapped[dt.date | None]
 
 
 class Stamped:

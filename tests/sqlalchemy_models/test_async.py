@@ -1,33 +1,16 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 
 import pytest
-from sqlalchemy import Engine, make_url, select
-from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
+from sqlalchemy import Engine, select
+from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
 
 from dd_pa import Emitter, Identity, identify
 from dd_pa.sqlalchemy import submit_on_commit
-from tests.sqlalchemy_models import databases
 from tests.sqlalchemy_models.conftest import Events, MakeEmitter
+from tests.sqlalchemy_models.databases import opened
 from tests.sqlalchemy_models.shop import Order
-
-
-@asynccontextmanager
-async def opened(engine: Engine) -> AsyncIterator[AsyncEngine]:
-    """The same database, asked by an asynchronous driver."""
-    url = make_url(engine.url)
-    if engine.dialect.name == "sqlite":
-        url = url.set(drivername="sqlite+aiosqlite")
-    found = create_async_engine(url)
-    if engine.dialect.name == "sqlite":
-        databases.begin_as_told(found.sync_engine)
-    try:
-        yield found
-    finally:
-        await found.dispose()
 
 
 async def live(engine: AsyncEngine, emitter: Emitter) -> list[int]:

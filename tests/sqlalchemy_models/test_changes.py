@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Callable
 from typing import Any
 
 import pytest
-from sqlalchemy import delete, func, insert, update
-from sqlalchemy.orm import Session
+from sqlalchemy import delete, func, insert, select, update
+from sqlalchemy.exc import InvalidRequestError
+from sqlalchemy.orm import Session, defer
 
 from tests.sqlalchemy_models.conftest import Events, MakeEmitter
 from tests.sqlalchemy_models.shop import (
@@ -16,6 +18,7 @@ from tests.sqlalchemy_models.shop import (
     Customer,
     Letter,
     Line,
+    Measure,
     Order,
     Parcel,
     Payment,
@@ -169,7 +172,7 @@ def test_cascades_of_the_session_fire(session: Session, happened: Events) -> Non
 
 
 def test_a_deleted_row_is_told_as_it_was(session: Session, happened: Events) -> None:
-    """Not with what was assigned and never written. Where that hides a value that was not loaded, none is told."""
+    """Not with what was assigned and never written, also where that hides a value that was not loaded."""
     loaded, expired = stored(session, Postcard(text="a")), stored(session, Postcard(text="b"))
     keys = [loaded.id, expired.id]
     session.commit()
@@ -180,7 +183,66 @@ def test_a_deleted_row_is_told_as_it_was(session: Session, happened: Events) -> 
             session.delete(card)
     session.commit()
 
-    assert [event["postcard"] for event in happened()] == [{"id": keys[0], "text": "a"}, {"id": keys[1]}]
+    assert [event["postcard"] for event in happened()] == [
+        {"id": keys[0], "text": "a"},
+        {"id": keys[1], "text": "b"},
+    ]
+
+
+def test_a_new_object_over_a_deleted_one(session: Session, happened: Events) -> None:
+    """One flush makes one UPDATE of both: the old row is told as gone, and the new one with what it has kept of it."""
+    old = stored(session, Order(total=3, number=7))
+    session.delete(old)
+    session.add(Order(id=old.id, state="again"))
+    session.commit()
+
+    assert happened()[1:] == [
+        {"name": "order.placed", **WHO, "order": {"total": 3}},
+        {"name": "order.removed", **WHO, "order": {"total": 3}},
+    ]
+
+
+def test_a_column_that_may_not_be_loaded(session: Session, happened: Events) -> None:
+    """`raiseload` is for the application: its event says the column all the same, and the object stays as it is."""
+    stored(session, Order(total=3))
+    session.expunge_all()
+    order = session.scalars(select(Order).options(defer(Order.total, raiseload=True))).one()
+    order.state = "paid"
+    session.flush()
+    with pytest.raises(InvalidRequestError, match="raiseload"):
+        _ = order.total
+    session.commit()
+
+    assert happened()[1]["order"] == {"total": 3}
+
+
+@pytest.mark.parametrize(
+    ("name", "given", "sent"),
+    [
+        pytest.param("count", "5", 5, id="a-text-for-a-number"),
+        pytest.param("count", 5.0, 5, id="a-float-for-a-whole-number"),
+        pytest.param("price", "1.50", 1.5, id="a-text-for-a-decimal"),
+        pytest.param("price", 1.504, 1.5, id="rounded-by-the-column"),
+        pytest.param("data", {1: ("a",)}, {"1": ["a"]}, id="what-json-has-no-form-for"),
+        pytest.param("is_open", 1, True, id="a-number-for-a-boolean"),
+        pytest.param("size", "LARGE", "l", id="an-enum-by-its-name"),
+        pytest.param("day", dt.datetime(2026, 1, 1, 9), "2026-01-01", id="a-moment-for-a-day"),
+    ],
+)
+def test_values_are_told_as_they_are_stored(
+    session: Session, happened: Events, name: str, given: Any, sent: Any
+) -> None:
+    """However they were assigned, as from a form; and what is stored as the same is no change."""
+    measure = stored(session, Measure(**{name: given}))
+    setattr(measure, name, given)
+    session.commit()
+    session.refresh(measure)
+    setattr(measure, name, None)
+    session.commit()
+
+    changed, made = happened()
+    assert made["measure"][name] == sent
+    assert changed["changed"] == {name: {"old": sent, "new": None}}
 
 
 def test_inherited_events_fire_once_for_each_object(session: Session, happened: Events) -> None:

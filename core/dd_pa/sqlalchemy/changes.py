@@ -14,6 +14,7 @@ from sqlalchemy.sql import ClauseElement
 
 from dd_pa.model_events import Change
 from dd_pa.sqlalchemy.mapping import is_many_to_many
+from dd_pa.sqlalchemy.stored_values import forms_of
 
 MAX_PKS = 100
 """Most keys that an event lists; `count` says how many there were."""
@@ -33,13 +34,25 @@ class Members:
         return {self.name: {"action": self.action, "count": len(self.others), "pks": pks}}
 
 
-def column_changes(instance: Any, names: Iterable[str], expressions: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
+def column_changes(
+    mapper: Mapper[Any], instance: Any, names: Iterable[str], expressions: Mapping[str, Any]
+) -> dict[str, Mapping[str, Any]]:
     """Return old and new value of each column that has changed, without the old one if it was not loaded.
 
-    `expressions` are entries of those that were set to SQL.
+    `expressions` are entries of those that were set to SQL. Two values that are stored as the same are no change.
     """
     found = {name: expressions[name] if name in expressions else _of_column(instance, name) for name in names}
-    return {name: entry for name, entry in found.items() if entry is not None}
+    stored = {name: _stored(mapper, name, entry) for name, entry in found.items() if entry is not None}
+    return {name: entry for name, entry in stored.items() if entry is not None}
+
+
+def _stored(mapper: Mapper[Any], name: str, entry: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    """Return an entry with its values as the column has them; None if nothing has changed."""
+    form = forms_of(mapper).get(name)
+    if form is None:
+        return entry
+    found = {side: form(value) for side, value in entry.items()}
+    return None if len(found) == 2 and found["old"] == found["new"] else found  # both sides are known
 
 
 def member_changes(mapper: Mapper[Any], instance: Any, names: Iterable[str]) -> Iterator[Members]:

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any, TypeVar, Unpack, overload
 from weakref import WeakKeyDictionary, WeakSet
@@ -8,7 +8,6 @@ from weakref import WeakKeyDictionary, WeakSet
 from sqlalchemy import event as sqlalchemy_event
 from sqlalchemy import inspect
 from sqlalchemy.orm import Mapper, Session, object_mapper, object_session
-from sqlalchemy.orm.base import NO_VALUE
 
 from dd_pa.capture.batch import Build
 from dd_pa.capture.event import BuiltEvent
@@ -18,6 +17,7 @@ from dd_pa.model_events import Answers, Change, Declaration, ModelOptions, ask
 from dd_pa.sqlalchemy.changes import Members, column_changes, expressions, member_changes, members_left, split
 from dd_pa.sqlalchemy.mapping import check_kinds, check_names, other_sides, written_aside
 from dd_pa.sqlalchemy.pending_events import follow_flushes, pending_in, submit_on_commit
+from dd_pa.sqlalchemy.row_columns import ReadColumns, columns_before, columns_now, columns_written_over
 
 
 def answers_of(
@@ -27,11 +27,11 @@ def answers_of(
     instance: Any,
     label: str,
     change: Change | None,
-    values: Callable[[Any, Sequence[str]], Mapping[str, Any]],
+    columns: ReadColumns,
 ) -> Answers | None:
     """Ask the callables. Returns None if there is to be no event. If one fails, raises in strict mode, else counts."""
     try:
-        return ask(declaration, name, instance, change=change, label=label, columns=partial(values, instance))
+        return ask(declaration, name, instance, change=change, label=label, columns=partial(columns, instance))
     except Exception as error:
         emitter.integration.drop_invalid(name, error)
         return None
@@ -45,20 +45,6 @@ def build(emitter: Emitter, builder: Build, answers: Answers) -> BuiltEvent | No
         return builder(answers.event, answers.attributes, **ids)
     with identify(consent=bool(consent)):
         return emitter.integration.build(answers.event, answers.attributes, owner=True, **ids)
-
-
-def _values(instance: Any, names: Sequence[str]) -> Mapping[str, Any]:
-    return {name: getattr(instance, name) for name in names}
-
-
-def _values_of_row(instance: Any, names: Sequence[str]) -> Mapping[str, Any]:
-    """Return what a row has that is about to be deleted: what was assigned to its object is not written any more.
-
-    A value that was assigned before the row's own was loaded hides that one, and is left out.
-    """
-    former = inspect(instance).committed_state
-    found = {name: former[name] if name in former else getattr(instance, name) for name in names}
-    return {name: value for name, value in found.items() if value is not NO_VALUE}
 
 
 ModelT = TypeVar("ModelT", bound=type)
@@ -145,8 +131,10 @@ class _Follower:
         _followers.add(self)
         listen = partial(sqlalchemy_event.listen, self._model, propagate=True)
         listen("mapper_configured", self._configured)
+        listen("before_insert", self._note_replaced)
         if self._declaration.created:
             listen("after_insert", self._created)
+            listen("after_update", self._created_in_place)
         if self._declaration.followed:
             listen("before_update", self._note_expressions)
             listen("after_update", self._updated)
@@ -190,6 +178,21 @@ class _Follower:
         if emitter is not None and name is not None:
             self._expect(object_session(instance), emitter, name, instance)
 
+    def _note_replaced(self, mapper: Mapper[Any], connection: Any, instance: Any) -> None:
+        """Hear of a new object that takes the row of one that this flush deletes: no insert and no deletion is told."""
+        session = object_session(instance)
+        former = None if session is None else session.identity_map.get(mapper.identity_key_from_instance(instance))
+        if session is None or former is None or former is instance or former not in session.deleted:
+            return
+        pending_in(session).replacing.add(id(instance))
+        if self._declaration.deleted and isinstance(former, self._model):
+            self._deleted(mapper, connection, former)
+
+    def _created_in_place(self, mapper: Mapper[Any], connection: Any, instance: Any) -> None:
+        emitter, session, name = self._emitter(), object_session(instance), self._declaration.created
+        if emitter is not None and session is not None and id(instance) in pending_in(session).replacing:
+            self._expect(session, emitter, name, instance, columns=columns_written_over)
+
     def _note_expressions(self, mapper: Mapper[Any], connection: Any, instance: Any) -> None:
         found, session = expressions(instance, self._declaration.followed), object_session(instance)
         if found and session is not None:
@@ -197,14 +200,14 @@ class _Follower:
 
     def _updated(self, mapper: Mapper[Any], connection: Any, instance: Any) -> None:
         emitter, session = self._emitter(), object_session(instance)
-        if emitter is None or session is None:
+        if emitter is None or session is None or id(instance) in pending_in(session).replacing:
             return
         parts = self._parts.get(mapper)
         if parts is None:
             parts = self._parts[mapper] = split(mapper, self._declaration.followed)
         columns, relationships = parts
         noted = pending_in(session).expressions.get(id(instance), {})
-        change = column_changes(instance, columns, noted)
+        change = column_changes(mapper, instance, columns, noted)
         self._expect_changes(session, emitter, instance, change)
         for members in member_changes(mapper, instance, relationships):
             self._expect_members(session, emitter, instance, members)
@@ -219,7 +222,7 @@ class _Follower:
         if emitter is not None:
             told = pending_in(session).told.get(id(instance), ())
             unheard = [name for name in columns if name not in told]
-            self._expect_changes(session, emitter, instance, column_changes(instance, unheard, {}))
+            self._expect_changes(session, emitter, instance, column_changes(mapper, instance, unheard, {}))
 
     def _other_gone(self, name: str, name_there: str, mapper: Mapper[Any], connection: Any, other: Any) -> None:
         """Hear that an object is deleted: it leaves the relationships of those that stay."""
@@ -237,7 +240,7 @@ class _Follower:
         if emitter is None or name is None or session is None:
             return
         label = self._label(type(instance))
-        answers = answers_of(emitter, self._declaration, name, instance, label, None, _values_of_row)
+        answers = answers_of(emitter, self._declaration, name, instance, label, None, columns_before)
         if answers is not None:
             pending_in(session).after_flush.append(partial(_submit, session, emitter, answers))
 
@@ -259,16 +262,24 @@ class _Follower:
         name: str,
         instance: Any,
         change: Callable[[], Change | None] = lambda: None,
+        columns: ReadColumns = columns_now,
     ) -> None:
         """Have an event built when the flush is over: only then the callables may use the session as they like."""
         if session is not None:
-            pending_in(session).after_flush.append(partial(self._fire, session, emitter, name, instance, change))
+            fire = partial(self._fire, session, emitter, name, instance, change, columns)
+            pending_in(session).after_flush.append(fire)
 
     def _fire(
-        self, session: Session, emitter: Emitter, name: str, instance: Any, change: Callable[[], Change | None]
+        self,
+        session: Session,
+        emitter: Emitter,
+        name: str,
+        instance: Any,
+        change: Callable[[], Change | None],
+        columns: ReadColumns,
     ) -> None:
         label = self._label(type(instance))
-        answers = answers_of(emitter, self._declaration, name, instance, label, change(), _values)
+        answers = answers_of(emitter, self._declaration, name, instance, label, change(), columns)
         if answers is not None:
             _submit(session, emitter, answers)
 

@@ -292,6 +292,42 @@ MUTANTS = (
         "PassiveFlag.PASSIVE_NO_INITIALIZE | PassiveFlag.INCLUDE_PENDING_MUTATIONS",
         "PassiveFlag.PASSIVE_NO_INITIALIZE",
     ),
+    _sqlalchemy(
+        "changes are compared as they were assigned, not as they are stored",
+        "changes.py",
+        "form = forms_of(mapper).get(name)",
+        "form = None",
+    ),
+    _sqlalchemy(
+        "columns are told as they were assigned, not as they are stored",
+        "stored_values.py",
+        "forms[name](value) if name in forms else value",
+        "value",
+    ),
+    _sqlalchemy(
+        "a new object over the row of a deleted one is told as a change",
+        "model_events.py",
+        "        pending_in(session).replacing.add(id(instance))\n",
+        "",
+    ),
+    _sqlalchemy(
+        "a new object over the row of a deleted one is told without what it has kept",
+        "model_events.py",
+        "instance, columns=columns_written_over)",
+        "instance)",
+    ),
+    _sqlalchemy(
+        "a row that is deleted is told as it was assigned",
+        "row_columns.py",
+        "known = {name: former[name] for",
+        "known = {name: getattr(instance, name) for",
+    ),
+    _sqlalchemy(
+        "a column that may not be loaded makes its event fail",
+        "row_columns.py",
+        "except InvalidRequestError:",
+        "except ZeroDivisionError:",
+    ),
 )
 
 

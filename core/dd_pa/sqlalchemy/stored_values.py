@@ -1,0 +1,98 @@
+"""Values as a column gives them back: what was assigned may have another form, as "5" has for a number."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+from collections.abc import Callable, Mapping
+from decimal import ROUND_HALF_UP, Decimal
+from functools import partial
+from typing import Any
+from uuid import UUID
+from weakref import WeakKeyDictionary
+
+from sqlalchemy import types
+from sqlalchemy.orm import Mapper
+
+Convert = Callable[[Any], Any]
+
+_forms: WeakKeyDictionary[Mapper[Any], dict[str, Convert]] = WeakKeyDictionary()
+
+
+def forms_of(mapper: Mapper[Any]) -> Mapping[str, Convert]:
+    """Return what gives a value the form that it has once stored, by attribute; types of others' making have none."""
+    found = _forms.get(mapper)
+    if found is None:
+        forms = {item.key: _form_of(item.columns[0].type) for item in mapper.column_attrs}
+        found = _forms[mapper] = {key: form for key, form in forms.items() if form is not None}
+    return found
+
+
+def as_stored(mapper: Mapper[Any], values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return values of attributes as they are once stored."""
+    forms = forms_of(mapper)
+    return {name: forms[name](value) if name in forms else value for name, value in values.items()}
+
+
+def _form_of(kind: Any) -> Convert | None:
+    return next((partial(_tried, *make(kind)) for known, make in _MAKERS if isinstance(kind, known)), None)
+
+
+def _tried(own: type, convert: Convert, value: Any) -> Any:
+    """Convert a value; one that cannot be, the database has taken as it is, or will refuse."""
+    if value is None or type(value) is own:
+        return value
+    try:
+        return convert(value)
+    except (ArithmeticError, TypeError, ValueError):
+        return value
+
+
+def _whole(value: Any) -> Any:
+    number = int(value)
+    return number if isinstance(value, str) or number == value else value
+
+
+def _numeric(kind: Any) -> tuple[type, Convert]:
+    if not kind.asdecimal:
+        return float, float
+    step = None if kind.scale is None else Decimal(1).scaleb(-kind.scale)
+    return type(None), partial(_decimal, step)
+
+
+def _decimal(step: Decimal | None, value: Any) -> Decimal:
+    number = value if isinstance(value, Decimal) else Decimal(str(value))
+    return number if step is None or not number.is_finite() else number.quantize(step, ROUND_HALF_UP)
+
+
+def _json(value: Any) -> Any:
+    return None if value is types.JSON.NULL else json.loads(json.dumps(value))
+
+
+def _date(value: Any) -> Any:
+    return value.date() if isinstance(value, dt.datetime) else value
+
+
+def _text(value: Any) -> Any:
+    return str(value) if type(value) in (int, Decimal) else value
+
+
+def _enum(kind: types.Enum) -> tuple[type, Convert]:
+    enum: Any = kind.enum_class
+    if enum is None or kind.values_callable is not None:
+        return str, lambda value: value
+    return enum, lambda value: enum.__members__.get(value, value) if isinstance(value, str) else value
+
+
+_MAKERS: tuple[tuple[type[Any], Callable[[Any], tuple[type, Convert]]], ...] = (
+    (types.Boolean, lambda kind: (bool, bool)),
+    (types.Enum, _enum),
+    (types.String, lambda kind: (str, _text)),
+    (types.Integer, lambda kind: (int, _whole)),
+    (types.Float, lambda kind: (float, (lambda value: value) if kind.asdecimal else float)),
+    (types.Numeric, _numeric),
+    (types.Date, lambda kind: (dt.date, _date)),
+    (types.JSON, lambda kind: (str, _json)),
+    (types.Uuid, lambda kind: (UUID, UUID) if kind.as_uuid else (str, str)),
+)
+"""Types of columns, the first that fits, and what makes of one the type that needs no look and the conversion."""
