@@ -1,19 +1,19 @@
 """Datadog's intake from far away: TLS and HTTP/2, each answer delayed by what a round trip takes.
 
 HTTP/2 is done by hand, as far as one client needs it, because a server in plain Python would be the bottleneck: it
-takes any request, reads no header and answers 202 to each stream that ends.
+takes any request, reads no header, notes the event's ticket and answers 202 to each stream that ends.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-import itertools
 import socket
 import ssl
 import struct
 import sys
 import tempfile
+from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -32,6 +32,10 @@ ANSWER = b"\x08\x03202" + b"\x0f\x10\x10application/json"
 """`:status: 202` and the content type, in HPACK."""
 
 
+arrived: defaultdict[bytes, set[bytes]] = defaultdict(set)
+"""Numbers of the events that came, by run: what a slow contestant still sends counts for no other."""
+
+
 def frame(kind: int, flags: int, stream: int, payload: bytes) -> bytes:
     return struct.pack(">I", len(payload))[1:] + struct.pack(">BBI", kind, flags, stream) + payload
 
@@ -39,8 +43,8 @@ def frame(kind: int, flags: int, stream: int, payload: bytes) -> bytes:
 class Connection(asyncio.Protocol):
     """One connection of a client."""
 
-    def __init__(self, delay: float, requests: itertools.count[int]) -> None:
-        self._delay, self._requests = delay, requests
+    def __init__(self, delay: float) -> None:
+        self._delay = delay
         self._loop = asyncio.get_running_loop()
         self._received = b""
         self._skip = PREFACE
@@ -67,8 +71,9 @@ class Connection(asyncio.Protocol):
             self._received, self._skip = self._received[at:], 0
 
     def _take(self, kind: int, flags: int, stream: int, payload: bytes) -> None:
+        if kind == DATA and (ticket := sink.TICKET.search(payload)):
+            arrived[ticket[1]].add(ticket[2])
         if kind in (DATA, HEADERS) and flags & END_STREAM:
-            next(self._requests)
             self._loop.call_later(self._delay, self._answer, stream)
         elif kind in (SETTINGS, PING) and not flags & ACK:
             self._transport.write(frame(kind, ACK, 0, payload if kind == PING else b""))
@@ -79,22 +84,19 @@ class Connection(asyncio.Protocol):
 
 
 async def serve(port: int, count_port: int, delay: float, certificate: str) -> None:
-    """Serve for ever; who connects to `count_port` is told the number of requests since the last time."""
+    """Serve for ever; who names a run at `count_port` is told how many of its events have come."""
     tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     tls.load_cert_chain(certificate)
     tls.set_alpn_protocols(["h2"])
-    requests, last = itertools.count(), 0
 
-    async def tell(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        nonlocal last
-        number = next(requests)
-        writer.write(str(number - last).encode())
-        last = number + 1
+    async def tell(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        run = await reader.readline()
+        writer.write(str(len(arrived[run.strip()])).encode())
         writer.close()
 
     await asyncio.start_server(tell, "127.0.0.1", count_port)
     loop = asyncio.get_running_loop()
-    server = await loop.create_server(lambda: Connection(delay, requests), "127.0.0.1", port, ssl=tls)
+    server = await loop.create_server(lambda: Connection(delay), "127.0.0.1", port, ssl=tls)
     await server.serve_forever()
 
 
@@ -105,9 +107,10 @@ class FarIntake(NamedTuple):
     ca_file: str
     count_port: int
 
-    def requests(self) -> int:
-        """Return the number of requests since the last call."""
-        with socket.create_connection(("127.0.0.1", self.count_port)) as asking, asking.makefile() as told:
+    def arrived(self, run: str) -> int:
+        """Return how many events of a run have come."""
+        with socket.create_connection(("127.0.0.1", self.count_port)) as asking, asking.makefile("rw") as told:
+            print(run, file=told, flush=True)
             return int(told.read())
 
 

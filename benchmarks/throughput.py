@@ -75,7 +75,10 @@ def measure(name: str, place: sdks.Place) -> None:
     sdk.fire(sdk.attributes("ticket-warm-0"))
     _wait_for(sdk.flush)
 
-    def turn(question: Any) -> tuple[float, float]:
+    def turn(question: Any) -> tuple[float, float] | None:
+        if question is None:  # what is still on its way is to be in nobody's way
+            _wait_for(sdk.flush)
+            return None
         label, events = question
         started, cpu = time.monotonic(), time.process_time()
         for number in range(events):
@@ -111,9 +114,10 @@ def deliver(delay: int, rounds: int, events: int) -> Runs:
         def turn(label: str) -> Delivered:
             nonlocal number
             number += 1
-            far.requests()
             seconds, cpu = processes[label].ask([f"run{number}", events])
-            arrived = far.requests() if labels[label].over == HTTP2 else sink.ask(url, f"run{number}")[0]
+            over_http2 = labels[label].over == HTTP2
+            arrived = far.arrived(f"run{number}") if over_http2 else sink.ask(url, f"run{number}")[0]
+            processes[label].ask(None)
             return Delivered(arrived, seconds, cpu)
 
         return {labels[label]: found for label, found in in_turns(list(labels), rounds, turn).items()}
