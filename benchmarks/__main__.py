@@ -22,6 +22,7 @@ from benchmarks import (
     start,
     throughput,
     web_latency,
+    web_pairs,
 )
 from benchmarks.report import Benchmark, run
 
@@ -32,6 +33,7 @@ BENCHMARKS: dict[str, Benchmark] = {
     "throughput": throughput.benchmark,
     "rates": rates.benchmark,
     "web_latency": web_latency.benchmark,
+    "web_pairs": web_pairs.benchmark,
     "start": start.benchmark,
     "outage_memory": outage_memory.benchmark,
     "idle_spool": idle_spool.benchmark,

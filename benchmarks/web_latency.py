@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from benchmarks import child, far_intake, machine, sink
 from benchmarks.chart import Bar, Chart
-from benchmarks.report import Aim, Section, Table, aims, run
+from benchmarks.report import Section, Table, run
 from benchmarks.rounds import Spread, in_turns, spread
 from benchmarks.web import kinds
 
@@ -28,8 +28,9 @@ A page with a table of 100 rows under gunicorn (one worker, four threads), one e
 second at a steady rate from another process, in {ROUNDS} rounds of {SECONDS:g} s for each shop, in turns, with another
 first in each round. A request is timed from when it was due. *p50* and *p99* are those of a round: the least, and the
 median of the rounds. *CPU* is that of the web process for one request, with all of its threads; waiting and other
-processes play no part in it. The intake is {FAR * 1000:g} ms away. dd-pa posts over HTTP/2 and TLS, peers over plain
-HTTP/1.1; Sentry brings its own instrumentation of the framework, which it turns on by itself.
+processes play no part in it. Each shop is a process of its own, and two of one program differ by some percent: whether
+an event shows is what the pairs below tell. The intake is {FAR * 1000:g} ms away. dd-pa posts over HTTP/2 and TLS,
+peers over plain HTTP/1.1; Sentry brings its own instrumentation of the framework, which it turns on by itself.
 
 *Own process*: `dd-pa deliver` does it, on the same two cores. *A row written*: the request inserts a row into SQLite
 (which does not wait for the disk here); the outbox adds the event to that transaction, and a process that is not run
@@ -94,7 +95,7 @@ def measure(framework: str, rounds: int, seconds: float) -> dict[str, list[Round
         def turn(kind: str) -> Round:
             port, worker = shops[kind]
             before = machine.cpu_of(worker)
-            taken = load.ask([port, RATE, seconds])
+            taken = sorted(load.ask([port, RATE, seconds]))
             cpu = (machine.cpu_of(worker) - before) / len(taken) * 1000
             return Round(taken[len(taken) // 2], taken[len(taken) * 99 // 100], cpu)
 
@@ -103,7 +104,7 @@ def measure(framework: str, rounds: int, seconds: float) -> dict[str, list[Round
 
 
 def benchmark(small: bool) -> Section:
-    tables, all_aims, bars = [], list[Aim](), []
+    tables, bars = [], []
     for framework in SHOPS:
         found = measure(framework, 1 if small else ROUNDS, 0.3 if small else SECONDS)
         p99 = {kind: spread(one.p99 for one in rounds) for kind, rounds in found.items()}
@@ -120,7 +121,6 @@ def benchmark(small: bool) -> Section:
             "more than without",
         ]
         tables.append(Table(title=f"A request of {framework}", columns=columns, rows=rows))
-        all_aims += _aims(framework, p99)
         bars += [
             Bar(f"{kind.split(',')[0]}, {framework}", p99[kind].least, "")
             for kind in found
@@ -129,7 +129,7 @@ def benchmark(small: bool) -> Section:
     return Section(
         name="web_latency",
         text=TEXT,
-        tables=[*tables, aims(*all_aims)],
+        tables=tables,
         charts=[Chart(name="web_latency", title="p99 of a web request, least of the rounds", unit="ms", bars=bars)],
         distributions=("dd-pa", "django", "flask", "gunicorn", "posthog", "sentry-sdk"),
     )
@@ -144,12 +144,6 @@ def _row(kind: str, rounds: list[Round], p99: dict[str, Spread], cpu: dict[str, 
     against = f"{p99[kind].least / p99[base].least:.2f}"
     more = f"{cpu[kind].least - cpu[base].least:+.2f}"
     return [kind, *median.shown(".2f"), *p99[kind].shown(".2f"), against, f"{cpu[kind].least:.2f}", more]
-
-
-def _aims(framework: str, p99: dict[str, Spread]) -> Iterator[Aim]:
-    for kind in (kinds.THREAD, kinds.OWN_PROCESS):
-        more = p99[kind].least / p99[kinds.NONE].least - 1
-        yield Aim(f"{kind}, {framework}: p99 against no events", "≤ +5 %", f"{more:+.0%}", more <= 0.05)
 
 
 if __name__ == "__main__":

@@ -60,7 +60,10 @@ def create_app() -> Callable[..., Any]:
         work()
         return HttpResponse(page.render(Context({"title": "Checkout", "items": kinds.ITEMS})))
 
-    urlpatterns.append(path("", checkout))
+    def plain(request: HttpRequest) -> HttpResponse:
+        return HttpResponse(page.render(Context({"title": "Checkout", "items": kinds.ITEMS})))
+
+    urlpatterns.extend([path("", checkout), path(kinds.PLAIN.removeprefix("/"), plain)])
     return get_wsgi_application()
 
 

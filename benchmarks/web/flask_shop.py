@@ -25,6 +25,10 @@ def create_app() -> Flask:
         work()
         return page.render(title="Checkout", items=kinds.ITEMS)
 
+    @app.get(kinds.PLAIN)
+    def plain() -> str:
+        return page.render(title="Checkout", items=kinds.ITEMS)
+
     return app
 
 

@@ -16,6 +16,9 @@ SWITCHES = {QUICK_SWITCH: 0.0005, SLOW_SWITCH: 0.05}
 """Seconds after which a thread that wants the GIL asks for it; Python's own are 5 ms."""
 
 PEERS = ("posthog", "sentry-sdk (logs)")
+PLAIN = "/plain"
+"""The same page, in the same shop, without an event."""
+
 ITEMS = [{"name": f"Shoe <{number}>", "price": number * 10} for number in range(100)]
 
 

@@ -7,7 +7,6 @@ from typing import Any, NamedTuple
 
 from benchmarks import child
 
-REQUEST = b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"
 CONNECTIONS = 4
 """As many as a shop has threads."""
 
@@ -18,8 +17,8 @@ class Connection(NamedTuple):
     reader: asyncio.StreamReader
     writer: asyncio.StreamWriter
 
-    async def get(self) -> None:
-        self.writer.write(REQUEST)
+    async def get(self, path: str) -> None:
+        self.writer.write(f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n".encode())
         head = await self.reader.readuntil(b"\r\n\r\n")
         if not head.startswith(b"HTTP/1.1 200"):
             raise RuntimeError(head.decode())
@@ -27,19 +26,19 @@ class Connection(NamedTuple):
         await self.reader.readexactly(length)
 
 
-async def load(port: int, rate: float, seconds: float) -> list[float]:
-    """Return the milliseconds of each request, from when it was due to the end of its answer, sorted."""
+async def load(port: int, rate: float, seconds: float, path: str = "/") -> list[float]:
+    """Return the milliseconds of each request, from when it was due to the end of its answer, in their order."""
     now = asyncio.get_running_loop().time
     free: asyncio.LifoQueue[Connection] = asyncio.LifoQueue()
     for _ in range(CONNECTIONS):
         connection = Connection(*await asyncio.open_connection("127.0.0.1", port))
-        await connection.get()
+        await connection.get(path)
         free.put_nowait(connection)
     started = now()
 
     async def timed(due: float) -> float:
         connection = await free.get()
-        await connection.get()
+        await connection.get(path)
         free.put_nowait(connection)
         return (now() - due) * 1000
 
@@ -52,7 +51,7 @@ async def load(port: int, rate: float, seconds: float) -> list[float]:
     for connection in [free.get_nowait() for _ in range(CONNECTIONS)]:
         connection.writer.close()
         await connection.writer.wait_closed()
-    return sorted(task.result() for task in tasks)
+    return [task.result() for task in tasks]
 
 
 def turn(question: Any) -> list[float]:
