@@ -22,7 +22,8 @@ from dd_pa.settings.settings import Settings
 
 if TYPE_CHECKING:
     from dd_pa.delivery.ledger import DropReason
-    from dd_pa.delivery.pipeline import Pipeline, ProcessPipelines
+    from dd_pa.delivery.pipeline import Pipeline
+    from dd_pa.delivery.process_pipelines import ProcessPipelines
 
 
 class EventFactory:

@@ -17,7 +17,7 @@ from dd_pa.observe import observers
 from dd_pa.plan.event_class import Event
 
 if TYPE_CHECKING:
-    from dd_pa.delivery.pipeline import ProcessPipelines
+    from dd_pa.delivery.process_pipelines import ProcessPipelines
 
 
 class Integration:

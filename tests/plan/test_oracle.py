@@ -15,9 +15,8 @@ import jsoncompat
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from dd_pa.plan.annotations import merged
 from dd_pa.plan.changes import changes
-from dd_pa.plan.model import Field, Plan, PlannedEvent, Type
+from dd_pa.plan.model import Field, Plan, PlannedEvent, Type, merged
 
 SCALARS = st.sampled_from([Type(kind=kind) for kind in ("text", "integer", "number", "boolean", "null")])
 VALUES = st.sets(st.sampled_from("abc"), min_size=1).map(lambda found: Type(kind="text", values=tuple(sorted(found))))

@@ -18,7 +18,6 @@ from dd_pa.network.local_emulator import local_emulator
 from dd_pa.observe import observers, signals
 from dd_pa.process import forks, hosts, shutdown, testbed
 from dd_pa.settings.settings import Settings
-from dd_pa.store.protocol import Store
 from dd_pa.store.store_factory import open_store
 
 if TYPE_CHECKING:
@@ -63,23 +62,32 @@ class Pipeline:
             on_waiting=self.start,
             for_all=for_all,
         )
-        self._tap: Pipeline | None = None
-        self._taking: Store | TappedStore = self._store
-        if settings.tap_url is not None and settings.enabled:
-            self._tap = Pipeline(
-                signals.UNHEARD,
-                tap_settings(settings),
-                transport=None,
-                retry=retry,
-                for_all=for_all,
-                closed=closed,
-            )
-            self._taking = TappedStore(self._store, self._tap.copy)
+        self._tap = self._make_tap(for_all=for_all)
+        self._taking = self._store if self._tap is None else TappedStore(self._store, self._tap.copy)
         self._put, self._put_first, self._keep = self._taking.put, self._taking.put_first, self._taking.keep
         self._delivers = for_all or settings.delivery == "thread"
         if self._plan_report is not None and not self._delivers:  # `dd-pa deliver` knows no classes
             self._put, self._put_first = self._putting_once, lambda events: 0
-        self._worker = Worker(
+        self._worker = self._make_worker()
+        if settings.enabled:
+            import_module("concurrent.futures.thread")  # refused at the end of the process, when a script may deliver
+            shutdown.handle_sigterm()
+
+    def _make_tap(self, *, for_all: bool) -> Pipeline | None:
+        """Return what has the copies for TAP_URL, if there are any."""
+        if self._settings.tap_url is None or not self._settings.enabled:
+            return None
+        return Pipeline(
+            signals.UNHEARD,
+            tap_settings(self._settings),
+            transport=None,
+            retry=self._retry,
+            for_all=for_all,
+            closed=self._closing,
+        )
+
+    def _make_worker(self) -> Worker:
+        return Worker(
             self._store,
             self.ledger,
             open_outlet=self._open_outlet,
@@ -87,9 +95,6 @@ class Pipeline:
             on_start=self._started,
             load=self.load,
         )
-        if settings.enabled:
-            import_module("concurrent.futures.thread")  # refused at the end of the process, when a script may deliver
-            shutdown.handle_sigterm()
 
     def load(self) -> None:
         """Load what the delivery needs."""
@@ -286,28 +291,3 @@ class Pipeline:
             state=self._worker.state,
             tap=None if self._tap is None else self._tap.stats(),
         )
-
-
-class ProcessPipelines:
-    """The pipeline of each process that an emitter was forked into.
-
-    Those of ancestors are kept untouched, as closing their loop would disturb the parent.
-    """
-
-    __slots__ = ("_by_generation", "_make", "latest")
-
-    def __init__(self, make: Callable[[], Pipeline]) -> None:
-        self._make = make
-        self.latest = make()
-        """The one that was asked for last: this process's own, unless it was forked since."""
-
-        self._by_generation = {self.latest.generation: self.latest}
-
-    @property
-    def current(self) -> Pipeline:
-        """This process's own."""
-        found = self._by_generation.get(forks.generation)
-        if found is None:
-            found = self._by_generation.setdefault(forks.generation, self._make())
-        self.latest = found
-        return found

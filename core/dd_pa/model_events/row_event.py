@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from dd_pa.plan.annotations import hints_of
+from dd_pa.plan.class_members import hints_of
 from dd_pa.plan.event_class import Event, said_event
 
 Kind = type[msgspec.Struct]

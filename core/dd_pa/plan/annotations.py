@@ -14,16 +14,15 @@ import uuid
 from collections import abc, deque
 from collections.abc import Callable, Hashable, Iterable, Mapping
 from decimal import Decimal
-from typing import Any, NamedTuple
+from typing import Any
 
 import msgspec
 
 from dd_pa.capture.attributes import MAX_DEPTH
 from dd_pa.errors import PlanError
-from dd_pa.plan.model import Deprecated, Field, Kind, Type
+from dd_pa.plan.class_members import Member, members_of, object_type
+from dd_pa.plan.model import NULL, Deprecated, Field, Type, merged
 from dd_pa.plan.personal_data import PersonalData
-
-NULL = Type(kind="null")
 
 _PLAIN: dict[Any, Type] = {
     None: NULL,
@@ -77,14 +76,6 @@ _FIXES: dict[Any, str] = {
     memoryview: "give a text: bytes.hex(), or base64",
     complex: "give its parts as two fields",
 }
-
-
-class Member(NamedTuple):
-    """A field of a class, before its annotation is read."""
-
-    name: str
-    annotation: Any
-    required: bool
 
 
 class AnnotationReader:
@@ -221,7 +212,7 @@ class AnnotationReader:
             outer, self._variables = self._variables, self._bound(kind, typing.get_args(annotation))
             fields = self.fields(members, path)
             self._variables = outer
-        return [_object(kind, fields)]
+        return [object_type(kind, fields)]
 
     def _bound(self, kind: type, arguments: tuple[Any, ...]) -> Mapping[Any, Any]:
         given = [self._variables.get(each, each) if isinstance(each, typing.TypeVar) else each for each in arguments]
@@ -273,79 +264,6 @@ class _Inside:
 
     def __exit__(self, *_: object) -> None:
         self._classes.pop()
-
-
-def members_of(kind: type, names: Mapping[str, Any] | None = None) -> list[Member] | None:
-    """Return what an object of a class consists of on the wire, or None if it is no class of objects with fields.
-
-    `names` is what the annotations may mean beside the names of their module: those of the function around the class.
-    """
-    if issubclass(kind, msgspec.Struct):
-        hints, defaults = hints_of(kind, names), kind.__struct_defaults__
-        given = (msgspec.NODEFAULT,) * (len(kind.__struct_fields__) - len(defaults)) + defaults
-        wire = zip(kind.__struct_fields__, kind.__struct_encode_fields__, given, strict=True)
-        return [Member(shown, hints[name], default is msgspec.NODEFAULT) for name, shown, default in wire]
-    if dataclasses.is_dataclass(kind):
-        hints, unset = hints_of(kind, names), dataclasses.MISSING
-        return [
-            Member(item.name, hints[item.name], item.default is unset and item.default_factory is unset)
-            for item in dataclasses.fields(kind)
-        ]
-    if typing.is_typeddict(kind):
-        return [Member(name, hint, _is_key_required(kind, name, hint)) for name, hint in hints_of(kind, names).items()]
-    if hasattr(kind, "model_fields") and hasattr(kind, "model_dump"):  # pydantic's
-        fields = [(name, item) for name, item in kind.model_fields.items() if not item.exclude]
-        return [Member(name, _annotated(item), item.is_required()) for name, item in fields]
-    return None
-
-
-def hints_of(kind: type, names: Mapping[str, Any] | None = None) -> dict[str, Any]:
-    """Return the annotations of a class as types. Raises `NameError` for a name that means nothing (yet)."""
-    try:
-        return typing.get_type_hints(kind, include_extras=True)
-    except NameError:
-        if not names:
-            raise
-        return typing.get_type_hints(kind, localns=dict(names), include_extras=True)
-
-
-def merged(found: list[Type]) -> tuple[Type, ...]:
-    """Return alternatives in an order of their own, without those that others include."""
-    if any(kind.kind == "any" for kind in found):
-        return (Type(kind="any"),)
-    whole = {kind.kind for kind in found if kind == Type(kind=kind.kind)}  # all texts, all integers …
-    kept = [kind for kind in found if kind.kind not in whole or kind == Type(kind=kind.kind)]
-    if "number" in whole:
-        kept = [kind for kind in kept if kind.kind != "integer"]
-    kinds: set[Kind] = {kind.kind for kind in kept if kind.values}
-    for name in kinds:
-        values: list[Any] = sorted({value for kind in kept if kind.kind == name for value in kind.values})
-        kept = [kind for kind in kept if kind.kind != name or not kind.values] + [Type(kind=name, values=tuple(values))]
-    unique = {msgspec.json.encode(kind): kind for kind in kept}
-    return tuple(unique[key] for key in sorted(unique))
-
-
-def _is_key_required(kind: Any, name: str, hint: Any) -> bool:
-    """Tell whether a key has to be there; of annotations that were texts, the class itself does not know it."""
-    origin = typing.get_origin(hint)
-    return origin is typing.Required or (origin is not typing.NotRequired and name in kind.__required_keys__)
-
-
-def _annotated(item: Any) -> Any:
-    """Return the annotation of a field of pydantic's with what belongs to it."""
-    described = (msgspec.Meta(description=item.description),) if item.description else ()
-    metadata = (*item.metadata, *described)
-    return typing.Annotated[(item.annotation, *metadata)] if metadata else item.annotation
-
-
-def _object(kind: type, fields: dict[str, Field]) -> Type:
-    """Return the type of an object; one with a tag has it as a field."""
-    config = getattr(kind, "__struct_config__", None)
-    if config is not None and config.tag_field is not None:
-        value = config.tag
-        tag = Type(kind="text" if isinstance(value, str) else "integer", values=(value,))
-        fields = {config.tag_field: Field(types=(tag,)), **fields}
-    return Type(kind="object", fields=fields)
 
 
 def _known(annotation: Any) -> Type | None:

@@ -12,7 +12,8 @@ import msgspec
 from dd_pa.capture.attributes import MAX_ATTRIBUTES, RESERVED
 from dd_pa.errors import PlanError
 from dd_pa.plan import wire
-from dd_pa.plan.annotations import AnnotationReader, members_of
+from dd_pa.plan.annotations import AnnotationReader
+from dd_pa.plan.class_members import members_of
 from dd_pa.plan.model import Deprecated, Field, PlannedEvent, walk
 
 SMALL = 2 * MAX_ATTRIBUTES

@@ -6,8 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from dd_pa.errors import PlanError
-from dd_pa.plan.annotations import NULL, merged
-from dd_pa.plan.model import Field, Plan, PlannedEvent, Type
+from dd_pa.plan.model import NULL, Field, Plan, PlannedEvent, Type, merged
 
 _MAX_DEPTH = 20
 _KINDS = {"string": "text", "array": "list"}

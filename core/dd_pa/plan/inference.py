@@ -8,8 +8,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from dd_pa.capture.attributes import RESERVED
-from dd_pa.plan.annotations import NULL, merged
-from dd_pa.plan.model import Field, Format, Plan, PlannedEvent, Type
+from dd_pa.plan.model import NULL, Field, Format, Plan, PlannedEvent, Type, merged
 
 MOST_FIELDS = 40
 """Different names in an object beyond which it is a mapping, if none of them is there more often than not."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from datetime import date
-from typing import Literal
+from typing import Any, Literal
 
 import msgspec
 
@@ -30,6 +30,9 @@ class Type(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     fields: Mapping[str, Field] = {}
     """Of an object: what is in it."""
+
+
+NULL = Type(kind="null")
 
 
 class Deprecated(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -102,3 +105,19 @@ def _inside(types: tuple[Type, ...], path: tuple[str, ...]) -> Iterator[tuple[tu
 def shown(path: tuple[str, ...]) -> str:
     """Return a path as people write it: `order.lines[].sku`."""
     return ".".join(path).replace(".[]", "[]")
+
+
+def merged(found: list[Type]) -> tuple[Type, ...]:
+    """Return alternatives in an order of their own, without those that others include."""
+    if any(kind.kind == "any" for kind in found):
+        return (Type(kind="any"),)
+    whole = {kind.kind for kind in found if kind == Type(kind=kind.kind)}  # all texts, all integers …
+    kept = [kind for kind in found if kind.kind not in whole or kind == Type(kind=kind.kind)]
+    if "number" in whole:
+        kept = [kind for kind in kept if kind.kind != "integer"]
+    kinds: set[Kind] = {kind.kind for kind in kept if kind.values}
+    for name in kinds:
+        values: list[Any] = sorted({value for kind in kept if kind.kind == name for value in kind.values})
+        kept = [kind for kind in kept if kind.kind != name or not kind.values] + [Type(kind=name, values=tuple(values))]
+    unique = {msgspec.json.encode(kind): kind for kind in kept}
+    return tuple(unique[key] for key in sorted(unique))

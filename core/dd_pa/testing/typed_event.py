@@ -13,7 +13,7 @@ import msgspec
 
 from dd_pa.capture.attributes import MAX_INT, MIN_INT, AttributeCleaner, record
 from dd_pa.capture.before_send import decoded
-from dd_pa.plan.annotations import hints_of
+from dd_pa.plan.class_members import hints_of
 from dd_pa.plan.event_class import Event, EventType, event_name
 from dd_pa.plan.money import Money
 from dd_pa.plan.personal_data import treated, without
