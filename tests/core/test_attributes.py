@@ -19,6 +19,7 @@ from django.utils.datastructures import MultiValueDict
 from django.utils.functional import lazy
 from hypothesis import HealthCheck, example, given
 from hypothesis import settings as hypothesis_settings
+from pydantic import RootModel
 
 from dd_pa import EventError, Identity
 from dd_pa.capture.attributes import LONG, MAX_ATTRIBUTES, MAX_BYTES, MAX_DEPTH, RESERVED, shallow_copy
@@ -104,6 +105,15 @@ def repaired(attributes: Any) -> tuple[dict[str, Any], list[str]]:
             Order(total=Decimal("1.5"), lines=[Line("a", 1)]),
             {"total": Decimal("1.5"), "lines": [["a", 1]]},
             id="dataclass",
+        ),
+        pytest.param(RootModel[str]("text"), "text", id="model-of-a-text"),
+        pytest.param(RootModel[int](7), 7, id="model-of-a-number"),
+        pytest.param(RootModel[None](None), None, id="model-of-nothing"),
+        pytest.param(RootModel[list[Plan]]([Plan.FREE]), ["free"], id="model-of-a-list"),
+        pytest.param(
+            RootModel[dict[str, RootModel[Decimal]]]({"a": RootModel[Decimal](Decimal("1.5"))}),
+            {"a": Decimal("1.5")},
+            id="model-of-models",
         ),
         pytest.param(OrderedDict(a=1), {"a": 1}, id="ordered-dict"),
         pytest.param(MappingProxyType({"a": 1}), {"a": 1}, id="mapping"),

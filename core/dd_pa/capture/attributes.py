@@ -12,7 +12,7 @@ import datetime as dt
 import enum
 import math
 import uuid
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from decimal import Decimal
 from itertools import islice
 from typing import Any
@@ -76,11 +76,20 @@ def shallow_copy(attributes: object) -> dict[Any, Any]:
 class AttributeCleaner:
     """One walk over the attributes of one event."""
 
-    def __init__(self, *, strict: bool, room: int = MAX_ATTRIBUTES, holder: str = "an event") -> None:
+    def __init__(
+        self,
+        *,
+        strict: bool,
+        room: int = MAX_ATTRIBUTES,
+        holder: str = "an event",
+        read: Callable[[Any, str], Any] | None = None,
+    ) -> None:
+        """Begin a walk. `read` returns what is to be sent of a record (see `record`), which lies at a path."""
         self.repairs: list[str] = []
         """What was left out or replaced, and why: `order.total: is not a finite number`."""
 
         self._strict = strict
+        self._read = read
         self._holder, self._members = holder, room if holder != "an event" else MAX_ATTRIBUTES
         self.room = room
         """Attributes that may still come."""
@@ -127,7 +136,9 @@ class AttributeCleaner:
         if depth > MAX_DEPTH:
             return self._problem(path, f"lies deeper than {MAX_DEPTH} levels")
         if _is_record(value):
-            value = record(value)
+            value = record(value) if self._read is None else self._read(value, path)
+            if not isinstance(value, (Mapping, list, tuple, set, frozenset)):  # a model of one value
+                return self.value(value, path, depth - 1)
         if isinstance(value, Mapping):
             return self._mapping(value, path, depth)
         return self._sequence(value, path, depth)
@@ -281,8 +292,11 @@ def _is_model(kind: type) -> bool:
     return hasattr(kind, "model_fields") and hasattr(kind, "model_dump")
 
 
-def record(value: Any) -> dict[str, Any]:
-    """Return the members of an object of a dataclass, a Struct or a pydantic model, by their names on the wire."""
+def record(value: Any) -> Any:
+    """Return the members of an object of a dataclass, a Struct or a pydantic model, by their names on the wire.
+
+    A model that is one value (pydantic's `RootModel`) is returned as that value.
+    """
     if isinstance(value, msgspec.Struct):
         config, tag = value.__struct_config__, {}
         if config.tag_field is not None:
@@ -291,8 +305,7 @@ def record(value: Any) -> dict[str, Any]:
         found = {shown: getattr(value, name) for name, shown in pairs}
         return {**tag, **{name: item for name, item in found.items() if item is not msgspec.UNSET}}
     if _is_model(type(value)):
-        dumped: dict[str, Any] = value.model_dump()
-        return dumped
+        return value.model_dump()
     return {item.name: getattr(value, item.name) for item in dataclasses.fields(value)}
 
 
