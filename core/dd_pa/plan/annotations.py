@@ -20,7 +20,7 @@ import msgspec
 
 from dd_pa.capture.attributes import MAX_DEPTH
 from dd_pa.errors import PlanError
-from dd_pa.plan.class_members import Member, members_of, object_type
+from dd_pa.plan.class_members import Member, annotated, is_model, members_of, object_type
 from dd_pa.plan.model import NULL, Deprecated, Field, Type, merged
 from dd_pa.plan.personal_data import PersonalData
 
@@ -197,6 +197,12 @@ class AnnotationReader:
             raise PlanError(path, f"{_name(annotation)} cannot be sent; {_fix(annotation)}")
         if issubclass(kind, enum.Enum) and not issubclass(kind, enum.Flag):
             return self._values(tuple(dict.fromkeys(item.value for item in kind)), path)
+        if getattr(kind, "__pydantic_root_model__", False):  # is sent as the one value that it holds
+            self.is_plain = False
+            with self._inside(kind, path):
+                return self._types(annotated(kind.model_fields["root"]), path)  # type: ignore[attr-defined]
+        if is_model(kind) and kind.__pydantic_decorators__.model_serializers:  # type: ignore[attr-defined]
+            raise PlanError(path, f"{_name(kind)} has a serializer of its own: nobody can tell what that writes")
         members = members_of(kind, self._names)
         if members is None:
             return self._subclass(kind, path)

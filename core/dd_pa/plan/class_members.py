@@ -38,10 +38,28 @@ def members_of(kind: type, names: Mapping[str, Any] | None = None) -> list[Membe
         ]
     if typing.is_typeddict(kind):
         return [Member(name, hint, _is_key_required(kind, name, hint)) for name, hint in hints_of(kind, names).items()]
-    if hasattr(kind, "model_fields") and hasattr(kind, "model_dump"):  # pydantic's
-        fields = [(name, item) for name, item in kind.model_fields.items() if not item.exclude]
-        return [Member(name, _annotated(item), item.is_required()) for name, item in fields]
-    return None
+    return _members_of_model(kind) if is_model(kind) else None
+
+
+def is_model(kind: type) -> bool:
+    """Tell a class of pydantic's."""
+    return hasattr(kind, "model_fields") and hasattr(kind, "model_dump")
+
+
+def _members_of_model(kind: Any) -> list[Member]:
+    """Return what pydantic writes of its models: fields that are not excluded, and what is computed of them."""
+    by_alias = kind.model_config.get("serialize_by_alias") is True
+    fields = [(name, item) for name, item in kind.model_fields.items() if not item.exclude]
+    return [
+        *(
+            Member((by_alias and item.serialization_alias) or name, annotated(item), item.is_required())
+            for name, item in fields
+        ),
+        *(
+            Member((by_alias and item.alias) or name, item.return_type, True)
+            for name, item in kind.model_computed_fields.items()
+        ),
+    ]
 
 
 def hints_of(kind: type, names: Mapping[str, Any] | None = None) -> dict[str, Any]:
@@ -70,7 +88,7 @@ def _is_key_required(kind: Any, name: str, hint: Any) -> bool:
     return origin is typing.Required or (origin is not typing.NotRequired and name in kind.__required_keys__)
 
 
-def _annotated(item: Any) -> Any:
+def annotated(item: Any) -> Any:
     """Return the annotation of a field of pydantic's with what belongs to it."""
     described = (msgspec.Meta(description=item.description),) if item.description else ()
     metadata = (*item.metadata, *described)

@@ -14,7 +14,7 @@ from dd_pa.errors import PlanError
 from dd_pa.plan import wire
 from dd_pa.plan.annotations import AnnotationReader
 from dd_pa.plan.class_members import members_of
-from dd_pa.plan.model import Deprecated, Field, PlannedEvent, walk
+from dd_pa.plan.model import Deprecated, Field, PlannedEvent, Type, walk
 
 SMALL = 2 * MAX_ATTRIBUTES
 """Bytes in which there cannot be more attributes than an event may have, so that they need not be counted."""
@@ -91,6 +91,11 @@ class EventSchema:
         """The paths of personal data."""
         return tuple(path for path, field in walk(self.fields) if field.personal)
 
+    @cached_property
+    def is_open(self) -> bool:
+        """Whether values may be of classes that the plan does not know, and `check` would not tell."""
+        return any(_is_open(field.types) for _, field in walk(self.fields))
+
     @property
     def planned(self) -> PlannedEvent:
         """The event as the plan has it. Raises `PlanError`."""
@@ -102,3 +107,9 @@ class EventSchema:
             deprecated=self.deprecated,
             source=f"{self.kind.__module__}.{self.label}",
         )
+
+
+def _is_open(types: tuple[Type, ...]) -> bool:
+    kinds = [kind.kind for kind in types]
+    holders = sum(kind in ("object", "map") for kind in kinds)
+    return "any" in kinds or holders > 1 or kinds.count("list") > 1 or any(_is_open(kind.items) for kind in types)

@@ -13,6 +13,7 @@ from dd_pa.errors import EventError
 from dd_pa.plan import personal_data
 from dd_pa.plan.event_class import Event
 from dd_pa.plan.event_schema import SMALL
+from dd_pa.plan.marked_records import MarkedRecords
 from dd_pa.settings.settings import Settings
 
 
@@ -56,11 +57,20 @@ class EventWriter:
         except (TypeError, ValueError, RecursionError):  # whatever is wrong, the walk finds it again and says it
             written = None
         written = written or self._walked(event, schema.name)
-        if self._treat is not None and schema.personal:
+        if self._treat is None:
+            return written
+        if written.off_plan is not None or schema.is_open:
+            written = written._replace(attributes=self._rid_of_marked(event, schema.personal, self._treat))
+        if schema.personal:
             written = written._replace(
                 attributes=personal_data.treated(written.attributes, schema.personal, self._treat)
             )
         return written
+
+    def _rid_of_marked(self, event: Event, planned: Sequence[personal_data.Path], treat: personal_data.Treat) -> bytes:
+        """Return the attributes, in which what classes mark is treated that the plan does not expect."""
+        read = MarkedRecords(planned, treat)
+        return self._encode(AttributeCleaner(strict=False, read=read).clean(record(event)))
 
     def _walked(self, event: Event, name: str) -> Written:
         fields = record(event)

@@ -54,19 +54,20 @@ def treated(attributes: bytes, paths: Sequence[Path], treat: Treat) -> bytes:
     """Return encoded attributes in which the values at these paths are treated."""
     found = decoded(attributes)
     for path in paths:
-        _treat(found, path, treat)
+        treat_at(found, path, treat)
     return _ENCODER.encode(found)
 
 
-def _treat(value: Any, path: Path, treat: Treat) -> None:
+def treat_at(value: Any, path: Path, treat: Treat) -> None:
+    """Treat, in place, what is at a path in mappings and lists."""
     first, rest = path[0], path[1:]
-    if isinstance(value, list) and first == "[]":
+    if isinstance(value, (list, tuple)) and first == "[]":
         for item in value:
-            _treat(item, rest, treat)
+            treat_at(item, rest, treat)
     elif isinstance(value, dict):
         for key in list(value) if first == "*" else [first] if first in value else []:
             if rest:
-                _treat(value[key], rest, treat)
+                treat_at(value[key], rest, treat)
             elif (replaced := treat(value[key])) is _GONE:
                 del value[key]
             else:

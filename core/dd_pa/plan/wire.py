@@ -38,13 +38,13 @@ def decoder(name: str, fields: Mapping[str, Field]) -> msgspec.json.Decoder[Any]
 
 
 def _object(name: str, fields: Mapping[str, Field]) -> type[msgspec.Struct]:
-    """Return a class of as many members; named by numbers, as fields need not be identifiers."""
+    """Return a class of as many members, and no other; named by numbers, as fields need not be identifiers."""
     members: list[Any] = []
     for number, field in enumerate(fields.values()):
         wire = alternatives(field.types)
         members.append((f"f{number}", wire) if field.required else (f"f{number}", wire, None))
     rename = {f"f{number}": shown for number, shown in enumerate(fields)}
-    return msgspec.defstruct(name, members, rename=rename, kw_only=True, gc=False, eq=False)
+    return msgspec.defstruct(name, members, rename=rename, kw_only=True, gc=False, eq=False, forbid_unknown_fields=True)
 
 
 def alternatives(types: Sequence[Type]) -> Any:
