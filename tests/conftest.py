@@ -5,6 +5,11 @@ import os
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
+
+# A busy machine is no fault of what is tried: hypothesis would fail an example of 200 ms, or examples made too slowly.
+settings.register_profile("busy", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("busy")
 
 # In development mode asyncio warns of each callback over 100 ms: on a busy machine that says nothing about a test.
 logging.getLogger("asyncio").setLevel(logging.ERROR)

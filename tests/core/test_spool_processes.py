@@ -10,7 +10,7 @@ import subprocess
 import sys
 import textwrap
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
@@ -43,8 +43,10 @@ class Host:
         self.intake = ""
         self._started: list[subprocess.Popen[str]] = []
 
-    def run(self, program: list[str], **changes: str) -> subprocess.Popen[str]:
-        """Start a process; it is killed at the end of the test."""
+    def run(
+        self, program: list[str], changes: Mapping[str, str] | None = None, *, pipesize: int = -1
+    ) -> subprocess.Popen[str]:
+        """Start a process; it is killed at the end of the test. In a small pipe it waits for whoever reads."""
         environ = {
             "DD_API_KEY": "key",
             "DD_PA_APPLICATION_ID": "shop",
@@ -54,22 +56,23 @@ class Host:
         }
         process = subprocess.Popen(
             program,
-            env=environ | changes,
+            env={**environ, **(changes or {})},
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
             start_new_session=True,
+            pipesize=pipesize,
         )
         self._started.append(process)
         return process
 
     def python(self, script: str, *arguments: str, **changes: str) -> subprocess.Popen[str]:
         """Start Python."""
-        return self.run([sys.executable, "-c", textwrap.dedent(script), *arguments], **changes)
+        return self.run([sys.executable, "-c", textwrap.dedent(script), *arguments], changes)
 
     def command(self, *arguments: str, **changes: str) -> subprocess.Popen[str]:
         """Start `dd-pa`."""
-        return self.run([sys.executable, "-c", "from dd_pa.cli.program import main; main()", *arguments], **changes)
+        return self.run([sys.executable, "-c", "from dd_pa.cli.program import main; main()", *arguments], changes)
 
     def spool_command(self, *arguments: str) -> tuple[int, str]:
         """Run `dd-pa spool` in this process; return its exit code and what it printed."""
@@ -132,7 +135,8 @@ def test_a_killed_writer_loses_nothing(host: Host, emulator: Emulator) -> None:
     """Each event whose `track()` had returned arrives when the next process delivers, few of them twice."""
     tracked: set[str] = set()
     for _ in range(3):
-        writer = host.python(WRITER, "100000")
+        # It is killed while it tracks, and not far ahead: thousands are too many for a busy machine.
+        writer = host.run([sys.executable, "-c", WRITER, "100000"], pipesize=4096)
         tracked |= ids_from(writer, 300)
         tracked |= kill(writer)
     with Emitter(host.settings()) as emitter:
