@@ -19,6 +19,7 @@ from benchmarks import (
     model_events,
     outage_memory,
     rates,
+    relay,
     start,
     throughput,
     web_latency,
@@ -40,8 +41,9 @@ BENCHMARKS: dict[str, Benchmark] = {
     "drain": drain.benchmark,
     "losses": losses.benchmark,
     "model_events": model_events.benchmark,
+    "relay": relay.benchmark,
 }
-SERVERS = {"model_events": ("postgres",)}
+SERVERS = {"model_events": ("postgres",), "relay": relay.SERVERS}
 
 
 def main() -> int:

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from dd_pa.capture.event import BuiltEvent
-from dd_pa.relay.message import message_of
+from dd_pa.relay.message import Binding, Messages
 
 BODY = 500
 """Bytes of an event, as in the measurements."""
@@ -76,8 +76,8 @@ class Need(NamedTuple):
 def message_bytes() -> int:
     """Return the bytes of one message: the event, and what CloudEvents puts beside it."""
     event = BuiltEvent(id="0" * 32, name="order.paid", occurred_at=1_795_780_726_595, body=b"x" * BODY)
-    message = message_of(event, event.body, "51419fd9-d3bf-4d3f-9a75-3f3a2a1a1a1a")
-    return len(message.body) + sum(len(f"ce-{name}{value}") for name, value in message.attributes.items())
+    message = Messages("51419fd9-d3bf-4d3f-9a75-3f3a2a1a1a1a").of(event, event.body)
+    return len(message.body) + sum(len(f"{name}{value}") for name, value in Binding("ce-").headers(message).items())
 
 
 def rate_of_one(cpu: float) -> float:

@@ -102,7 +102,7 @@ def fill(cluster: MockKafka, count: int, partition: int | None = None) -> None:
 
 
 def messages(count: int) -> list[Message]:
-    return [Message(str(number), {"id": str(number)}, b"{}") for number in range(count)]
+    return [Message(str(number), "order.paid", "/shop", "2026-11-27T12:00:00.000Z", b"{}") for number in range(count)]
 
 
 def test_one_event_that_stays_holds_back_no_other_and_is_not_skipped(cluster: MockKafka, member: Members) -> None:
@@ -276,7 +276,10 @@ def test_the_events_of_a_session_keep_their_order(cluster: MockKafka, where: Rel
         json.dumps({"session": {"id": f"s-{number % 7}"}, "usr": {"id": "u"}, "number": number}).encode()
         for number in range(70)
     ]
-    sent = [Message(str(number), {"id": str(number)}, body) for number, body in enumerate(bodies)]
+    sent = [
+        Message(str(number), "order.paid", "/shop", "2026-11-27T12:00:00.000Z", body)
+        for number, body in enumerate(bodies)
+    ]
     asyncio.run(published(where, sent))
     found = [json.loads(entry.body) for entry in cluster.entries()]
     for session in range(7):

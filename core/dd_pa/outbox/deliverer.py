@@ -30,7 +30,7 @@ TURN = 0.25
 """Longest rest in seconds between two looks at what is due, and so at `stop()`."""
 
 PACE = 0.02
-"""Seconds for which answers are collected before they are written."""
+"""Most seconds for which answers are collected before they are written."""
 
 FIRST_POLL = 0.05
 """Seconds before an empty table is looked at again; doubles up to `poll`."""
@@ -82,8 +82,8 @@ class OutboxDeliverer:
         self._ledger = Ledger(sender)
         emulator = local_emulator(settings)
         self._plan_report = None if emulator is None else PlanReport(emulator, settings.service, "outbox")
-        self._news = threading.Event()
-        self._store = OutboxStore(settings.application_id, bound=settings.concurrency, on_settled=self._news.set)
+        self._news, self._many = threading.Event(), threading.Event()
+        self._store = OutboxStore(settings.application_id, bound=settings.concurrency, on_settled=self._note_answer)
         self._worker = Worker(
             self._store,
             self._ledger,
@@ -164,7 +164,10 @@ class OutboxDeliverer:
         self._rest()
 
     def _serve(self, now: float) -> None:
+        was_full = self._store.is_full
         self._lessee.write()
+        if was_full:
+            self._worker.look()  # it was handed nothing, and does not look again by itself at once
         if now >= self._lessee.renew_at:
             self._lessee.renew()
         if now >= self._claim_at and self._store.waiting < BATCH // 2:
@@ -175,14 +178,22 @@ class OutboxDeliverer:
             ended = time.monotonic()
             self._look_at = ended + max(LOOK, SHARE * (ended - began))
 
+    def _note_answer(self) -> None:
+        """Have answers written when they have waited for `PACE`, or when there are half as many as may wait."""
+        if not self._news.is_set():
+            self._news.set()
+        if self._store.is_half_full and not self._many.is_set():
+            self._many.set()
+
     def _rest(self) -> None:
         if self._troubles:
             time.sleep(TURN)  # answers are no news while they cannot be written
             return
         due = self._claim_at if self._store.waiting < BATCH // 2 else self._lessee.renew_at
         if self._news.wait(min(TURN, max(0.0, due - time.monotonic()))):
-            time.sleep(PACE)
+            self._many.wait(PACE)
         self._news.clear()
+        self._many.clear()
 
     def _claim(self) -> None:
         found, more = self._lessee.claim()

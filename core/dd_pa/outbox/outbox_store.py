@@ -116,11 +116,20 @@ class OutboxStore:
         """Number of rows that are settled or rejected, and still as before in the table."""
         return len(self.settled) + len(self.rejected)
 
+    @property
+    def is_full(self) -> bool:
+        """As many wait to be written as may; no more events are handed out."""
+        return self.unwritten >= self._bound
+
+    @property
+    def is_half_full(self) -> bool:
+        return 2 * self.unwritten >= self._bound
+
     def take(self, limit: int) -> list[BuiltEvent]:
         """Hand out up to `limit` events whose rows are still leased."""
         events: list[BuiltEvent] = []
         with self._lock:
-            while len(events) < limit and self._ready and self.unwritten < self._bound and not self._closed:
+            while len(events) < limit and self._ready and not self.is_full and not self._closed:
                 held = self._ready.popleft()
                 if not held.own or held.leased_until <= self._clock():  # another deliverer may have it by now
                     del self._held[held.event.id]

@@ -14,11 +14,13 @@ from confluent_kafka import KafkaError, KafkaException, Producer
 
 from dd_pa.network.outcome import DELIVERED, Outcome, Verdict
 from dd_pa.relay.kafka_client import PREFIX, ordering_key, pairs, producer_options
-from dd_pa.relay.message import Message, prefixed
+from dd_pa.relay.message import Binding, Message
 from dd_pa.settings.relay_address import RelayAddress
 
 FIRST_LOOK, LONGEST_LOOK = 0.001, 0.02
 """Seconds between two looks at what the client's threads have heard from the broker, while something is on its way."""
+
+_BINDING = Binding(PREFIX)
 
 _ABOUT_US = frozenset(
     {
@@ -74,7 +76,7 @@ class KafkaPublisher:
         return [outcomes[number] for number in range(len(messages))]
 
     def _send(self, producer: Producer, message: Message, settle: Callable[[KafkaError | None, object], None]) -> None:
-        headers = pairs(prefixed(PREFIX, message.attributes))
+        headers = pairs(_BINDING.headers(message))
         try:
             producer.produce(
                 self._topic, message.body, key=ordering_key(message.body), headers=headers, on_delivery=settle

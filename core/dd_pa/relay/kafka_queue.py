@@ -99,6 +99,7 @@ class KafkaQueue:
                     "heartbeat.interval.ms": int(min(session * 1000 / 3, 3000)),
                     "max.poll.interval.ms": int(max(lease, SLOWEST_POLL) * 1000),
                     "fetch.wait.max.ms": 100,
+                    "fetch.queue.backoff.ms": 10,  # of a second by default, in which all is delivered that is here
                     "queued.min.messages": 1_000,
                     "queued.max.messages.kbytes": 8 * 1024,
                     "error_cb": self._hear,

@@ -6,12 +6,12 @@ import asyncio
 from collections import deque
 from collections.abc import Sequence
 from itertools import islice
-from typing import NamedTuple, Protocol
+from typing import Protocol
 
 from dd_pa.capture.event import BuiltEvent
 from dd_pa.network.outcome import Outcome, Verdict
 from dd_pa.network.outlet import Done
-from dd_pa.relay.message import Message, message_of
+from dd_pa.relay.message import Message, Messages
 
 BATCH = 250
 """Most events of one batch. One is on its way at a time, so that events keep their order."""
@@ -32,25 +32,21 @@ class Publisher(Protocol):
         ...
 
 
-class _Waiting(NamedTuple):
-    message: Message
-    done: Done
-
-
 class RelayOutlet:
     """Hands events to a broker; delivered is what the broker has confirmed."""
 
     width = 2 * BATCH  # one that is on its way, and one that is ready when it is confirmed
 
     def __init__(self, publisher: Publisher, *, application_id: str, timeout: float) -> None:
-        self._publisher, self._application_id, self._timeout = publisher, application_id, timeout
+        self._publisher, self._timeout = publisher, timeout
+        self._messages = Messages(application_id)
         self._loop = asyncio.get_running_loop()
-        self._waiting: deque[_Waiting] = deque()
+        self._waiting: deque[tuple[Message, Done]] = deque()
         self._task: asyncio.Task[None] | None = None
 
     def start(self, event: BuiltEvent, body: bytes, done: Done) -> None:
         """Take an event; what comes in one turn of the loop leaves together."""
-        self._waiting.append(_Waiting(message_of(event, body, self._application_id), done))
+        self._waiting.append((self._messages.of(event, body), done))
         if self._task is None:
             self._task = self._loop.create_task(self._publish_all())
 
@@ -58,10 +54,10 @@ class RelayOutlet:
         try:
             while self._waiting:
                 batch = list(islice(self._waiting, BATCH))
-                outcomes = await self._publish([waiting.message for waiting in batch])
-                for waiting, outcome in zip(batch, outcomes, strict=True):
+                outcomes = await self._publish([message for message, _ in batch])
+                for (_, done), outcome in zip(batch, outcomes, strict=True):
                     self._waiting.popleft()
-                    waiting.done(outcome)
+                    done(outcome)
         finally:
             self._task = None
 

@@ -24,9 +24,11 @@ from pika.frame import Method
 from pika.spec import Basic
 
 from dd_pa.network.outcome import DELIVERED, Outcome, Verdict
-from dd_pa.relay.message import Message, prefixed
+from dd_pa.relay.message import Binding, Message
 from dd_pa.relay.rabbitmq_names import PREFIX, QUORUM, connection_parameters, properties
 from dd_pa.settings.relay_address import RelayAddress
+
+_BINDING = Binding(PREFIX)
 
 _REFUSED = (ProbableAuthenticationError, ProbableAccessDeniedError)
 _NO_ACCESS, _OTHER_QUEUE = 403, 406
@@ -67,6 +69,25 @@ def _not_opened(error: BaseException) -> Outcome:
     return Outcome(verdict=Verdict.PAUSE if refused else Verdict.RETRY, reason=type(error).__name__)
 
 
+class _JoinedConnection(AsyncioConnection):
+    """Sends together what is said in one turn of the loop; the client would send each of a message's three frames."""
+
+    def __init__(self, *settings: Any, **more: Any) -> None:
+        self._frames: list[bytes] = []
+        self._turns = asyncio.get_running_loop()
+        super().__init__(*settings, **more)
+
+    def _adapter_emit_data(self, data: bytes) -> None:
+        if not self._frames:
+            self._turns.call_soon(self._emit)
+        self._frames.append(data)
+
+    def _emit(self) -> None:
+        frames, self._frames = self._frames, []
+        if self._transport is not None:  # type: ignore[attr-defined]  # else the connection has ended
+            super()._adapter_emit_data(b"".join(frames))  # type: ignore[misc]  # what an adapter is made of
+
+
 class _ConfirmingChannel:
     """A connection and its one channel, on which the broker confirms what is published."""
 
@@ -75,8 +96,13 @@ class _ConfirmingChannel:
         self._loop = asyncio.get_running_loop()
         self._closed: asyncio.Future[None] = self._loop.create_future()
         self._number = 0
-        self._unconfirmed: dict[int, asyncio.Future[Outcome]] = {}
-        self._ids: dict[str, asyncio.Future[Outcome]] = {}
+        self._unconfirmed: dict[int, str] = {}
+        """Ids of the events that are on their way, by the channel's number of the message, in its order."""
+
+        self._outcomes: dict[str, Outcome] = {}
+        """What became of the events of the batch."""
+
+        self._complete = asyncio.Event()
         self._connection: AsyncioConnection | None = None
         self._publish: Callable[[bytes, pika.BasicProperties], None]
 
@@ -93,7 +119,7 @@ class _ConfirmingChannel:
 
     async def _connect(self, parameters: pika.URLParameters) -> None:
         opened = self._loop.create_future()
-        connection = self._connection = AsyncioConnection(
+        connection = self._connection = _JoinedConnection(
             parameters,
             on_open_callback=lambda connection: _set(opened, None),
             on_open_error_callback=lambda connection, error: _fail(opened, error),
@@ -139,47 +165,52 @@ class _ConfirmingChannel:
         return not self._closed.done()
 
     async def publish(self, messages: Sequence[Message]) -> Sequence[Outcome]:
-        confirmations = [self._send(message) for message in messages]
-        await asyncio.wait(confirmations)
-        return [confirmation.result() for confirmation in confirmations]
+        self._outcomes = {}
+        self._complete.clear()
+        for message in messages:
+            self._send(message)
+        if self._unconfirmed:
+            await self._complete.wait()
+        return [self._outcomes[message.id] for message in messages]
 
-    def _send(self, message: Message) -> asyncio.Future[Outcome]:
-        confirmation: asyncio.Future[Outcome] = self._loop.create_future()
-        headers = prefixed(PREFIX, message.attributes)
+    def _send(self, message: Message) -> None:
+        headers = _BINDING.headers(message)
         try:
             self._publish(message.body, properties(headers, message.id))
         except Exception as error:  # the connection has ended; its callback says so to the others
-            confirmation.set_result(Outcome(verdict=Verdict.RETRY, reason=type(error).__name__))
-            return confirmation
+            self._outcomes[message.id] = Outcome(verdict=Verdict.RETRY, reason=type(error).__name__)
+            return
         self._number += 1
-        self._unconfirmed[self._number] = self._ids[message.id] = confirmation
-        confirmation.add_done_callback(lambda done: self._ids.pop(message.id, None))
-        return confirmation
+        self._unconfirmed[self._number] = message.id
 
     def _confirmed(self, frame: Method[Basic.Ack | Basic.Nack]) -> None:
         taken = isinstance(frame.method, Basic.Ack)
         outcome = DELIVERED if taken else Outcome(verdict=Verdict.LIMIT, reason="nack")
         last = frame.method.delivery_tag
-        numbers = [number for number in self._unconfirmed if number <= last] if frame.method.multiple else [last]
-        for number in numbers:
-            confirmation = self._unconfirmed.pop(number, None)
-            if confirmation is not None:
-                _set(confirmation, outcome)
+        if not frame.method.multiple:
+            self._settle(last, outcome)
+            return
+        while self._unconfirmed and (number := next(iter(self._unconfirmed))) <= last:
+            self._settle(number, outcome)
+
+    def _settle(self, number: int, outcome: Outcome) -> None:
+        event_id = self._unconfirmed.pop(number, None)
+        if event_id is not None:
+            self._outcomes.setdefault(event_id, outcome)  # one that was returned is confirmed all the same
+            if not self._unconfirmed:
+                self._complete.set()
 
     def _returned(self, channel: Channel, method: Basic.Return, told: pika.BasicProperties, body: bytes) -> None:
         """Note an event that has no queue any more; its confirmation comes all the same."""
-        confirmation = self._ids.get(str(told.message_id))
-        if confirmation is not None:
-            _set(confirmation, Outcome(verdict=Verdict.RETRY, reason="no_queue"))
+        self._outcomes[str(told.message_id)] = Outcome(verdict=Verdict.RETRY, reason="no_queue")
         self._end(ConnectionResetError("the queue is gone"))  # the next connection declares it
 
     def _end(self, error: BaseException) -> None:
         if not self._closed.done():
             self._closed.set_exception(error)
             self._closed.exception()  # nobody need look at it
-        for confirmation in self._unconfirmed.values():
-            _set(confirmation, Outcome(verdict=Verdict.RETRY, reason=type(error).__name__))
-        self._unconfirmed.clear()
+        for number in list(self._unconfirmed):
+            self._settle(number, Outcome(verdict=Verdict.RETRY, reason=type(error).__name__))
 
     async def close(self) -> None:
         connection = self._connection

@@ -24,7 +24,7 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
 from dd_pa.network.outcome import DELIVERED, Outcome, Verdict
-from dd_pa.relay.message import Message, prefixed
+from dd_pa.relay.message import Binding, Message
 from dd_pa.settings.relay_address import RelayAddress
 
 BODY = "data"
@@ -52,6 +52,8 @@ if trim > 0 then
 end
 return 1
 """
+
+_BINDING = Binding("ce-")
 
 _ABOUT_US = ("NOAUTH", "WRONGPASS", "NOPERM", "WRONGTYPE")
 _LATER = ("OOM", "READONLY", "LOADING", "BUSY", "CLUSTERDOWN", "MASTERDOWN", "MISCONF", "NOREPLICAS", "TRYAGAIN")
@@ -131,11 +133,15 @@ def refusal(error: ResponseError) -> Outcome:
     return Outcome(verdict=Verdict.LIMIT if code == "OOM" else Verdict.RETRY, reason=reason)
 
 
-def _flat(messages: Iterable[Message]) -> Iterator[str | bytes]:
+def _flat(messages: Iterable[Message]) -> list[str | bytes]:
+    found: list[str | bytes] = []
     for message in messages:
-        headers = prefixed("ce-", message.attributes)
-        yield str(2 * len(headers) + 2)
-        yield from fields(headers, message.body)
+        headers = _BINDING.headers(message)
+        found.append(str(2 * len(headers) + 2))
+        for pair in headers.items():
+            found += pair
+        found += (BODY, message.body)
+    return found
 
 
 def fields(headers: Mapping[str, str], body: bytes) -> Iterator[str | bytes]:
