@@ -100,6 +100,25 @@ def test_unknown_variables_suggest_the_right_one() -> None:
         Settings.from_env(environ | {"DD_PA_SIET": "datadoghq.eu"})
 
 
+@pytest.mark.parametrize("service", ["DD_PA", "DD_PA_DELIVER", "DD_PA_RELAY", "DD_PA_OUTBOX_2"])
+def test_variables_that_kubernetes_makes_for_a_service_are_none_of_ours(service: str) -> None:
+    """Each pod of a namespace gets them, and would not start for want of a setting of that name."""
+    links = {
+        "SERVICE_HOST": "10.0.0.11",
+        "SERVICE_PORT": "6379",
+        "SERVICE_PORT_HTTP_2": "6379",
+        "PORT": "tcp://10.0.0.11:6379",
+        "PORT_6379_TCP": "tcp://10.0.0.11:6379",
+        "PORT_6379_TCP_PROTO": "tcp",
+        "PORT_6379_UDP_PORT": "6379",
+        "PORT_6379_SCTP_ADDR": "10.0.0.11",
+    }
+    environ = {"DD_PA_APPLICATION_ID": "a", "DD_API_KEY": "k"}
+
+    found = Settings.from_env(environ | {f"{service}_{name}": value for name, value in links.items()})
+    assert found == Settings.from_env(environ)
+
+
 @pytest.mark.parametrize(
     ("mapping", "problem"),
     [

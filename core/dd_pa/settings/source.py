@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import os
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import fields
 from pathlib import PurePath
@@ -40,6 +41,11 @@ _SWITCHES = ("ENABLED",)
 
 _OTHER_VARIABLES = ("DD_PA_EMULATOR_", "DD_PA_DELIVER_FROM", testbed.VARIABLE)
 
+_SERVICE_LINK = re.compile(
+    r"(?:.+_)?(?:SERVICE_HOST|SERVICE_PORT(?:_[A-Z0-9_]+)?|PORT(?:_[0-9]+_(?:TCP|UDP|SCTP)(?:_[A-Z]+)?)?)"
+)
+"""What Kubernetes calls the variables that it makes for a service which is named `dd-pa`, or begins so."""
+
 
 def read(
     cls: type[SettingsT],
@@ -69,8 +75,11 @@ def _from_environ(environ: Mapping[str, str], known: Mapping[str, Any]) -> Itera
         if environ.get(variable):
             yield key, (variable, environ[variable])
     for variable, value in environ.items():
-        if variable.startswith("DD_PA_") and not variable.startswith(_OTHER_VARIABLES) and value:
-            yield _known(variable.removeprefix("DD_PA_"), variable, known), (variable, value)
+        key = variable.removeprefix("DD_PA_")
+        if key == variable or not value or variable.startswith(_OTHER_VARIABLES):
+            continue
+        if key in known or not _SERVICE_LINK.fullmatch(key):
+            yield _known(key, variable, known), (variable, value)
 
 
 def _known(key: str, name: str, known: Mapping[str, Any]) -> str:
