@@ -13,6 +13,7 @@ from zlib import crc32
 
 import pytest
 
+from dd_pa.store.trusted_directory import spool_path
 from tests.core.spools import Watched, event, events, ids
 
 ALIEN = "0000000000000-1-0000000a.seg"
@@ -387,6 +388,18 @@ def test_a_removed_directory_is_made_again(tmp_path: Path) -> None:
     assert watched.deliver() == ids([*first, later])
     watched.put(event(3))
     assert len(watched.segments()) == 1
+
+
+def test_a_working_directory_that_is_gone_costs_no_spool(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As when a deployment removes the release from which a process was started."""
+    (tmp_path / "release").mkdir()
+    monkeypatch.chdir(tmp_path / "release")
+    (tmp_path / "release").rmdir()
+    watched = Watched(tmp_path / "spool")
+    watched.put(event(1))
+
+    assert len(watched.segments()) == 1
+    assert spool_path("auto").startswith("/")
 
 
 @pytest.fixture

@@ -65,5 +65,9 @@ class PlanReport:
 
 def _place(service: str, part: str) -> str:
     """Return a text that is the same whenever this program starts, and says nothing of where it is."""
-    program = "\0".join((service, part, os.getcwd(), sys.argv[0] if sys.argv else ""))
+    try:
+        directory = os.getcwd()
+    except OSError:  # it was removed, as deployments do with old releases
+        directory = ""
+    program = "\0".join((service, part, directory, sys.argv[0] if sys.argv else ""))
     return hashlib.sha256(program.encode("utf-8", "replace")).hexdigest()[:32]

@@ -29,7 +29,7 @@ def spool_path(setting: str) -> str:
     path = platformdirs.user_state_path("dd-pa") / "spool" if setting == "auto" else Path(setting).expanduser()
     if str(path).startswith("~"):
         raise UnsafePlaceError("this user has no home directory; set SPOOL_DIR to a path")
-    return os.path.normpath(Path.cwd() / path)
+    return os.path.abspath(path)  # asks for the working directory, which may be gone, of a relative path only
 
 
 def open_place(path: str) -> Descriptor:
