@@ -27,7 +27,11 @@ class Shop:
 
 @pytest.fixture(
     scope="module",
-    params=[pytest.param("rq.Worker", id="a process for each job"), pytest.param("rq.SimpleWorker", id="one process")],
+    params=[
+        pytest.param("rq.Worker", id="a process for each job"),
+        pytest.param("rq.SpawnWorker", id="a new process for each job"),
+        pytest.param("rq.SimpleWorker", id="one process"),
+    ],
 )
 def shop(request: pytest.FixtureRequest, start_worker: StartWorker) -> Iterator[Shop]:
     """A shop with one worker; its events wait in memory only."""

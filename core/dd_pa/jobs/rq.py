@@ -10,9 +10,6 @@ from rq.job import Job
 
 from dd_pa.emitter import Emitter
 from dd_pa.jobs.identity_carrier import HEADER, EmitterOrGetter, IdentityCarrier
-from dd_pa.process import forks
-
-_generation = forks.generation
 
 
 class IdentityJob(Job):
@@ -69,7 +66,7 @@ class IdentityJob(Job):
             with self._carrier.restored(self.meta.get(HEADER), self.func_name or "", self.id):
                 return work(*args, **kwargs)
         finally:
-            if forks.generation != _generation and os.environ.get("RQ_JOB_ID") == self.id:  # RQ's process for one job
+            if os.environ.get("RQ_JOB_ID") == self.id:  # RQ's process for one job, forked or spawned
                 self._deliver()
 
     def _deliver(self) -> None:
