@@ -31,6 +31,8 @@ def by_session(request: Request) -> bool:
         pytest.param({"DD_PA_CONSENT": f"{__name__}.by_cookie"}, {}, [], id="dotted-path"),
         pytest.param({"DD_PA_CONSENT": by_session}, {}, [], id="session"),
         pytest.param({"DD_PA_RESPECT_GPC": True}, {"Sec-GPC": "1"}, [], id="gpc"),
+        pytest.param({"DD_PA_RESPECT_GPC": True}, {"Sec-GPC": "1, 1"}, [], id="gpc of two fields"),
+        pytest.param({"DD_PA_RESPECT_GPC": True}, {"Sec-GPC": "0, 11"}, [EVENT], id="other values"),
         pytest.param({"DD_PA_RESPECT_GPC": True}, {}, [EVENT], id="no-gpc"),
         pytest.param({}, {"Sec-GPC": "1"}, [EVENT], id="gpc-not-respected"),
         pytest.param(

@@ -12,7 +12,7 @@ def request_consent(settings: Settings, request: Any, gpc: str | None) -> bool |
 
     Raises what CONSENT raises, and `TypeError` if it returns no bool: a text such as `"denied"` would pass for a yes.
     """
-    if settings.respect_gpc and gpc is not None and gpc.strip() == "1":
+    if settings.respect_gpc and gpc is not None and "1" in (value.strip() for value in gpc.split(",")):
         return False
     if not callable(settings.consent):
         return None

@@ -34,7 +34,7 @@ class Headers(Protocol):
         ...
 
     def gpc(self) -> str | None:
-        """Return the `Sec-GPC` field."""
+        """Return the `Sec-GPC` field; several are joined by commas, as WSGI servers do it."""
         ...
 
 
@@ -73,7 +73,8 @@ class ScopeHeaders:
         return anonymous_id_from_scope(self._fields, cookie_options=settings.rum_cookie_options)
 
     def gpc(self) -> str | None:
-        return next((value.decode("latin-1") for name, value in self._fields if name == b"sec-gpc"), None)
+        found = [value.decode("latin-1") for name, value in self._fields if name == b"sec-gpc"]
+        return ",".join(found) if found else None
 
 
 class ServedRequest(Protocol):
