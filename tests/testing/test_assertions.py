@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import itertools
 import pickle
 import uuid
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 from enum import Enum
 from typing import Any
 from unittest import TestCase
 
+import msgspec
 import pytest
+from pydantic import BaseModel
 
 from dd_pa import Emitter
 from dd_pa.testing import ANY, CapturedEvents, EventAssertions, capture_events
@@ -112,6 +116,42 @@ def test_ids(events: CapturedEvents, links: dict[str, Any], matches: int) -> Non
         failure(lambda: events.assert_not_tracked("order.placed", **links))
     else:
         events.assert_not_tracked("order.placed", **links)
+
+
+@dataclass
+class Labels:
+    tags: Any
+
+
+class LabelsOfModel(BaseModel):
+    tags: Any
+
+
+class LabelsOfStruct(msgspec.Struct):
+    tags: Any
+
+
+PAIRS = [(one, two) for one, two in itertools.permutations("abcdefgh", 2) if list({one, two}) != list({two, one})]
+"""Texts whose set is in another order if they come in another one; there are some with any seed of hashes."""
+
+
+@pytest.mark.parametrize("kind", [Labels, LabelsOfModel, LabelsOfStruct])
+def test_objects_hold_sets_and_matchers(kind: Any) -> None:
+    """Sets in any order; of an object all members are compared."""
+    emitter = Emitter(settings())
+    assert PAIRS
+    for one, two in PAIRS:
+        with capture_events() as captured:
+            emitter.track("order.tagged", {"labels": [kind(tags={one, two})]}, usr=1)
+        captured.assert_tracked("order.tagged", {"labels": [kind(tags={two, one})]})
+        captured.assert_tracked("order.tagged", {"labels": [kind(tags=ANY)]})
+        captured.assert_not_tracked("order.tagged", {"labels": [kind(tags={"other"})]})
+    captured.assert_not_tracked("order.tagged", {"labels": [Other()]})
+
+
+@dataclass
+class Other:
+    """A part of the others."""
 
 
 def test_exact(events: CapturedEvents) -> None:

@@ -128,14 +128,14 @@ class AttributeCleaner:
             return self._scalar(value, path)
         if isinstance(value, enum.Enum):
             return self.value(value.value, path, depth)
-        if isinstance(value, (dict, Mapping, list, tuple, set, frozenset)) or _is_record(value):
+        if isinstance(value, (dict, Mapping, list, tuple, set, frozenset)) or is_record(value):
             return self._container(value, path, depth + 1)
         return self._scalar(value, path)
 
     def _container(self, value: Any, path: str, depth: int) -> Any:
         if depth > MAX_DEPTH:
             return self._problem(path, f"lies deeper than {MAX_DEPTH} levels")
-        if _is_record(value):
+        if is_record(value):
             value = record(value) if self._read is None else self._read(value, path)
             if not isinstance(value, (Mapping, list, tuple, set, frozenset)):  # a model of one value
                 return self.value(value, path, depth - 1)
@@ -282,7 +282,8 @@ def _encodable(text: str) -> bool:
     return True
 
 
-def _is_record(value: object) -> bool:
+def is_record(value: object) -> bool:
+    """Tell an object of a dataclass, a Struct or a pydantic model."""
     kind = type(value)
     return dataclasses.is_dataclass(kind) or isinstance(value, msgspec.Struct) or _is_model(kind)
 

@@ -12,7 +12,7 @@ from unittest.mock import ANY
 
 import msgspec
 
-from dd_pa.capture.attributes import AttributeCleaner
+from dd_pa.capture.attributes import AttributeCleaner, is_record, record
 from dd_pa.errors import EventError
 from dd_pa.testing.tracked_event import TrackedEvent
 
@@ -59,6 +59,8 @@ def _compare_link(name: str, expected: Any, actual: str | None) -> Iterator[str]
 def _compare(path: str, expected: Any, actual: Any, *, exact: bool) -> Iterator[str]:
     if expected is ANY:
         return
+    if is_record(expected):  # all of its members, which may be sets and matchers
+        expected, exact = record(expected), True
     if isinstance(expected, Mapping) and isinstance(actual, dict):
         yield from _compare_mappings(path, {str(key): value for key, value in expected.items()}, actual, exact=exact)
     elif isinstance(expected, (list, tuple)) and isinstance(actual, list) and len(expected) == len(actual):
