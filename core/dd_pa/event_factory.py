@@ -45,6 +45,9 @@ class EventFactory:
         self._sender = sender
         self._enabled = _switch(settings)
         self._sampling = Sampling(settings.sample_rates) if settings.sample_rates else None
+        self._reviews = self._drafts is not None or self._sampling is not None
+        """Each event is to be looked at, whoever it is of."""
+
         self._strict = settings.strict
         self._pipelines = pipelines
 
@@ -63,8 +66,23 @@ class EventFactory:
         pipeline = self._pipelines.latest
         if pipeline.generation != forks.generation:
             pipeline = self._pipelines.current
-        on_problem = pipeline.on_problem
+        builder, on_problem, written = pipeline.builder, pipeline.on_problem, None
         identity = link(usr, account, session, on_problem)
+        whose = builder.links.get(identity)  # known of somebody who was reviewed before
+        if whose is None or self._reviews or type(name) is not str:
+            reviewed = self._reviewed(pipeline, name, attributes, identity)
+            if reviewed is None:
+                return None
+            (name, attributes, identity, written), whose = reviewed, None
+        event, repairs = builder.build(name, attributes, identity, written, whose)
+        return event if not repairs else _repaired(event, on_problem, repairs)
+
+    def _reviewed(
+        self, pipeline: Pipeline, name: str | Event, attributes: Mapping[str, Any] | None, identity: Identity
+    ) -> tuple[str, Mapping[str, Any] | None, Identity, bytes | None] | None:
+        """Return an event's name, attributes and person as they are to be sent, and the attributes of a typed one
+        encoded; None (counted) if it is not to be sent.
+        """
         if identity.consent is False or (
             self._sampling is not None and not self._sampling.keeps(event_name(name), identity)
         ):
@@ -72,11 +90,11 @@ class EventFactory:
             pipeline.ledger.count_dropped(reason, None, event_name(name))
             return None
         written = None
-        if type(name) is not str and isinstance(name, Event):  # a question to a metaclass is dear
+        if isinstance(name, Event):
             name, written = self._written(name, attributes, pipeline)
         if self._drafts is not None:
             given = attributes if written is None else decoded(written)
-            reviewed = self._drafts.reviewed(name, given, identity, on_problem)
+            reviewed = self._drafts.reviewed(name, given, identity, pipeline.on_problem)
             if reviewed is None:
                 pipeline.ledger.count_dropped("before_send", None, name)
                 return None
@@ -84,8 +102,7 @@ class EventFactory:
         if not (identity.usr or identity.account or identity.session):
             pipeline.ledger.count_dropped("unlinked", None, name)
             return None
-        event, repairs = pipeline.builder.build(name, attributes, identity, written)
-        return event if not repairs else _repaired(event, on_problem, repairs)
+        return name, attributes, identity, written
 
     def _written(self, event: Event, attributes: object, pipeline: Pipeline) -> tuple[str, bytes]:
         """Return a typed event's name and its attributes, encoded."""

@@ -43,6 +43,8 @@ class BuiltEvent(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
 _NO_TRAITS = Traits()
 _NO_REPAIRS: Sequence[str] = ()
+_NONE = b"{}"
+_BEHIND_BRACE = slice(1, None)
 
 
 class EventBuilder:
@@ -64,27 +66,33 @@ class EventBuilder:
         known = {name: value for name, value in tags.items() if value}
         self._common = self._encode({"type": "server", "application": {"id": settings.application_id}, **known})[:-1]
         self._starts: dict[str, bytes] = {}
-        self._links: dict[Identity, bytes] = {}
+        self.links: dict[Identity, bytes] = {}
+        """What `link` returned before. Only who may be sent events of is asked for there."""
+
         self._names = GoodNames()
         self._sampling = Sampling(settings.sample_rates) if settings.sample_rates else None
 
     def build(
-        self, name: str, attributes: Mapping[str, Any] | None, identity: Identity, details: bytes | None = None
+        self,
+        name: str,
+        attributes: Mapping[str, Any] | None,
+        identity: Identity,
+        details: bytes | None = None,
+        whose: bytes | None = None,
     ) -> tuple[BuiltEvent, Sequence[str]]:
         """Return the event and what had to be repaired; raise `EventError` for one that cannot be sent.
 
         In strict mode nothing is repaired. `identity` must hold at least one id. `details` are attributes that are
-        encoded already.
+        encoded already, `whose` the identity, as `link` returned it.
         """
         encode, clock, random_bits = self._encode, self.clock, self._random_bits  # quicker to call than as attributes
         start = self._starts.get(name) if type(name) is str else None
         if start is None:
             name = checked_name(name)
             start = self._start(name)
-        link = self._links.get(identity) or self._link(identity)
         repairs = _NO_REPAIRS
         if attributes is None:
-            details = details or b"{}"
+            details = details or _NONE
         elif type(attributes) is dict:
             try:
                 details = encode(plain(attributes, self._names))
@@ -96,25 +104,20 @@ class EventBuilder:
         now = clock()
         # Random alone would repeat in processes forked without Python's knowledge (uWSGI); a system call costs more.
         event_id, occurred_at = (random_bits(128) ^ now).to_bytes(16).hex(), now // 1_000_000
-        traced = self._has_trace_ids and ("ddtrace" in modules or "opentelemetry.trace" in modules)
-        body = b"".join(  # a third of what formatting costs
-            (
-                start,
-                event_id.encode(),
-                b'","occurred_at":',
-                encode(occurred_at),
-                self._trace() if traced else b"",
-                link if len(details) > 2 else link[:-1],
-                details[1:],
-            )
-        )
+        moment = encode(occurred_at)
+        if ("opentelemetry.trace" in modules or "ddtrace" in modules) and self._has_trace_ids:
+            moment += self._trace()
+        whose = whose or self.link(identity)
+        whose = whose if len(details) > len(_NONE) else whose[:-1]  # no comma
+        # A third of what formatting costs.
+        body = b"".join((start, event_id.encode(), b'","occurred_at":', moment, whose, details[_BEHIND_BRACE]))
         if len(body) > MAX_BYTES:
             raise EventError("", f"the event has {len(body):,} bytes; the limit is {MAX_BYTES:,}")
         return BuiltEvent(id=event_id, name=name, occurred_at=occurred_at, body=body), repairs
 
     def link(self, identity: Identity) -> bytes:
-        """Return what stands between an event's own fields and its attributes."""
-        return self._links.get(identity) or self._link(identity)
+        """Return what stands between an event's own fields and its attributes; the identity has at least one id."""
+        return self.links.get(identity) or self._link(identity)
 
     def start(self, name: str) -> bytes:
         """Return an event of this name up to its id."""
@@ -139,7 +142,6 @@ class EventBuilder:
         return _remember(self._starts, name, made)
 
     def _link(self, identity: Identity) -> bytes:
-        """Return what stands between the event's own fields and its attributes."""
         traits = identity.traits or _NO_TRAITS
         visitor = b'"anonymous_id":%b' % self._encode(traits.anonymous_id) if traits.anonymous_id else b""
         members = (
@@ -152,7 +154,7 @@ class EventBuilder:
             for member, found, known in members
             if found
         )
-        return _remember(self._links, identity, b"},%b," % made)
+        return _remember(self.links, identity, b"},%b," % made)
 
     def _trace(self) -> bytes:
         members = zip((b"trace_id", b"span_id"), current_trace(), strict=True)

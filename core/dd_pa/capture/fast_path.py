@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 import uuid
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from decimal import Decimal
 from typing import Any
 
@@ -42,8 +42,10 @@ class GoodNames:
     def __init__(self) -> None:
         self.known: set[str] = set()
 
-    def learn(self, names: Iterable[object]) -> None:
+    def learn(self, names: Collection[object]) -> None:
         """Look at names; raise `NotPlainError` if the cleaner should."""
+        if len(names) > MAX_ATTRIBUTES:
+            raise NotPlainError
         for name in names:
             if type(name) is not str or not 0 < len(name) <= LONG or name.partition(".")[0] in RESERVED:
                 raise NotPlainError
@@ -58,9 +60,8 @@ def plain(attributes: dict[str, Any], names: GoodNames) -> dict[str, Any]:
 
     Raises `NotPlainError`, `EventError`, or whatever code of the caller's own raises: then the cleaner decides.
     """
-    if len(attributes) > MAX_ATTRIBUTES:
-        raise NotPlainError
-    if not names.known.issuperset(attributes):
+    room = MAX_ATTRIBUTES - len(attributes)
+    if room < 0 or not names.known.issuperset(attributes):
         names.learn(attributes)
     found, walk = attributes, None
     for name, value in attributes.items():
@@ -75,11 +76,14 @@ def plain(attributes: dict[str, Any], names: GoodNames) -> dict[str, Any]:
             or value is None
         ):
             continue
+        if walk is None and kind is dict and len(value) <= room and _is_flat(value):  # needs no walk, as most of them
+            room -= len(value)
+            continue
         write = _WRITERS.get(kind)
         if write is not None:
             written = write(value)
         else:
-            walk = walk or _Walk(MAX_ATTRIBUTES - len(attributes))
+            walk = walk or _Walk(room)
             written = walk.value(value, kind, 1)
         if written is not value:
             found = found if found is not attributes else attributes.copy()
@@ -100,6 +104,24 @@ def plain_column(values: Sequence[Any]) -> list[Any]:
         else walk.scalar(value, kind)
         for value in values
     ]
+
+
+def _is_flat(values: dict[Any, Any]) -> bool:
+    """Tell whether a mapping below the first level has texts for keys, and plain scalars for values."""
+    for key, value in values.items():
+        if type(key) is not str or not 0 < len(key) <= LONG:
+            return False
+        kind = type(value)
+        if (
+            (kind is str and len(value) <= LONG)
+            or (kind is int and MIN_INT <= value <= MAX_INT)
+            or (kind is float and value - value == 0.0)
+            or kind is bool
+            or value is None
+        ):
+            continue
+        return False
+    return True
 
 
 def _number(value: Decimal) -> Decimal:

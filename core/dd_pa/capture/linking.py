@@ -21,8 +21,6 @@ Ids = tuple[Id | None, Id | None, Id | None]
 MOST_PEOPLE = 1_000
 """People whose checked ids are remembered; all are forgotten when there are more."""
 
-_KNOWN = frozenset([str, type(None)])
-
 
 class ConsentUnknownError(Exception):
     """Whether a person agrees could not be found out; the text is the class of what was raised."""
@@ -44,7 +42,9 @@ class Linker:
         traits: TraitsReader | None = None,
     ) -> None:
         self._identity = identity
-        self._known: dict[Ids, Identity] = {}
+        self._known: dict[str | None, Identity] = {}
+        """People whose ids were checked, by what tells them apart best: session, else user, else account."""
+
         self._strict = strict
         self._asks_consent = asks_consent
         self._needs_consent = needs_consent
@@ -88,10 +88,15 @@ class Linker:
             source = self._source(self._identity, on_problem)
             if source is not None:
                 usr, account, session = self._completed_by(source, (usr, account, session), on_problem)
-        if type(usr) in _KNOWN and type(account) in _KNOWN and type(session) in _KNOWN:  # else 1 is True, and both 1.0
-            known = self._known.get((usr, account, session))
-            if known is not None:
-                return known
+        key = session if session is not None else usr if usr is not None else account
+        known = self._known.get(key) if type(key) is str else None
+        if (
+            known is not None  # the types are asked for as other things may claim to be equal to a text
+            and (known.session is session or (type(session) is str and known.session == session))
+            and (known.usr is usr or (type(usr) is str and known.usr == usr))
+            and (known.account is account or (type(account) is str and known.account == account))
+        ):
+            return known
         return self.checked(usr, account, session, on_problem)
 
     def _completed_by_work(self, work: Work, ids: Ids, on_problem: OnProblem) -> Ids:
@@ -227,7 +232,7 @@ class Linker:
             )
             if len(self._known) >= MOST_PEOPLE:
                 self._known.clear()
-            self._known[found.usr, found.account, found.session] = found
+            self._known[found.session or found.usr or found.account] = found
             return found
         except EventError as error:
             if self._strict:
