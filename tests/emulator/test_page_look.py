@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-from importlib.resources import files
 from pathlib import Path
 from typing import cast
 
@@ -130,15 +128,6 @@ def test_large_event_is_drawn_in_parts(show: Open, url: str) -> None:
     assert overflowing(page) == []
     page.get_by_role("button", name="798,002 more characters").click()
     assert len(page.locator("#detail-body").inner_text()) > 800_000
-
-
-def test_all_modules_are_asked_for_at_once() -> None:
-    """index.html names every module that app.js leads to, else the browser learns of them one level at a time."""
-    static = Path(str(files("dd_pa.emulator"))) / "static"
-    index = (static / "index.html").read_text()
-    modules = {path.relative_to(static).as_posix() for path in static.rglob("*.js")} - {"app.js", "early.js"}
-
-    assert modules == set(re.findall(r'"modulepreload" href="/static/([^"]+)"', index))
 
 
 def test_hostile_text_stays_text(show: Open, url: str) -> None:

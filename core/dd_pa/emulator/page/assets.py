@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from hashlib import sha256
 from importlib.resources import files
 
@@ -10,6 +11,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from dd_pa.emulator.http.replies import refusal
+from dd_pa.emulator.page.bundle import bundle
 
 _TYPES = {
     "css": "text/css; charset=utf-8",
@@ -25,6 +27,8 @@ _TYPES = {
 
 _VIEWS = ("/", "/sessions", "/sessions/{id:path}", "/explore", "/funnel", "/retention", "/paths", "/plan")
 """Addresses of the page: its own script tells the views apart."""
+SCRIPT = "page.js"
+"""All modules as one: no file of the folder."""
 
 
 def routes() -> list[Route]:
@@ -48,8 +52,19 @@ def _serve(path: str, request: Request) -> Response:
 
 def _content(path: str) -> bytes | None:
     """Return a file of the static folder; nothing outside it can be named, nor a kind that no page needs."""
+    if path == SCRIPT:
+        return _script()
     parts = path.split("/")
     if any(not part.strip(".") or "\\" in part or "\0" in part or ":" in part for part in parts):
         return None
     file = files("dd_pa.emulator").joinpath("static", *parts)
     return file.read_bytes() if path.rpartition(".")[2] in _TYPES and file.is_file() else None
+
+
+@cache
+def _script() -> bytes:
+    return bundle("app.js", _module).encode()
+
+
+def _module(path: str) -> str:
+    return files("dd_pa.emulator").joinpath("static", *path.split("/")).read_text("utf-8")

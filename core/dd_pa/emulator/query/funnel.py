@@ -8,7 +8,7 @@ from typing import Any, TypeAlias
 from dd_pa.emulator.query.aggregate import Compute
 from dd_pa.emulator.query.journey import Journey
 from dd_pa.emulator.query.request import Request
-from dd_pa.emulator.query.segments import Tags, best, read_segments, segmented
+from dd_pa.emulator.query.segments import Segment, Tags, best, read_segments, segmented
 
 Row = tuple[Any, ...]
 
@@ -31,14 +31,12 @@ class Funnel:
         self._further = further(self.journey)
         compute = Compute.read(query.optional("compute"), Compute("cardinality", self.journey.key), self.journey.key)
         segments = read_segments(query, self.journey)
-        names = [f"g{number}" for number in range(1, len(segments) + 1)]
-        self.whole = self._measured(request, compute, [], "parts AS (SELECT * FROM journeys)")[()]
+        found = self._measured(request, compute, segments)
+        self.whole = found.pop(None)
         """Counts of all steps, their values, min, max, avg of each way (the whole way first), then what is besides."""
-        self.groups: list[tuple[Tags, Row]] = []
+        groups = [(tags, row) for tags, row in found.items() if tags is not None]
+        self.groups = best(groups, segments, lambda row: row[0])
         """The same, by group."""
-        if segments:
-            found = self._measured(request, compute, names, segmented(request.statement, segments))
-            self.groups = best(list(found.items()), segments, lambda row: row[0])
 
     def besides(self, row: Row) -> Row:
         """Return what was wanted besides."""
@@ -63,7 +61,8 @@ class Funnel:
             ],
         }
 
-    def _measured(self, request: Request, compute: Compute, names: list[str], parts: str) -> dict[Tags, Row]:
+    def _measured(self, request: Request, compute: Compute, segments: list[Segment]) -> dict[Tags | None, Row]:
+        """Return what is known of each group, and of all under None: asked at once, as the journeys are the same."""
         steps = range(1, len(self.journey.aliases) + 1)
         counts = [f"count(t{step})" for step in steps]
         times = [f"{name}(t{end} - t{start})" for start, end in ways(self.journey) for name in ("min", "max", "avg")]
@@ -76,10 +75,18 @@ class Funnel:
             for step in steps:
                 joins += f" LEFT JOIN (SELECT seq, {column} AS m FROM events) m{step} ON m{step}.seq = parts.q{step}"
                 values.append(compute.over(request.statement, f"m{step}.m"))
-        grouping = f" GROUP BY {', '.join(names)}" if names else ""
-        chosen = ", ".join([*names, *counts, *values, *times, *self._further])
-        rows = request.statement.rows(f"{self.journey.tables}, {parts} SELECT {chosen} FROM parts{joins}{grouping}")
-        return {row[: len(names)]: row[len(names) :] for row in rows}
+        chosen = ", ".join([*counts, *values, *times, *self._further])
+        if not segments:
+            [whole] = request.statement.rows(f"{self.journey.tables} SELECT {chosen} FROM journeys AS parts{joins}")
+            return {None: whole}
+        names = [f"g{number}" for number in range(1, len(segments) + 1)]
+        nothing = ", ".join("NULL" for _ in names)
+        rows = request.statement.rows(
+            f"{self.journey.tables}, {segmented(request.statement, segments)} "
+            f"SELECT true, {nothing}, {chosen} FROM journeys AS parts{joins} "
+            f"UNION ALL SELECT false, {', '.join(names)}, {chosen} FROM parts{joins} GROUP BY {', '.join(names)}"
+        )
+        return {None if row[0] else row[1 : len(names) + 1]: row[len(names) + 1 :] for row in rows}
 
 
 def ways(journey: Journey) -> list[tuple[int, int]]:

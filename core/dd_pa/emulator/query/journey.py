@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass
 
 from dd_pa.emulator.query.fields import Fields, facet_path, window_of
+from dd_pa.emulator.query.order import EventOrder
 from dd_pa.emulator.query.request import Request, Scope
 
 MAX_STEPS = 20
@@ -14,9 +15,6 @@ WINDOW_MS = 24 * 3600 * 1000
 ENTITIES = {"session.id": "session", "usr.id": "user", "account.id": "account"}
 
 _ALIAS = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,63}")
-_SHIFT = 1 << 40
-ORDER = f"ts::HUGEINT * {_SHIFT} + seq"
-"""What events are ordered by: their time, and the number where that is the same."""
 _OPERATORS = {"=": "=", "<": "<", ">": ">", "<=": "<=", ">=": ">="}
 
 
@@ -45,6 +43,7 @@ class Journey:
         self.key_names = _keys(search)
         self.key = self.key_names[0]
         scope = Scope(request.statement, window_of(request.attributes), request.audience)
+        self._order = EventOrder(request.statement, scope.window)
         filters = search.optional("filters")
         everywhere = " AND ".join(
             [
@@ -54,46 +53,63 @@ class Journey:
             ]
         )
         nodes = search.member("node_objects")
-        conditions = [f"{scope.events(nodes.member(alias))} AND {everywhere}" for alias in self.aliases]
+        conditions = [scope.events(nodes.member(alias)) for alias in self.aliases]
         self._filters = filters
-        steps, chosen = self._ways(conditions, request.window_ms)
-        self.tables = f"WITH {', '.join([*steps, self._journeys(chosen)])}"
+        hits = self._hits(conditions, everywhere)
+        steps, chosen = self._first_ways() if request.window_ms is None else self._attempts(request.window_ms)
+        self.tables = f"WITH {', '.join([hits, *steps, self._journeys(chosen)])}"
 
-    def _ways(self, conditions: list[str], window_ms: int | None) -> tuple[list[str], str]:
-        """Return tables, and what to select from them: k and o1, o2 and so on, null from the step not taken."""
+    def _hits(self, conditions: list[str], everywhere: str) -> str:
+        """Return the table of all events of steps, read once: k, o (the place in the order), w1, w2 and so on."""
         keys = [self._statement.text(name) for name in self.key_names]
         key = keys[0] if len(keys) == 1 else f"[{', '.join(keys)}]"
         known = " AND ".join(f"{one} IS NOT NULL" for one in keys)
-        steps = [
-            f"SELECT {key} AS k, {ORDER} AS o FROM events WHERE {condition} AND {known}" for condition in conditions
-        ]
-        if window_ms is not None:
-            return _attempts(steps, window_ms)
-        return self._first_steps(steps), self._first_ways()
+        flags = ", ".join(f"{condition} AS w{number}" for number, condition in enumerate(conditions, 1))
+        return (
+            f"hits AS MATERIALIZED (SELECT {key} AS k, {self._order.of_event} AS o, {flags} FROM events "
+            f"WHERE ({' OR '.join(conditions)}) AND {everywhere} AND {known})"
+        )
 
-    def _first_steps(self, steps: list[str]) -> list[str]:
-        late = "" if self.key == "session.id" else f" AND e.o < (s1.o // {_SHIFT} + {WINDOW_MS + 1}) * {_SHIFT}"
-        tables = []
-        for number, events in enumerate(steps, 1):
-            if number == 1:
-                tables.append(f"s1 AS MATERIALIZED (SELECT k, min(o) AS o FROM ({events}) GROUP BY k)")
-                continue
+    def _first_ways(self) -> tuple[list[str], str]:
+        """Return tables, and what to select from them: k and o1, o2 and so on, null from the step not taken."""
+        tables = ["s1 AS MATERIALIZED (SELECT k, min(o) AS o FROM hits WHERE w1 GROUP BY k)"]
+        for number in range(2, len(self.aliases) + 1):
             before = f"s{number - 1}"
-            first = "" if before == "s1" else "JOIN s1 USING (k) "
+            first, late = "", ""
+            if self.key != "session.id":
+                first = "" if before == "s1" else "JOIN s1 USING (k) "
+                late = f" AND {self._order.is_within('e.o', 's1.o', WINDOW_MS)}"
             tables.append(
-                f"s{number} AS MATERIALIZED (SELECT k, min(e.o) AS o FROM ({events}) e JOIN {before} USING (k) {first}"
-                f"WHERE e.o > {before}.o{late} GROUP BY k)"
+                f"s{number} AS MATERIALIZED (SELECT k, min(e.o) AS o FROM hits e JOIN {before} USING (k) {first}"
+                f"WHERE e.w{number} AND e.o > {before}.o{late} GROUP BY k)"
             )
-        return tables
-
-    def _first_ways(self) -> str:
         numbers = range(1, len(self.aliases) + 1)
         joins = "".join(f" LEFT JOIN s{n} ON s{n}.k = s1.k" for n in numbers[1:])
-        return f"SELECT s1.k AS k, {', '.join(f's{n}.o AS o{n}' for n in numbers)} FROM s1{joins}"
+        return tables, f"SELECT s1.k AS k, {', '.join(f's{n}.o AS o{n}' for n in numbers)} FROM s1{joins}"
+
+    def _attempts(self, window_ms: int) -> tuple[list[str], str]:
+        """Return the tables of all attempts, and the selection of the best one of each entity.
+
+        The next event of a step that comes after the one before is the best for what follows, too: no other choice
+        gets further within the window.
+        """
+        tables = ["a1 AS MATERIALIZED (SELECT k, o AS o1 FROM hits WHERE w1)"]
+        numbers = range(1, len(self.aliases) + 1)
+        for number in numbers[1:]:
+            taken = f"CASE WHEN {self._order.is_within('e.o', 'o1', window_ms)} THEN e.o END AS o{number}"
+            following = f"(SELECT k, o FROM hits WHERE w{number}) e ON a.k = e.k AND a.o{number - 1} < e.o"
+            before = f"a{number - 1} a"
+            tables.append(f"a{number} AS MATERIALIZED (SELECT a.*, {taken} FROM {before} ASOF LEFT JOIN {following})")
+        missing = " + ".join(f"(o{number} IS NULL)::INT" for number in numbers)
+        whole = ", ".join(f"'o{number}': o{number}" for number in numbers)
+        best = f"arg_min({{{whole}}}, {{'missing': {missing}, 'first': o1}}) AS best"
+        best = f"SELECT k, {best} FROM a{len(numbers)} GROUP BY k"
+        return tables, f"SELECT k, {', '.join(f'best.o{number} AS o{number}' for number in numbers)} FROM ({best})"
 
     def _journeys(self, chosen: str) -> str:
         numbers = range(1, len(self.aliases) + 1)
-        columns = [f"(o{n} // {_SHIFT})::BIGINT AS t{n}, (o{n} % {_SHIFT})::BIGINT AS q{n}" for n in numbers]
+        order = self._order
+        columns = [f"{order.time(f'o{n}')} AS t{n}, {order.number(f'o{n}')} AS q{n}" for n in numbers]
         conditions = [self._graph_filter(one) for one in self._filters.members("graph_filters")]
         where = f" WHERE {' AND '.join(conditions)}" if conditions else ""
         inner = f"SELECT k, {', '.join(columns)} FROM ({chosen})"
@@ -125,25 +141,6 @@ class Journey:
     def event(self, step: int) -> str:
         """Return the join that brings in the event of a step, as `events`."""
         return f"LEFT JOIN events ON events.seq = journeys.q{step}"
-
-
-def _attempts(steps: list[str], window_ms: int) -> tuple[list[str], str]:
-    """Return the tables of all attempts, and the selection of the best one of each entity.
-
-    The next event of a step that comes after the one before is the best for what follows, too: no other choice gets
-    further within the window.
-    """
-    tables = [f"a1 AS MATERIALIZED (SELECT k, o AS o1 FROM ({steps[0]}))"]
-    for number, events in enumerate(steps[1:], 2):
-        late = f"(o1 // {_SHIFT} + {window_ms + 1:d}) * {_SHIFT}"
-        tables += [
-            f"e{number} AS MATERIALIZED ({events})",
-            f"a{number} AS MATERIALIZED (SELECT a.*, CASE WHEN e.o < {late} THEN e.o END AS o{number} "
-            f"FROM a{number - 1} a ASOF LEFT JOIN e{number} e ON a.k = e.k AND a.o{number - 1} < e.o)",
-        ]
-    depth = " + ".join(f"(o{number} IS NOT NULL)::INT" for number in range(1, len(steps) + 1))
-    best = f"QUALIFY row_number() OVER (PARTITION BY k ORDER BY {depth} DESC, o1) = 1"
-    return tables, f"SELECT * FROM a{len(steps)} {best}"
 
 
 def _aliases(search: Fields) -> list[str]:

@@ -7,7 +7,7 @@ from itertools import pairwise
 from typing import Any, TypeAlias
 
 from dd_pa.emulator.query.fields import facet_path, window_of
-from dd_pa.emulator.query.journey import ORDER
+from dd_pa.emulator.query.order import EventOrder
 from dd_pa.emulator.query.request import Request, Scope
 from dd_pa.emulator.warehouse.query_deadline import QueryDeadline
 
@@ -35,19 +35,21 @@ def _paths(request: Request, columns: int) -> Counter[Path]:
     statement = request.statement
     time = request.attributes.member("time")
     scope = Scope(statement, window_of(time), request.audience)
+    order = EventOrder(statement, scope.window)
     condition = f"{statement.between(scope.window)} AND {statement.search(search.search('query'))}"
     condition += f" AND {scope.audience(search)}"
     keys = search.optional("join_keys")
     names = [keys.facet("primary", "@session.id"), *(facet_path(name) for name in keys.texts("secondary"))]
     known = " AND ".join(f"{statement.spelled(name)} IS NOT NULL" for name in names)
-    who = ", ".join(statement.text(name) for name in names)
+    texts = [statement.text(name) for name in names]
+    who = texts[0] if len(texts) == 1 else f"[{', '.join(texts)}]"
     # The first few of each, by a heap: sorting all of them takes four times as long.
     first = f"min_by({{'a': a, 'z': z}}, o, {columns:d})" if source != target else f"min_by(a, o, {columns:d})"
     way = first
     if source != target:
         way = f"list_transform({first}, lambda x, i: CASE WHEN i = {columns:d} THEN x.z ELSE x.a END)"
     inner = (
-        f"SELECT {statement.text(source)} AS a, {statement.text(target)} AS z, {ORDER} AS o, [{who}] AS k "
+        f"SELECT {statement.text(source)} AS a, {statement.text(target)} AS z, {order.of_event} AS o, {who} AS k "
         f"FROM events WHERE {condition} AND {known} AND {statement.spelled(source)} IS NOT NULL"
     )
     ways = f"SELECT {way} AS way FROM ({inner}) GROUP BY k"

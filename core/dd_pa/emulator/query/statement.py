@@ -31,6 +31,11 @@ class Statement:
         self._conditions = Conditions(self._catalogue, self.bind)
         self._known: dict[str, Any] = {}
 
+    @property
+    def next_number(self) -> int:
+        """Return the number that the next event will have: all that are there have smaller ones."""
+        return self._warehouse.next
+
     def rows(self, sql: str) -> list[tuple[Any, ...]]:
         """Run it with the values that its text names, and forget these."""
         named = set(re.findall(r"\$(p[0-9]+)", sql))

@@ -16,8 +16,9 @@ const feed = new Feed();
 const router = new Router();
 const opened = new Opened();
 const actions = new Actions(feed, router, opened);
-// Before anything is drawn: rows are what the reader waits for. What other views filter by is not for the list of events.
-feed.want(router.place.path === "/" ? router.place : { ...feed.filter });
+// Before anything is drawn: rows are what the reader waits for. In other views their own questions come first.
+if (router.place.path === "/") feed.want(router.place);
+else feed.follow();
 const page = { feed, router, opened, actions };
 
 function App() {

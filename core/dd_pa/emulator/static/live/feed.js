@@ -33,6 +33,8 @@ export class Feed extends Store {
     /** @type {"connecting" | "live" | "lost"} */
     this.link = "connecting";
     this.retrySeconds = 0;
+    /** Whether the list is wanted: the other views need to know only how the emulator is. */
+    this.isListed = false;
     /** @type {string | null} */
     this.boot = null;
     this.restarted = false;
@@ -75,9 +77,15 @@ export class Feed extends Store {
     });
   }
 
+  /** Follows how the emulator is, without its events. */
+  follow() {
+    if (!this.asked) void this.load(this.filter);
+  }
+
   /** Loads unless this is what was asked for last. @param {Filter} filter */
   want({ q, status, source, from, to }) {
-    const { asked } = this;
+    const asked = this.isListed ? this.asked : null;
+    this.isListed = true;
     if (asked && asked.q === q && asked.status === status && asked.source === source && asked.from === from && asked.to === to) return;
     void this.load({ q, status, source, from, to });
   }
@@ -90,9 +98,10 @@ export class Feed extends Store {
     this.asked = filter;
     this.changed();
     try {
-      const page = await api.events({ ...filter, limit: FIRST_PAGE }, signal);
+      const page = await api.events({ ...filter, limit: this.isListed ? FIRST_PAGE : 1 }, signal);
       this.show(filter, page);
       this.stream.open(filter);
+      if (!this.isListed) return;
       await Promise.all([this.recount(), this.older(page.next, signal)]);
       await this.formerPage(FIRST_PAGE, signal);
     } catch (error) {
@@ -194,7 +203,7 @@ export class Feed extends Store {
     // On a first connection events may have come between the page and the stream; later ones are sent by the stream.
     if (!again && missed) void this.catchUp(hello.seq);
     else if (!again) this.seen = Math.max(this.seen, hello.seq);
-    if (again) void this.recount().catch(() => undefined);
+    if (again && this.isListed) void this.recount().catch(() => undefined);
   }
 
   /** @param {number} seq where the stream began */
@@ -247,7 +256,7 @@ export class Feed extends Store {
     this.drops = drops;
     this.plan = plan;
     if (forgotten || judged) void this.load(this.filter);
-    else if (++this.ticks % RECOUNT_EVERY === 0) void this.recount().catch(() => undefined);
+    else if (this.isListed && ++this.ticks % RECOUNT_EVERY === 0) void this.recount().catch(() => undefined);
     this.changed();
   }
 

@@ -139,7 +139,7 @@ export function Funnel({ page }) {
   const set = (edited) => change(page, { step: edited.map(written), lost: null });
   return html`<${Report} page=${page} title="Funnel" last=${last} controls=${html`<${Controls} page=${page} wanted=${wanted} by=${by} />`}>
     <div class="funnel">
-      <${StepsEditor} steps=${steps} last=${last} onSteps=${set} />
+      <${StepsEditor} steps=${steps} last=${last} isAnswered=${!asked.running} onSteps=${set} />
       <div class="funnel-side">
         <${Card} asked=${asked} empty=${stages.length < 2} nothing="A funnel has two steps or more: add what people do first, and what they should do next." label="Funnel">
           <${FunnelBars} stages=${stages} words=${words} lost=${shown ? lost : 0} onLost=${(/** @type {number} */ step) => change(page, { lost: String(step) }, { push: true })} />

@@ -1,5 +1,5 @@
 // The list of a funnel's steps: add, change, move, remove.
-import { html, useState } from "../vendor/vendor.js";
+import { html, useRef, useState } from "../vendor/vendor.js";
 import { ask, found, useAnswer } from "./ask.js";
 import * as icons from "../shared/icons.js";
 import { Shape } from "../shared/shapes.js";
@@ -81,9 +81,11 @@ function Add({ known, onAdd }) {
   </form>`;
 }
 
-/** @param {{steps: Step[], last: string, onSteps: (steps: Step[]) => void}} props */
-export function StepsEditor({ steps, last, onSteps }) {
-  const asked = useAnswer(last, (signal) => frequentNames(last, signal));
+/** @param {{steps: Step[], last: string, isAnswered: boolean, onSteps: (steps: Step[]) => void}} props what to choose from is asked for after the funnel */
+export function StepsEditor({ steps, last, isAnswered, onSteps }) {
+  const calm = useRef(false);
+  calm.current ||= isAnswered;
+  const asked = useAnswer(calm.current ? last : "", (signal) => (calm.current ? frequentNames(last, signal) : Promise.resolve(null)));
   const known = asked.answer ?? { event: [], page: [], search: [] };
   /** @param {number} n @param {Step | null} step */
   const set = (n, step) => onSteps(steps.flatMap((each, i) => (i === n ? (step ? [step] : []) : [each])));

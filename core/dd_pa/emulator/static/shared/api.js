@@ -7,8 +7,19 @@
  *   delay: number | null, occurred: number | null, kind: MomentKind,
  *   offPlan: [kind: OffPlan["kind"], text: string] | null]} Summary
  */
-export const SEQ = 0, RECEIVED = 1, NAME = 2, USER = 3, ACCOUNT = 4, SESSION = 5;
-export const STATUS = 6, REASON = 7, ATTRIBUTES = 8, DELAY = 9, OCCURRED = 10, KIND = 11, OFF_PLAN = 12;
+export const SEQ = 0;
+export const RECEIVED = 1;
+export const NAME = 2;
+export const USER = 3;
+export const ACCOUNT = 4;
+export const SESSION = 5;
+export const STATUS = 6;
+export const REASON = 7;
+export const ATTRIBUTES = 8;
+export const DELAY = 9;
+export const OCCURRED = 10;
+export const KIND = 11;
+export const OFF_PLAN = 12;
 /** Events that the list does not hold have numbers below 0: those of the warehouse, less this. */
 export const FORMER = 2 ** 40;
 
