@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import OrderedDict, defaultdict
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any, NamedTuple
 
 from dd_pa.emulator.live.row import Row
@@ -16,6 +16,8 @@ from dd_pa.emulator.search.search import Search
 from dd_pa.emulator.sessions.session import MAX_EVENTS, Session
 from dd_pa.emulator.warehouse.warehouse import Warehouse
 
+AT_ONCE = 10_000
+"""Sessions that are looked up, and remembered, at a time: there may be millions."""
 _REMEMBERED = 4
 _BROWSER = ("browser.name", "browser.version_major", "os.name")
 
@@ -27,39 +29,65 @@ class Began(NamedTuple):
     id: str
 
 
+class _Part(NamedTuple):
+    """Some of those that a search finds, the last one first: those that began before a moment."""
+
+    before: tuple[int, str] | None
+    began: list[Began]
+    total: int
+
+    def holds(self, before: tuple[int, str] | None, count: int) -> bool:
+        """Say whether the next so many are here."""
+        if self.before is not None and (before is None or before > self.before):
+            return False
+        is_end = len(self.began) < AT_ONCE
+        return is_end or sum(before is None or one < before for one in self.began) >= count
+
+
 class FormerSessions:
     """Reads sessions from the warehouse. Blocks; raises WarehouseError and QueryTimeoutError."""
 
     def __init__(self, warehouse: Warehouse) -> None:
         self._warehouse = warehouse
-        self._known: OrderedDict[tuple[str, object], list[Began]] = OrderedDict()
+        self._known: OrderedDict[tuple[str, object], _Part] = OrderedDict()
 
     @property
     def has_any(self) -> bool:
         """Say whether there are events that nobody sent in this run."""
         return self._warehouse.former > 0
 
-    def began(self, search: Search, age: object) -> Sequence[Began]:
-        """Return all sessions of which an event matches, the last one first.
+    def began(
+        self, search: Search, age: object, apart: Collection[str], before: tuple[int, str] | None, count: int
+    ) -> tuple[Sequence[Began], int]:
+        """Return sessions of which an event matches, `count` of those that began before, and how many there are.
 
-        What was found is remembered as long as `age` is the same.
+        Those apart are left out. What was found is remembered as long as `age` is the same.
         """
         key = search.text, age
-        if key not in self._known:
-            self._known[key] = self._find(search)
+        known = self._known.get(key)
+        if known is None or not known.holds(before, count):
+            known = self._known[key] = self._find(search, apart, before)
             while len(self._known) > _REMEMBERED:
                 self._known.popitem(last=False)
-        return self._known[key]
+        return [one for one in known.began if before is None or one < before][:count], known.total
 
-    def _find(self, search: Search) -> list[Began]:
+    def _find(self, search: Search, apart: Collection[str], before: tuple[int, str] | None) -> _Part:
         statement = Statement(self._warehouse)
         who = statement.text("session.id")
         having = "" if search.test is None else f" HAVING bool_or({statement.search(parse_search(search.text))})"
+        others = f"k NOT IN (SELECT unnest({statement.bind.texts(list(apart))}))" if apart else "true"
+        earlier = "true"
+        if before is not None:
+            at, identity = (statement.bind(value) for value in before)
+            earlier = f"(began < {at} OR (began = {at} AND k < {identity}))"
         rows = statement.rows(
-            f"SELECT min(ts), {who} AS k FROM events WHERE k IS NOT NULL AND k <> '' GROUP BY k{having} "
-            "ORDER BY 1 DESC, 2 DESC"
+            f"WITH found AS MATERIALIZED (SELECT min(ts) AS began, {who} AS k FROM events "
+            f"WHERE k IS NOT NULL AND k <> '' AND {others} GROUP BY k{having}) "
+            f"(SELECT began, k, NULL AS n FROM found WHERE {earlier} ORDER BY began DESC, k DESC LIMIT {AT_ONCE:d}) "
+            "UNION ALL SELECT NULL, NULL, count(*) FROM found"
         )
-        return [Began(*row) for row in rows]
+        [total] = [count for at, _, count in rows if at is None]
+        return _Part(before, sorted((Began(at, k) for at, k, _ in rows if at is not None), reverse=True), total)
 
     def sessions(self, before: dict[str, int]) -> dict[str, Session]:
         """Return sessions by id, of their views, and of other events with numbers below those given."""

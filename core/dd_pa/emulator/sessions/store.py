@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import NamedTuple, Protocol
 
 from dd_pa.emulator.live.label import Json
@@ -32,8 +32,10 @@ class Former(Protocol):
         """Say whether there may be some."""
         ...
 
-    def began(self, search: Search, age: object) -> Sequence[tuple[int, str]]:
-        """Return all of which an event matches, the last one first, remembered for an age."""
+    def began(
+        self, search: Search, age: object, apart: Collection[str], before: tuple[int, str] | None, count: int
+    ) -> tuple[Sequence[tuple[int, str]], int]:
+        """Return so many of which an event matches, which are not apart and began before, and how many there are."""
         ...
 
     def sessions(self, before: dict[str, int]) -> dict[str, Session]:
@@ -63,7 +65,7 @@ class Sessions:
     ) -> None:
         """`former` knows those that are not kept here."""
         self._former = former
-        self._driven_out = 0
+        self._driven_out = self._continued = 0
         self._max_sessions = max_sessions
         self._max_bytes = max_bytes
         self._lock = threading.Lock()
@@ -166,6 +168,7 @@ class Sessions:
 
     def _precede(self, session: Session, earlier: Session | None) -> None:
         if earlier is not None:
+            self._continued += 1
             before = session.size
             session.precede(earlier)
             self._bytes += session.size - before
@@ -183,13 +186,16 @@ class Sessions:
         here = {entry[1] for entry in known}
         matching = known if search.test is None else self._matching(known, search.test)
         found: list[tuple[int, str]] = [entry[:2] for entry in matching]
+        total = len(found)
         if self._others is not None:
-            elsewhere = self._others.began(search, (self._driven_out, self._cleared))
+            age = self._driven_out, self._continued, self._cleared
+            elsewhere, others = self._others.began(search, age, here, before, limit + 1)
             found += [entry for entry in elsewhere if entry[1] not in here]
+            total += others
         rest = [entry for entry in found if before is None or entry < before]
         rest.sort(reverse=True)
         following = f"{rest[limit - 1][0]}:{rest[limit - 1][1]}" if len(rest) > limit else None
-        return Page(self._heads([identity for _, identity in rest[:limit]]), len(found), following, change)
+        return Page(self._heads([identity for _, identity in rest[:limit]]), total, following, change)
 
     def _all(self) -> list[Session]:
         with self._lock:
