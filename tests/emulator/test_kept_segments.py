@@ -10,7 +10,8 @@ import httpx
 import pytest
 
 from dd_pa.emulator import Emulator
-from dd_pa.emulator.query.kept_segments import MAX_KEPT, KeptSegments, SegmentsError
+from dd_pa.emulator.query.kept_segments import MAX_KEPT, KeptSegments
+from dd_pa.emulator.warehouse.named_file import NotKeptError
 from tests.emulator.asking import SCALAR, START, analytics, ask, stored, table
 from tests.emulator.test_reports import asking
 
@@ -73,13 +74,13 @@ def test_what_is_no_segment_is_refused(tmp_path: Path, body: dict[str, Any], rea
 
 def test_they_are_bounded_and_a_foreign_file_is_passed_over(tmp_path: Path) -> None:
     """What another version wrote is left out; the number of segments has an end."""
-    (tmp_path / "segments.json").write_text(json.dumps({"old": {"tribe": 1}, "good": {"user_ids": ["u"]}}))
+    many: dict[str, Any] = {f"{number:03d}": {"user_ids": []} for number in range(MAX_KEPT - 1)}
+    content = {"old": {"tribe": 1}, "good": {"user_ids": ["u"]}, "a\nb": {"user_ids": []}, **many}
+    (tmp_path / "segments.json").write_text(json.dumps(content))
     segments = KeptSegments(folder=tmp_path)
-    assert [segment["name"] for segment in segments.all()] == ["good"]
-    for number in range(MAX_KEPT - 1):
-        segments._kept[str(number)] = segments._kept["good"]
+    assert [segment["name"] for segment in segments.all()] == [*many, "good"]
 
-    with pytest.raises(SegmentsError, match="delete one"):
+    with pytest.raises(NotKeptError, match="delete one"):
         segments.keep("more", {"user_ids": []})
     segments.keep("Good", {"user_ids": ["v"]})
     found = segments.get("good")

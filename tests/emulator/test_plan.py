@@ -12,7 +12,7 @@ import pytest
 
 from dd_pa.emulator import Emulator, PlanFileError
 from dd_pa.emulator.server import CannotServeError
-from dd_pa.emulator.service import run
+from dd_pa.emulator.service import Service
 
 KEY = {"dd-api-key": "a" * 32}
 JSON = {"content-type": "application/json"}
@@ -230,7 +230,7 @@ def test_what_is_no_plan(tmp_path: Path, plan: object, problem: str) -> None:
     with pytest.raises(PlanFileError, match=r"plan\.json: "):
         Emulator(plans=[tmp_path / "plan.json"])
     with pytest.raises(CannotServeError, match=r"none\.json cannot be read: No such file"):
-        run("127.0.0.1", 0, plans=[tmp_path / "none.json"])
+        Service(host="127.0.0.1", port=0, plans=[tmp_path / "none.json"]).run()
 
 
 def test_what_is_no_report() -> None:

@@ -11,6 +11,7 @@ import httpx
 import pytest
 
 from dd_pa.emulator import Emulator
+from dd_pa.emulator.page.assets import VIEWS as PAGES
 from tests.emulator.client import INTAKE, KEY
 
 VIEWS = "/api/emulator/views"
@@ -83,6 +84,16 @@ def test_other_pages_cannot_save(http: httpx.Client) -> None:
     foreign = {"origin": "http://evil.example", "content-type": "application/json"}
     assert http.post(VIEWS, content=b"{}", headers=foreign).status_code == 403
     assert http.post(VIEWS, content=b" " * 20_000, headers={"content-type": "application/json"}).status_code == 413
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_every_page_can_be_saved(http: httpx.Client, page: str) -> None:
+    """What the emulator serves as a page is an address that a view may have, with whatever stands in its query."""
+    for address in (page.replace("{id:path}", "a-session"), page.replace("{id:path}", "s") + "?last=90d&q=%40a%3Ab"):
+        answer = http.post(VIEWS, json={"name": "one", "address": address})
+
+        assert answer.status_code == 201, answer.text
+        assert names(http) == [("one", address)]
 
 
 def test_views_survive_a_restart_with_a_data_folder(tmp_path: Path) -> None:

@@ -20,7 +20,7 @@ from click.testing import CliRunner
 from dd_pa.cli.emulator import command
 from dd_pa.emulator import Emulator, app
 from dd_pa.emulator.server import CannotServeError
-from dd_pa.emulator.service import run
+from dd_pa.emulator.service import Service
 from tests.emulator.client import INTAKE, KEY, Client, event
 
 TOKEN = "0123456789abcdef"
@@ -157,7 +157,7 @@ def test_run(host: str, token: str | None, address: str) -> None:
         told.append(url)
         signal.raise_signal(signal.SIGINT)
 
-    run(host, 0, token=token, on_ready=stop)
+    Service(host=host, port=0, token=token).run(on_ready=stop)
 
     assert [bool(re.fullmatch(address, url)) for url in told] == [True], told
 
@@ -165,7 +165,7 @@ def test_run(host: str, token: str | None, address: str) -> None:
 def test_run_checks_first() -> None:
     """The function behind the command refuses by exception."""
     with pytest.raises(CannotServeError, match="give --token"):
-        run("0.0.0.0", 0)
+        Service(host="0.0.0.0", port=0).run()
 
 
 class TestToken:

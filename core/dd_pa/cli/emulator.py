@@ -33,7 +33,7 @@ DEFAULT_PORT = 8994
 )
 @click.option(
     "--allow-host",
-    "allow_hosts",
+    "allowed_hosts",
     multiple=True,
     metavar="NAME[:PORT]",
     help="Answer to this name too; may be repeated.",
@@ -79,44 +79,16 @@ DEFAULT_PORT = 8994
 )
 @click.option("--sample", is_flag=True, help="Begin with 30 days of a made-up shop, for a look at every view.")
 @click.option("--lenient", is_flag=True, help="Take events without usr, account and session, as the real intake may.")
-def command(  # noqa: PLR0913, PLR0917 - one for each option
-    host: str,
-    port: int,
-    api_keys: tuple[str, ...],
-    application_ids: tuple[str, ...],
-    allow_hosts: tuple[str, ...],
-    token: str | None,
-    kept: int,
-    data: Path | None,
-    segments: Path | None,
-    plans: tuple[Path, ...],
-    read: Path | None,
-    *,
-    by_occurrence: bool,
-    sample: bool,
-    lenient: bool,
-) -> None:
+def command(*, lenient: bool, **options: Any) -> None:
     """Run a local Product Analytics: an intake for events, and a page that shows them as they come."""
     from dd_pa.emulator.server import CannotServeError  # noqa: PLC0415 - --help needs no server
-    from dd_pa.emulator.service import run  # noqa: PLC0415 - as above
+    from dd_pa.emulator.service import Service  # noqa: PLC0415 - as above
 
+    keys = options["api_keys"]
+    given = {name: value for name, value in options.items() if value != ()}
     try:
-        run(
-            host,
-            port,
-            api_keys=api_keys or None,
-            application_ids=application_ids or None,
-            allow_hosts=allow_hosts,
-            token=token,
-            kept=kept,
-            strict=not lenient,
-            data=data,
-            segments=segments,
-            by_occurrence=by_occurrence,
-            plans=plans,
-            sample=sample,
-            read=read,
-            agents=functools.partial(agents, api_keys=api_keys) if find_spec("mcp") and find_spec("tenacity") else None,
+        Service(**given, strict=not lenient).run(
+            agents=functools.partial(agents, api_keys=keys) if find_spec("mcp") and find_spec("tenacity") else None,
             on_ready=lambda url: click.echo(f"Product Analytics local: {url}  (Ctrl-C stops it)"),
         )
     except CannotServeError as error:

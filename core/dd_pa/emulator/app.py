@@ -32,7 +32,7 @@ from dd_pa.emulator.page.former_events import FormerEventRoutes
 from dd_pa.emulator.page.plan_routes import PlanRoutes
 from dd_pa.emulator.page.reports import Reports
 from dd_pa.emulator.page.routes import PageAPI
-from dd_pa.emulator.page.saved_views import SavedViews
+from dd_pa.emulator.page.saved_views import saved_views
 from dd_pa.emulator.page.session_routes import SessionRoutes
 from dd_pa.emulator.page.stream import Streams
 from dd_pa.emulator.plan.plans import Plans
@@ -116,7 +116,7 @@ class Emulator:
         self._numbers = Numbers()
         self._browser_rows = BrowserRows(self._history, self._numbers.note)
         self._sessions = Sessions(FormerSessions(self._warehouse))
-        self._saved = SavedViews(folder)
+        self._saved = saved_views(folder)
         self._allowed_hosts = frozenset(host.lower() for host in allowed_hosts)
         self._access = Access(token) if token else None
         self.agents: ASGIApp | None = None

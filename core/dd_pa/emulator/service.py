@@ -6,6 +6,7 @@ import contextlib
 import ipaddress
 import re
 from collections.abc import Callable, Collection
+from dataclasses import dataclass, fields
 from pathlib import Path
 
 from starlette.types import ASGIApp
@@ -21,60 +22,61 @@ from dd_pa.emulator.warehouse.warehouse import MAX_SECONDS
 _TOKEN = re.compile(r"[\x21-\x7e]{16,200}")
 
 
-def run(  # noqa: PLR0913 - one for each option of the command
-    host: str,
-    port: int,
-    *,
-    api_keys: Collection[str] | None = None,
-    application_ids: Collection[str] | None = None,
-    allow_hosts: Collection[str] = (),
-    token: str | None = None,
-    kept: int = 100_000,
-    strict: bool = True,
-    data: Path | None = None,
-    segments: Path | None = None,
-    by_occurrence: bool = False,
-    plans: Collection[Path] = (),
-    sample: bool = False,
-    read: Path | None = None,
-    agents: Callable[[str, str | None], ASGIApp] | None = None,
-    on_ready: Callable[[str], None] = lambda url: None,
-) -> None:
-    """Serve until SIGINT or SIGTERM; calls `on_ready` with the page's address. Raises CannotServeError.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Service:
+    """What the command can say of it; see Emulator for what the options mean."""
 
-    `agents` gets address and token and returns what answers coding agents; it is left out where other machines reach.
-    """
-    _check_exposure(host, token)
-    if read is not None and (data is not None or sample):
-        raise CannotServeError("--read shows the events of its folder and takes none: leave --data and --sample out")
-    try:
-        emulator = Emulator(
-            api_keys=api_keys,
-            application_ids=application_ids,
-            kept=kept,
-            allowed_hosts=allow_hosts,
-            strict=strict,
-            token=token,
-            data=data,
-            segments=segments,
-            by_occurrence=by_occurrence,
-            plans=plans,
-            read=read,
-            query_seconds=MAX_SECONDS if read is None else MAX_SECONDS_OF_FILES,
-        )
-        if sample:
-            emulator.add_sample()
-    except (PlanFileError, SegmentsError, WarehouseError) as error:
-        raise CannotServeError(str(error)) from None
-    with contextlib.closing(emulator), listen(host, port) as listener:
-        if agents is not None and _is_loopback(host):
-            emulator.agents = agents(url_of(listener), token)
-        address = url_of(listener) + (f"/?token={token}" if token else "/")
-        # uvicorn raises SIGTERM again when it is done, which ends the process: the data is closed before that.
-        server = Server(emulator, port_of(listener), lambda: on_ready(address), emulator.close)
-        # uvicorn raises the signal again when it is done: for Ctrl-C that is the wished end, not an error.
-        with contextlib.suppress(KeyboardInterrupt):
-            server.run([listener])
+    host: str
+    port: int
+    """0: a free one."""
+    api_keys: Collection[str] | None = None
+    application_ids: Collection[str] | None = None
+    allowed_hosts: Collection[str] = ()
+    token: str | None = None
+    kept: int = 100_000
+    strict: bool = True
+    data: Path | None = None
+    segments: Path | None = None
+    by_occurrence: bool = False
+    plans: Collection[Path] = ()
+    sample: bool = False
+    read: Path | None = None
+
+    def run(
+        self,
+        agents: Callable[[str, str | None], ASGIApp] | None = None,
+        on_ready: Callable[[str], None] = lambda url: None,
+    ) -> None:
+        """Serve until SIGINT or SIGTERM; calls `on_ready` with the page's address. Raises CannotServeError.
+
+        `agents` gets address and token and returns what answers coding agents; it is left out where other machines
+        reach.
+        """
+        _check_exposure(self.host, self.token)
+        with contextlib.closing(self._emulator()) as emulator, listen(self.host, self.port) as listener:
+            if agents is not None and _is_loopback(self.host):
+                emulator.agents = agents(url_of(listener), self.token)
+            address = url_of(listener) + (f"/?token={self.token}" if self.token else "/")
+            # uvicorn raises SIGTERM again when it is done, which ends the process: the data is closed before that.
+            server = Server(emulator, port_of(listener), lambda: on_ready(address), emulator.close)
+            # uvicorn raises the signal again when it is done: for Ctrl-C that is the wished end, not an error.
+            with contextlib.suppress(KeyboardInterrupt):
+                server.run([listener])
+
+    def _emulator(self) -> Emulator:
+        if self.read is not None and (self.data is not None or self.sample):
+            raise CannotServeError(
+                "--read shows the events of its folder and takes none: leave --data and --sample out"
+            )
+        options = {field.name: getattr(self, field.name) for field in fields(self)}
+        own = {name: value for name, value in options.items() if name not in ("host", "port", "sample")}
+        try:
+            emulator = Emulator(**own, query_seconds=MAX_SECONDS if self.read is None else MAX_SECONDS_OF_FILES)
+            if self.sample:
+                emulator.add_sample()
+        except (PlanFileError, SegmentsError, WarehouseError) as error:
+            raise CannotServeError(str(error)) from None
+        return emulator
 
 
 def _check_exposure(host: str, token: str | None) -> None:

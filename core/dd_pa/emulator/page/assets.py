@@ -25,7 +25,7 @@ _TYPES = {
     "woff2": "font/woff2",
 }
 
-_VIEWS = ("/", "/sessions", "/sessions/{id:path}", "/explore", "/funnel", "/retention", "/paths", "/plan")
+VIEWS = ("/", "/sessions", "/sessions/{id:path}", "/explore", "/funnel", "/retention", "/paths", "/plan")
 """Addresses of the page: its own script tells the views apart."""
 SCRIPT = "page.js"
 """All modules as one: no file of the folder."""
@@ -34,7 +34,7 @@ SCRIPT = "page.js"
 def routes() -> list[Route]:
     """Return the routes of the page and its files."""
     return [
-        *(Route(path, lambda request: _serve("index.html", request), methods=["GET"]) for path in _VIEWS),
+        *(Route(path, lambda request: _serve("index.html", request), methods=["GET"]) for path in VIEWS),
         Route("/static/{path:path}", lambda request: _serve(request.path_params["path"], request), methods=["GET"]),
     ]
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+from collections.abc import Iterator
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -13,8 +15,8 @@ from dd_pa.emulator.http.guard import API
 from dd_pa.emulator.http.replies import refusal, reply
 from dd_pa.emulator.page.explanation import explaining
 from dd_pa.emulator.page.parameters import ParameterError, json_object
-from dd_pa.emulator.page.saved_views import SavedViews
 from dd_pa.emulator.query.kept_segments import MAX_FILE, KeptSegments, SegmentsError
+from dd_pa.emulator.warehouse.named_file import NamedFile, NotKeptError
 from dd_pa.emulator.warehouse.warehouse import Warehouse
 
 _MAX_BODY = 16 * 1024
@@ -23,7 +25,7 @@ _MAX_BODY = 16 * 1024
 class Reports:
     """Routes of the page's reports."""
 
-    def __init__(self, warehouse: Warehouse, saved: SavedViews, segments: KeptSegments) -> None:
+    def __init__(self, warehouse: Warehouse, saved: NamedFile[str], segments: KeptSegments) -> None:
         self._warehouse = warehouse
         self._saved = saved
         self._segments = segments
@@ -45,18 +47,22 @@ class Reports:
         return reply({"facets": [f"@{path}" for path in sorted(catalogue.paths())]})
 
     async def _views(self, request: Request) -> Response:
-        return reply({"views": self._saved.all()})
+        return reply(self._shown())
+
+    def _shown(self) -> dict[str, object]:
+        return {"views": [{"name": view.name, "address": view.kept} for view in self._saved.all()]}
 
     async def _save(self, request: Request) -> Response:
         body = await read_within(request, _MAX_BODY)
         if body is None:
             return refusal(413, "a view needs less text than that")
         wanted = json_object(body)
-        await asyncio.to_thread(self._saved.save, wanted.get("name"), wanted.get("address"))
-        return reply({"views": self._saved.all()}, 201)
+        with _said():
+            await asyncio.to_thread(self._saved.keep, wanted.get("name"), wanted.get("address"))
+        return reply(self._shown(), 201)
 
     async def _delete(self, request: Request) -> Response:
-        await asyncio.to_thread(self._saved.delete, request.path_params["name"])
+        await asyncio.to_thread(self._saved.forget, request.path_params["name"])
         return Response(status_code=204)
 
     async def _known(self, request: Request) -> Response:
@@ -67,12 +73,19 @@ class Reports:
         if body is None:
             return refusal(413, f"a segment has at most {MAX_FILE:,} bytes")
         wanted = json_object(body)
-        try:
+        with _said():
             await asyncio.to_thread(self._segments.keep, wanted.pop("name", None), wanted)
-        except SegmentsError as error:
-            raise ParameterError(str(error)) from None
         return reply({"segments": self._segments.all()}, 201)
 
     async def _forget(self, request: Request) -> Response:
         await asyncio.to_thread(self._segments.forget, request.path_params["name"])
         return Response(status_code=204)
+
+
+@contextlib.contextmanager
+def _said() -> Iterator[None]:
+    """Say why something cannot be kept."""
+    try:
+        yield
+    except (NotKeptError, SegmentsError) as error:
+        raise ParameterError(str(error)) from None

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,11 +10,10 @@ from typing import Any, NamedTuple
 
 from dd_pa.emulator.search import tree
 from dd_pa.emulator.search.grammar import SearchError, parse_search
-from dd_pa.emulator.warehouse.named_file import NamedFile
+from dd_pa.emulator.warehouse.named_file import MAX_NAME, NamedFile
 
 MAX_FILE = 5_000_000
 MAX_KEPT = 200
-MAX_NAME = 100
 _WAYS = ("users", "accounts", "user_ids", "account_ids")
 _FILE = "segments.json"
 
@@ -48,51 +46,32 @@ class KeptSegments:
 
     def __init__(self, given: Mapping[str, Any] | None = None, folder: Path | None = None) -> None:
         """Raises SegmentsError for a given one that cannot be used."""
-        self._lock = threading.Lock()
         self._given = {name.lower(): _segment(name, written) for name, written in (given or {}).items()}
-        self._file = NamedFile(None if folder is None else folder / _FILE)
-        self._kept: dict[str, _Segment] = {}
-        for name, written in self._file.read().items():
-            try:
-                self._kept[name.lower()] = _segment(name, written)
-            except SegmentsError:  # of another version: what is kept next replaces it
-                continue
+        path = None if folder is None else folder / _FILE
+        self._kept: NamedFile[_Segment] = NamedFile(path, MAX_KEPT, _segment, folded=True)
 
     def get(self, identity: str) -> Members | None:
         """Return the members of a segment, None if there is no such segment."""
-        found = self._given.get(identity.lower()) or self._kept.get(identity.lower())
-        return None if found is None else found.members
+        given, kept = self._given.get(identity.lower()), self._kept.get(identity)
+        if given is not None:
+            return given.members
+        return None if kept is None else kept.kept.members
 
     def all(self) -> list[dict[str, Any]]:
         """Return all by name: `search` or the `count` of ids, of `users` or `accounts`, and whether it is `given`."""
-        with self._lock:
-            found = [(segment, True) for segment in self._given.values()]
-            found += [(segment, False) for key, segment in self._kept.items() if key not in self._given]
+        found = [(segment, True) for segment in self._given.values()]
+        found += [(one.kept, False) for one in self._kept.all() if one.name.lower() not in self._given]
         return [_shown(segment, given=given) for segment, given in sorted(found, key=lambda one: one[0].name.lower())]
 
     def keep(self, name: object, written: Mapping[str, Any]) -> None:
-        """Keep a segment, in place of one of the same name. Raises SegmentsError and OSError."""
-        if not isinstance(name, str) or not name.strip() or len(name) > MAX_NAME or not name.isprintable():
-            raise SegmentsError(f"name must have 1 to {MAX_NAME} printable characters")
-        segment = _segment(name.strip(), written)
-        key = segment.name.lower()
-        if key in self._given:
-            raise SegmentsError(f"{segment.name} is a segment that the emulator was started with: choose another name")
-        with self._lock:
-            if key not in self._kept and len(self._kept) >= MAX_KEPT:
-                raise SegmentsError(f"{MAX_KEPT} segments are kept already; delete one")
-            self._replace({**self._kept, key: segment})
+        """Keep a segment, in place of one of the same name. Raises SegmentsError, NotKeptError and OSError."""
+        if isinstance(name, str) and name.strip().lower() in self._given:
+            raise SegmentsError(f"{name.strip()} is a segment that the emulator was started with: choose another name")
+        self._kept.keep(name, written)
 
     def forget(self, name: str) -> None:
         """Forget a kept segment; nothing happens if there is none. Raises OSError."""
-        with self._lock:
-            if name.lower() in self._kept:
-                self._replace({key: segment for key, segment in self._kept.items() if key != name.lower()})
-
-    def _replace(self, segments: dict[str, _Segment]) -> None:
-        # The file first, so that what cannot be written is not pretended either.
-        self._file.replace({segment.name: segment.written for segment in segments.values()})
-        self._kept = segments
+        self._kept.forget(name)
 
 
 def load_segments(path: Path) -> dict[str, Any]:
