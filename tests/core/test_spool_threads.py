@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 import threading
 from collections.abc import Iterator
@@ -10,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from dd_pa.capture.event import BuiltEvent
+from dd_pa.store import janitor
 from tests.core.spools import Watched, events, ids
 
 
@@ -24,8 +26,10 @@ def eager_switches() -> Iterator[None]:
 
 @pytest.mark.usefixtures("eager_switches")
 @pytest.mark.parametrize("segment_bytes", [pytest.param(600, id="rotating"), pytest.param(1 << 20, id="one")])
-def test_each_event_is_delivered_once(segment_bytes: int, tmp_path: Path) -> None:
+def test_each_event_is_delivered_once(segment_bytes: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """No event is lost, doubled or torn, whichever thread replaces the segment."""
+    # The clock runs two seconds a look: a thread that makes a segment may stand still for a minute of them.
+    monkeypatch.setattr(janitor, "LITTER_AGE", math.inf)
     watched = Watched(tmp_path / "spool", segment_bytes=segment_bytes)
     batches = [events(150) for _ in range(6)]
     threads = [threading.Thread(target=watched.put, args=batch) for batch in batches]
