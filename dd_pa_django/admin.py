@@ -21,8 +21,7 @@ from django.utils.timesince import timesince
 from django.utils.timezone import localtime, make_naive
 
 from dd_pa_django.configuration import asks_for_outbox
-from dd_pa_django.escaped_text import escape_invisible
-from dd_pa_django.models import OutboxEvent
+from dd_pa_django.models import OutboxEvent, escape_invisible
 
 if TYPE_CHECKING:
     EventAdmin = admin.ModelAdmin[OutboxEvent]

@@ -5,8 +5,6 @@ from typing import Any
 from django.core.checks import CheckMessage
 from django.db import models
 
-from dd_pa_django.escaped_text import escape_invisible
-
 
 class OutboxEvent(models.Model):
     """An event that waits in the database, or was given up. Delivered ones are deleted.
@@ -50,3 +48,11 @@ class OutboxEvent(models.Model):
     def check(cls, **kwargs: Any) -> list[CheckMessage]:
         """Leave out the warning that MariaDB and MySQL have one index of all rows, which serves both purposes."""
         return [message for message in super().check(**kwargs) if message.id != "models.W037"]
+
+
+def escape_invisible(text: str) -> str:
+    """Return a text with letters that cannot be seen, or that turn others around, spelled out; newlines stay."""
+    return "".join(
+        letter if letter.isprintable() or letter == "\n" else letter.encode("unicode-escape").decode()
+        for letter in text
+    )

@@ -7,7 +7,7 @@ import pytest
 
 from dd_pa import Identity, Settings
 from dd_pa.capture.event import EventBuilder
-from dd_pa.delivery.late_event import without_session
+from dd_pa.delivery.event_age import without_session
 
 
 def body(identity: Identity, attributes: dict[str, Any] | None = None) -> bytes:

@@ -100,7 +100,7 @@ def test_ids_are_left_out_on_request(make: Make) -> None:
 
 def test_a_late_event_keeps_its_trace(make: Make) -> None:
     """When its session is moved aside."""
-    from dd_pa.delivery.late_event import without_session  # noqa: PLC0415 - the one test that needs it
+    from dd_pa.delivery.event_age import without_session  # noqa: PLC0415 - the one test that needs it
 
     with TracerProvider().get_tracer("shop").start_as_current_span("web"):
         event = make().integration.build("order.placed", usr="u-1", session="s-1")

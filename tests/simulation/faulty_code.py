@@ -59,13 +59,13 @@ _DELIVERY = (
         "            self._blame_destination(attempt, outcome)\n",
     ),
     _in(
-        "delivery/age.py",
+        "delivery/event_age.py",
         "the wall clock alone says what is too old",
         "age = self._store.age(event)\n",
         "age: float | None = self._wall() - event.occurred_at / 1000\n",
     ),
     _in(
-        "delivery/age.py",
+        "delivery/event_age.py",
         "what seems old is set aside before the intake has told the time",
         "or self._by_wall else None",
         "or True else None",
@@ -92,7 +92,7 @@ _DELIVERY = (
         'event_rejected has the details", detail, event.id)',
     ),
     _in(
-        "delivery/late_event.py",
+        "delivery/event_age.py",
         "an event that cannot be prepared raises",
         "except Exception as error:",
         "except ZeroDivisionError as error:",
@@ -211,7 +211,7 @@ _STORE = (
         "                pass\n\n    def _is_held",
     ),
     _in(
-        "store/orphans.py",
+        "store/file_troubles.py",
         "an error of one file is taken for one of the disk",
         "if error.errno in OF_THE_DISK:",
         "if True:",

@@ -16,8 +16,8 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from dd_pa import BuiltEvent, RetryPolicy
-from dd_pa.delivery.age import Ages
 from dd_pa.delivery.dispatcher import Dispatcher
+from dd_pa.delivery.event_age import Ages
 from dd_pa.delivery.ledger import Ledger
 from dd_pa.network.outcome import DELIVERED, judge
 from dd_pa.network.outlet import Done

@@ -5,8 +5,7 @@ They read, and change nothing. Answers are bounded. Ids and the values of attrib
 
 from __future__ import annotations
 
-from dd_pa.agents.http_entrance import HTTPEntrance
-from dd_pa.agents.server import make_server
+from dd_pa.agents.server import HTTPEntrance, make_server
 from dd_pa.agents.tools import EmulatorTools, NoEmulatorError
 
 __all__ = ["EmulatorTools", "HTTPEntrance", "NoEmulatorError", "make_server"]

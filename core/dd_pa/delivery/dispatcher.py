@@ -8,9 +8,8 @@ from collections.abc import Callable, Iterable
 
 from dd_pa.capture.attributes import MAX_BYTES as MAX_EVENT
 from dd_pa.capture.event import BuiltEvent
-from dd_pa.delivery.age import QUESTION, Ages
+from dd_pa.delivery.event_age import EXPIRED, QUESTION, Ages, prepared
 from dd_pa.delivery.gate import Gate, RetryPolicy
-from dd_pa.delivery.late_event import EXPIRED, prepared
 from dd_pa.delivery.ledger import Ledger
 from dd_pa.delivery.quarantine import FailedEvent, Quarantine
 from dd_pa.network.outcome import Outcome, Verdict

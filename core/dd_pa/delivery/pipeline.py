@@ -137,7 +137,7 @@ class Pipeline:
         self.ledger.count_dropped(reason, event)
 
     def _open_outlet(self) -> Outlet | DirectOutlet:
-        from dd_pa.delivery.age import Ages  # noqa: PLC0415 - see delivery.warmup
+        from dd_pa.delivery.event_age import Ages  # noqa: PLC0415 - see delivery.warmup
         from dd_pa.delivery.outlet_factory import open_outlet  # noqa: PLC0415 - see delivery.warmup
 
         self._ages = Ages(self._store, max_age=self._settings.max_age)

@@ -6,7 +6,7 @@ import time
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 
-from dd_pa.delivery.age import QUESTION
+from dd_pa.delivery.event_age import QUESTION
 from dd_pa.delivery.outlet_factory import open_intake
 from dd_pa.network.http2_outlet import Http2Outlet
 from dd_pa.network.httpx_transport import Transport

@@ -16,10 +16,10 @@ from dd_pa.errors import (
 )
 from dd_pa.query.client import AsyncQueryClient, QueryClient
 from dd_pa.query.cohorts import RetentionBuilder, retention
-from dd_pa.query.columns import Scalar, Timeseries
 from dd_pa.query.envelope import Query, Request
 from dd_pa.query.funnels import FunnelBuilder, funnel
 from dd_pa.query.measures import Events, Measure, audience, events, search
+from dd_pa.query.numeric_answers import Scalar, Timeseries
 from dd_pa.query.paths import SankeyBuilder, sankey
 from dd_pa.query.rows import Rows
 from dd_pa.query.schema.journey import Funnel

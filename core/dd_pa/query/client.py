@@ -12,10 +12,10 @@ from typing import Any, Self, TypeVar
 import httpx
 
 from dd_pa.network.tls_trust import tls_context, tls_to_nobody
-from dd_pa.query.columns import Scalar, Timeseries
 from dd_pa.query.credentials import Access
 from dd_pa.query.envelope import Query
 from dd_pa.query.measures import Measure
+from dd_pa.query.numeric_answers import Scalar, Timeseries
 from dd_pa.query.pages import Pages
 from dd_pa.query.query_exchange import Exchange, Limits
 from dd_pa.query.rows import Row

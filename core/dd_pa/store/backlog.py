@@ -7,8 +7,9 @@ from typing import NamedTuple
 
 from dd_pa.capture.event import BuiltEvent
 from dd_pa.store.destination import Destination
-from dd_pa.store.journal import Held, OnDamaged
-from dd_pa.store.orphans import PROBES, Orphans, Troubles
+from dd_pa.store.file_troubles import Troubles
+from dd_pa.store.journal import HeldSegment, OnDamaged
+from dd_pa.store.orphans import PROBES, Orphans
 
 MAX_ORPHANS = 16
 """Segments of dead processes that are taken before there is need of them."""
@@ -26,7 +27,7 @@ UNREADABLE = 8
 class Found(NamedTuple):
     """An event to deliver, and where it is written."""
 
-    held: Held
+    held: HeldSegment
     offset: int
     event: BuiltEvent
 
@@ -43,22 +44,24 @@ class Backlog:
     ) -> None:
         self._destination, self._orphans, self._troubles = destination, orphans, troubles
         self._on_damaged = on_damaged
-        self._arrivals: deque[Held] = deque()
-        self._written: list[Held] = []
-        self._finished: list[Held] = []
-        self._unread: list[Held] = []  # those of the finished of which something may be left to hand out, oldest first
+        self._arrivals: deque[HeldSegment] = deque()
+        self._written: list[HeldSegment] = []
+        self._finished: list[HeldSegment] = []
+        self._unread: list[
+            HeldSegment
+        ] = []  # those of the finished of which something may be left to hand out, oldest first
         self._returning: set[str] = set()
         self._fresh_first = False
         self._turn = 0
         self.dropped = 0
         """Segments that were dropped."""
 
-    def add(self, held: Held) -> None:
+    def add(self, held: HeldSegment) -> None:
         """Take in a new segment of this process; from any thread."""
         self._arrivals.append(held)
 
     @property
-    def all(self) -> list[Held]:
+    def all(self) -> list[HeldSegment]:
         """Every segment held now; from any thread."""
         return [*self._finished, *self._written, *self._arrivals]
 
@@ -67,7 +70,7 @@ class Backlog:
         """Number of segments with something to deliver now, and 1 if there may be others; from any thread."""
         return bool(self._orphans) + sum(self._is_unread(held) for held in self.all)
 
-    def _is_unread(self, held: Held) -> bool:
+    def _is_unread(self, held: HeldSegment) -> bool:
         return not held.reader.at_end and not held.given_up and not self._troubles.has(held.name)
 
     @property
@@ -75,7 +78,7 @@ class Backlog:
         """Whether a segment that this process writes could not be read in part."""
         return any(held.count is not None and held.reader.unreadable for held in self._written)
 
-    def find(self, name: str) -> Held | None:
+    def find(self, name: str) -> HeldSegment | None:
         """Return the segment of that name, if it is held."""
         return next((held for held in self.all if held.name == name), None)
 
@@ -119,7 +122,7 @@ class Backlog:
             self.settled(orphan)
         return None
 
-    def _read(self, held: Held) -> Found | None:
+    def _read(self, held: HeldSegment) -> Found | None:
         if held.given_up or self._troubles.has(held.name):
             return None
         try:
@@ -130,7 +133,7 @@ class Backlog:
             return None
         return None if found is None else Found(held, *found)
 
-    def _adopt(self, most: int) -> Held | None:
+    def _adopt(self, most: int) -> HeldSegment | None:
         if sum(held.count is None for held in self._finished) >= most:
             return None
         held = self._orphans.next()
@@ -138,14 +141,14 @@ class Backlog:
             self.take_in(held)
         return held
 
-    def take_in(self, held: Held) -> None:
+    def take_in(self, held: HeldSegment) -> None:
         """Deliver a segment that was another process's."""
         if self._writer_is_gone(held):
             self._finish(held)
         else:
             self._written.append(held)
 
-    def _finish(self, held: Held) -> None:
+    def _finish(self, held: HeldSegment) -> None:
         self._finished.append(held)
         insort(self._unread, held, key=lambda one: one.name)
 
@@ -156,7 +159,7 @@ class Backlog:
             if self._adopt(MAX_ORPHANS) is None:
                 return
 
-    def _writer_is_gone(self, held: Held) -> bool:
+    def _writer_is_gone(self, held: HeldSegment) -> bool:
         try:
             return held.reader.look_for_writer()
         except OSError as error:
@@ -172,7 +175,7 @@ class Backlog:
         for held in list(self._finished):
             self.settled(held)
 
-    def settle(self, held: Held, offset: int) -> None:
+    def settle(self, held: HeldSegment, offset: int) -> None:
         """Note a record as settled: in the journal or, if it was the last, by removing the segment at once."""
         if not held.forget(offset):
             return
@@ -183,7 +186,7 @@ class Backlog:
             held.journal.settle(offset)
             self._let_go(held)
 
-    def settled(self, held: Held) -> None:
+    def settled(self, held: HeldSegment) -> None:
         """Remove a segment, or let it go, if nothing of it is left to do."""
         if held.unsettled:
             return
@@ -194,7 +197,7 @@ class Backlog:
         elif (held.reader.unreadable and held.reader.at_end) or (held.is_finished and not self._remove(held)):
             self._let_go(held)
 
-    def _remove(self, held: Held) -> bool:
+    def _remove(self, held: HeldSegment) -> bool:
         try:
             held.remove()
         except OSError as error:
@@ -203,12 +206,12 @@ class Backlog:
         self._forget(held)
         return True
 
-    def _let_go(self, held: Held) -> None:
+    def _let_go(self, held: HeldSegment) -> None:
         self._forget(held)
         held.release()
         self._orphans.let_go(held.name)
 
-    def _forget(self, held: Held) -> None:
+    def _forget(self, held: HeldSegment) -> None:
         self._returning.discard(held.name)
         for kind in (self._written, self._finished, self._unread):
             if held in kind:
@@ -222,7 +225,7 @@ class Backlog:
             self.settled(held)
         self._orphans.forget()
 
-    def drop(self, held: Held, on_event: Callable[[Held, BuiltEvent | None], None]) -> Iterator[None]:
+    def drop(self, held: HeldSegment, on_event: Callable[[HeldSegment, BuiltEvent | None], None]) -> Iterator[None]:
         """Remove a segment, calling `on_event` with each event that nobody took from it, and None for the unreadable.
 
         Meanwhile nothing of it is handed out.
@@ -239,7 +242,7 @@ class Backlog:
         else:
             self._let_go(held)
 
-    def _left(self, held: Held) -> Iterator[tuple[int, BuiltEvent] | None]:
+    def _left(self, held: HeldSegment) -> Iterator[tuple[int, BuiltEvent] | None]:
         """Yield what nobody took from a segment, and None for each page that cannot be read, or for all after some."""
         for _ in range(UNREADABLE):
             try:

@@ -16,7 +16,7 @@ from dd_pa.store.backlog import Backlog
 from dd_pa.store.destination import Destination
 from dd_pa.store.directory import AlienFileError, Directory
 from dd_pa.store.janitor_duty import Duty, Notice
-from dd_pa.store.journal import Held
+from dd_pa.store.journal import HeldSegment
 from dd_pa.store.orphans import Orphans
 from dd_pa.store.segment import ack_name
 from dd_pa.store.segment_merger import Merger
@@ -61,7 +61,7 @@ class Janitor:
         merger: Merger,
         options: SpoolOptions,
         *,
-        on_overflow: Callable[[Held, BuiltEvent | None], None],
+        on_overflow: Callable[[HeldSegment, BuiltEvent | None], None],
         clock: Callable[[], float],
     ) -> None:
         self._destination, self._duty, self._backlog, self._orphans = destination, duty, backlog, orphans
@@ -192,7 +192,7 @@ class Janitor:
                 named += size
         return dropped
 
-    def _idle(self, name: str) -> Held | None:
+    def _idle(self, name: str) -> HeldSegment | None:
         """Return a segment that nobody writes, if this process has it or can take it."""
         known = self._backlog.find(name)
         held = known or self._orphans.take(name)

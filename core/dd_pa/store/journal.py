@@ -45,10 +45,10 @@ class Journal:
                 self._unwritten = b""
 
 
-OnDamaged = Callable[["Held", Line, str], None]
+OnDamaged = Callable[["HeldSegment", Line, str], None]
 
 
-class Held:
+class HeldSegment:
     """A segment whose reader lock this process holds, so that nobody else delivers it. For the delivery thread."""
 
     def __init__(
@@ -183,7 +183,7 @@ class Held:
         self.journal.file.close()
 
 
-def identify(directory: Directory, name: str, is_ours: Callable[[Header], bool]) -> SegmentReader | None:
+def open_identified(directory: Directory, name: str, is_ours: Callable[[Header], bool]) -> SegmentReader | None:
     """Open a segment, which others may hold; return None if it is gone or empty.
 
     Raises `AlienFileError` if it is no segment of this destination and format.
@@ -202,12 +202,12 @@ def identify(directory: Directory, name: str, is_ours: Callable[[Header], bool])
     raise AlienFileError(name)
 
 
-def adopt(directory: Directory, name: str, is_ours: Callable[[Header], bool]) -> Held | None:
+def adopt(directory: Directory, name: str, is_ours: Callable[[Header], bool]) -> HeldSegment | None:
     """Take the reader lock of a segment; return None if another process has it, or the segment is gone.
 
-    Raises `AlienFileError` as `identify` does.
+    Raises `AlienFileError` as `open_identified` does.
     """
-    reader = identify(directory, name, is_ours)
+    reader = open_identified(directory, name, is_ours)
     if reader is None:
         return None
     try:
@@ -219,4 +219,4 @@ def adopt(directory: Directory, name: str, is_ours: Callable[[Header], bool]) ->
     if not directory.holds(name, reader.file):  # finished by the last holder of the lock a moment ago
         directory.remove(ack_name(name), journal)
         return None
-    return Held(directory, name, reader, Journal(journal, directory.files))
+    return HeldSegment(directory, name, reader, Journal(journal, directory.files))

@@ -2,55 +2,17 @@
 
 from __future__ import annotations
 
-import errno
 import heapq
-from collections.abc import Callable, Container, Iterator
+from collections.abc import Callable, Iterator
 
 from dd_pa.store.destination import Destination
 from dd_pa.store.directory import AlienFileError, Directory
-from dd_pa.store.journal import Held, adopt, identify
+from dd_pa.store.file_troubles import Troubles
+from dd_pa.store.journal import HeldSegment, adopt, open_identified
 from dd_pa.store.segment import ack_name
 
 PROBES = 16
 """Segments that are tried at most before the delivery thread does something else."""
-
-FIRST_WAIT, LONGEST_WAIT = 2.0, 60.0
-"""Seconds for which a file that fails is left alone."""
-
-OF_THE_DISK = frozenset(
-    {errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.ENOLCK}
-)
-"""Errors that the next file would meet too; all others are taken for those of one file."""
-
-
-class Troubles:
-    """Files that could not be used. Each is left alone for a while that doubles; the others go on."""
-
-    def __init__(self, *, say: Callable[..., None], clock: Callable[[], float]) -> None:
-        self._say, self._clock = say, clock
-        self._known: dict[str, tuple[int, float]] = {}
-
-    def note(self, name: str, error: OSError) -> int:
-        """Note one more failure; return how many that makes. Raises the error again if it is not the file's alone."""
-        if error.errno in OF_THE_DISK:
-            raise error
-        tries = self._known.get(name, (0, 0.0))[0] + 1
-        self._known[name] = tries, self._clock() + min(LONGEST_WAIT, FIRST_WAIT * 2.0 ** min(tries - 1, 16))
-        self._say("spool file", "a file in the spool fails (%s), and is left alone for now: %r", error.strerror, name)
-        return tries
-
-    def has(self, name: str) -> bool:
-        """Tell whether a file is to be left alone now."""
-        return name in self._known and self._clock() < self._known[name][1]
-
-    def over(self, name: str) -> None:
-        """Forget the failures of a file that works."""
-        self._known.pop(name, None)
-
-    def keep_only(self, names: Container[str]) -> None:
-        """Forget files that are gone."""
-        for gone in [name for name in self._known if name not in names]:
-            del self._known[gone]
 
 
 class Orphans:
@@ -73,7 +35,7 @@ class Orphans:
             self._seen.add(name)
             heapq.heappush(self._untried, name)
 
-    def next(self) -> Held | None:
+    def next(self) -> HeldSegment | None:
         """Take the oldest that nobody has, of the next few. Raises `OSError` if no file could be used."""
         probes = 0
         while self._untried and probes < PROBES:
@@ -91,7 +53,7 @@ class Orphans:
         """Return the segments that may be nobody's, in no order."""
         return [name for name in self._untried if name in self._seen]
 
-    def take(self, name: str) -> Held | None:
+    def take(self, name: str) -> HeldSegment | None:
         """Take a segment's reader lock; return None if another process has it, or it cannot be used now."""
         if name in self._aliens:
             return None
@@ -154,7 +116,7 @@ class Orphans:
         """Tell whether a file only looks like a segment of this destination; of one that fails it is not known."""
         if name not in self._ours and name not in self._aliens and not self._troubles.has(name):
             try:
-                identify(self._destination.directory(), name, self._destination.is_ours)
+                open_identified(self._destination.directory(), name, self._destination.is_ours)
                 self._ours.add(name)
             except AlienFileError:
                 self._alien(name)

@@ -17,8 +17,9 @@ import msgspec
 
 from dd_pa.store.destination import Destination
 from dd_pa.store.directory import BLOCK, AlienFileError
-from dd_pa.store.journal import Held
-from dd_pa.store.orphans import Orphans, Troubles
+from dd_pa.store.file_troubles import Troubles
+from dd_pa.store.journal import HeldSegment
+from dd_pa.store.orphans import Orphans
 from dd_pa.store.record import DamagedRecordError, checked_body, encode
 from dd_pa.store.segment import SegmentFiles, ack_name
 from dd_pa.store.spool_writer import STEP
@@ -39,14 +40,14 @@ PLAN = "merging"
 """Name of the file, beside the janitor's, that says what is about to happen."""
 
 
-class Plan(msgspec.Struct, frozen=True, kw_only=True):
+class Merge(msgspec.Struct, frozen=True, kw_only=True):
     """If there is a segment `target`, it holds all that was left to do in `sources`."""
 
     target: str
     sources: tuple[str, ...]
 
 
-_decode = msgspec.json.Decoder(Plan).decode
+_decode = msgspec.json.Decoder(Merge).decode
 
 
 class Merger:
@@ -60,7 +61,7 @@ class Merger:
         *,
         segment_bytes: int,
         is_wanted: Callable[[], bool],
-        on_live: Callable[[Held], None],
+        on_live: Callable[[HeldSegment], None],
         say: Callable[..., None],
         clock: Callable[[], float],
     ) -> None:
@@ -75,12 +76,12 @@ class Merger:
     def finish(self) -> Iterator[None]:
         """Bring to its end what a killed process left half done."""
         try:
-            yield from self._finish_plan()
+            yield from self._finish_merge()
         except (OSError, AlienFileError) as error:
             self._half_done = True
             self._say("spool merging", "what a process left half merged cannot be finished now: %s", error)
 
-    def _finish_plan(self) -> Iterator[None]:
+    def _finish_merge(self) -> Iterator[None]:
         room = self._destination.room_of_the_janitor()
         try:
             file = room.open(PLAN)
@@ -95,7 +96,7 @@ class Merger:
         room.remove(PLAN, file)
         self._half_done = False
 
-    def _clear(self, plan: Plan) -> Iterator[None]:
+    def _clear(self, plan: Merge) -> Iterator[None]:
         directory = self._destination.directory()
         for name in plan.sources:
             yield
@@ -131,7 +132,7 @@ class Merger:
                     yield batch
 
     def _merge_some(self, names: Iterable[str], files: dict[str, int]) -> Iterator[None]:
-        sources: list[Held] = []
+        sources: list[HeldSegment] = []
         records: list[bytes] = []
         room = self._largest
         for name in names:
@@ -146,7 +147,7 @@ class Merger:
         if len(sources) > 1:
             yield from self._replace(sources, records, files)
 
-    def _take(self, name: str) -> Held | None:
+    def _take(self, name: str) -> HeldSegment | None:
         held = self._orphans.take(name)
         if held is None:
             return None
@@ -160,7 +161,7 @@ class Merger:
         self._on_live(held)
         return None
 
-    def _unsettled(self, held: Held) -> list[bytes] | None:
+    def _unsettled(self, held: HeldSegment) -> list[bytes] | None:
         """Return the records that are left to do, or None if not all of it can be read: that one stays as it is."""
         try:
             return [encode(body) for body in held.left(self._destination.application_id)]
@@ -170,7 +171,7 @@ class Merger:
             self._unfit.add(held.name)
         return None
 
-    def _replace(self, sources: list[Held], records: list[bytes], files: dict[str, int]) -> Iterator[None]:
+    def _replace(self, sources: list[HeldSegment], records: list[bytes], files: dict[str, int]) -> Iterator[None]:
         stem = f"{sources[0].name[:13]}-{os.getpid()}-{secrets.token_hex(4)}"
         target, content = f"{stem}.seg", b"".join(records)
         self._half_done = True
@@ -187,9 +188,9 @@ class Merger:
             self._orphans.see(target)
         self._half_done = False
 
-    def _publish(self, stem: str, content: bytes, sources: list[Held]) -> SegmentFiles:
+    def _publish(self, stem: str, content: bytes, sources: list[HeldSegment]) -> SegmentFiles:
         room = self._destination.room_of_the_janitor()
-        plan = Plan(target=f"{stem}.seg", sources=tuple(held.name for held in sources))
+        plan = Merge(target=f"{stem}.seg", sources=tuple(held.name for held in sources))
         line = encode(msgspec.json.encode(plan))
         file = room.create(PLAN)
         if room.files.write(file.fd, line) != len(line):
@@ -202,7 +203,7 @@ class Merger:
         made.publish(own_reader=True, sync=True, content=content)
         return made
 
-    def _remove(self, sources: list[Held]) -> Iterator[None]:
+    def _remove(self, sources: list[HeldSegment]) -> Iterator[None]:
         """Remove segments whose events are elsewhere; of one that cannot be removed, the journal says so."""
         for held in sources:
             for _ in range(COST // 2):

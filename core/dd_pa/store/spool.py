@@ -14,11 +14,12 @@ from dd_pa.store.backlog import Backlog
 from dd_pa.store.dead_letters import DeadLetters
 from dd_pa.store.destination import Destination
 from dd_pa.store.directory import AlienFileError
+from dd_pa.store.file_troubles import Troubles
 from dd_pa.store.janitor import Janitor
 from dd_pa.store.janitor_duty import Duty, Notice
-from dd_pa.store.journal import Held
+from dd_pa.store.journal import HeldSegment
 from dd_pa.store.memory import MemoryStore
-from dd_pa.store.orphans import Orphans, Troubles
+from dd_pa.store.orphans import Orphans
 from dd_pa.store.record import Line
 from dd_pa.store.segment_merger import Merger
 from dd_pa.store.spool_options import SpoolOptions
@@ -30,7 +31,7 @@ SCAN_EVERY, SOON = 1.0, 0.05
 
 OnDropped = Callable[[Literal["overflow", "damaged", "dead_letters"], BuiltEvent | None], None]
 """Told of each event that is given up, and why."""
-Mark = tuple[int, list[tuple[Held, int]], list[str]]
+Mark = tuple[int, list[tuple[HeldSegment, int]], list[str]]
 
 
 class Spool:
@@ -80,7 +81,7 @@ class Spool:
             troubles,
             segment_bytes=self._segment_bytes,
             is_wanted=lambda: not (options.reads and can_deliver()),
-            on_live=self._backlog.take_in if options.reads else Held.release,
+            on_live=self._backlog.take_in if options.reads else HeldSegment.release,
             say=say,
             clock=clock,
         )
@@ -164,7 +165,7 @@ class Spool:
                 self._take_a_turn()
         return self._full
 
-    def _opened(self, held: Held | None) -> None:
+    def _opened(self, held: HeldSegment | None) -> None:
         if held is not None:
             self._backlog.add(held)
             self._scan_at = 0.0  # the spool grew by a segment: see at the next look whether it is full
@@ -276,7 +277,7 @@ class Spool:
             self._backlog.settled(held)
         return True
 
-    def _damaged(self, held: Held, line: Line, problem: str) -> None:
+    def _damaged(self, held: HeldSegment, line: Line, problem: str) -> None:
         self._foreign += held.count is None
         self._bury(lambda: self._dead.add_damaged(line.data, problem))
         self._on_dropped("damaged", None)
@@ -350,7 +351,7 @@ class Spool:
             else:
                 self._again.append(event)
 
-    def _overflowed(self, held: Held, event: BuiltEvent | None) -> None:
+    def _overflowed(self, held: HeldSegment, event: BuiltEvent | None) -> None:
         self._foreign += held.count is None
         self._on_dropped("overflow" if event else "damaged", event)
 
@@ -414,4 +415,4 @@ class Spool:
 
 class _Taken(NamedTuple):
     event: BuiltEvent
-    places: list[tuple[Held, int]]
+    places: list[tuple[HeldSegment, int]]

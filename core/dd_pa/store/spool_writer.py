@@ -10,7 +10,7 @@ from dd_pa.capture.event import BuiltEvent
 from dd_pa.process.uptime import started
 from dd_pa.store.destination import Destination
 from dd_pa.store.directory import Directory
-from dd_pa.store.journal import Held, Journal
+from dd_pa.store.journal import HeldSegment, Journal
 from dd_pa.store.record import encode
 from dd_pa.store.segment import Segment, SegmentFiles
 from dd_pa.store.segment_reader import SegmentReader
@@ -49,7 +49,7 @@ class SpoolWriter:
         segment_bytes: int,
         sync: bool,
         own_reader: bool,
-        on_opened: Callable[[Held | None], object],
+        on_opened: Callable[[HeldSegment | None], object],
         on_look: Callable[[str], object],
         say: Say,
         clock: Callable[[], float],
@@ -219,7 +219,7 @@ class SpoolWriter:
             return
         reader, journal = SegmentReader(made.reading, directory.files), Journal(made.ack, directory.files)
         reader.started = segment.started
-        self._on_opened(Held(directory, segment.name, reader, journal, segment.count))
+        self._on_opened(HeldSegment(directory, segment.name, reader, journal, segment.count))
 
 
 def _some_records(events: Sequence[BuiltEvent], start: int, most_bytes: int) -> list[bytes]:

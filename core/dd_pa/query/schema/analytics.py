@@ -6,8 +6,8 @@ from typing import Any, ClassVar, Literal
 
 from msgspec import field
 
-from dd_pa.query.columns import COUNTS, Matrix, Scalar, Timeseries
 from dd_pa.query.envelope import AnswerPart, Part, Request
+from dd_pa.query.numeric_answers import COUNTS, Matrix, Scalar, Timeseries
 from dd_pa.query.rows import Row, Rows
 
 Order = Literal["asc", "desc"]

@@ -7,8 +7,8 @@ from typing import Any, ClassVar, Literal
 from msgspec import field
 from msgspec.structs import replace
 
-from dd_pa.query.columns import COUNTS, Matrix, Scalar, Timeseries, whole
 from dd_pa.query.envelope import AnswerPart, Number, Part, Request
+from dd_pa.query.numeric_answers import COUNTS, Matrix, Scalar, Timeseries, whole
 from dd_pa.query.rows import Row, Rows
 from dd_pa.query.schema.analytics import AudienceFilters, BaseQuery, GroupSort, ListSort
 from dd_pa.query.search_terms import readable

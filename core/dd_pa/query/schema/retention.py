@@ -6,8 +6,8 @@ from typing import Any, ClassVar, Literal
 
 from msgspec import field
 
-from dd_pa.query.columns import Matrix, Scalar, Timeseries, Unit
 from dd_pa.query.envelope import AnswerPart, Number, Part, Request
+from dd_pa.query.numeric_answers import Matrix, Scalar, Timeseries, Unit
 from dd_pa.query.rows import Rows
 from dd_pa.query.schema.analytics import AudienceFilters, BaseQuery, GroupSort, Records
 

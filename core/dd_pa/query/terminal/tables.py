@@ -10,8 +10,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from dd_pa.query.columns import VALUE, Scalar, Timeseries
 from dd_pa.query.envelope import Number
+from dd_pa.query.numeric_answers import VALUE, Scalar, Timeseries
 from dd_pa.query.rows import Rows
 from dd_pa.query.schema.analytics import TimeseriesRequest
 from dd_pa.query.schema.journey import Funnel

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from dd_pa.capture.event import BuiltEvent
-from dd_pa.delivery.age import Ages
+from dd_pa.delivery.event_age import Ages
 from dd_pa.process import uptime as machine
 from dd_pa.store.segment_merger import LEAST
 from tests.core.spools import Watched, event, events

@@ -1,8 +1,11 @@
-"""How long ago events were tracked, which decides what may still be sent of them.
+"""How long ago events were tracked, and what may still be sent of them.
 
 The wall clock may be wrong when they are tracked, and again when they are delivered. So their store tells, by the clock
 that runs since the machine was started. Of what is older than that run, or comes from another machine, the intake
 does, by the `Date` of its answers; this machine's wall clock only where those have none.
+
+Datadog's browser SDK ends a session after 4 hours, and its source says that the backend ignores events of sessions
+that began 4 to 24 hours ago and would open a dead session again after that. So a late event claims no session.
 """
 
 from __future__ import annotations
@@ -13,10 +16,29 @@ import time
 from collections.abc import Callable, Mapping
 from email.utils import parsedate_to_datetime
 
+import msgspec
+
 from dd_pa.capture.event import BuiltEvent
-from dd_pa.delivery.late_event import LATE_AFTER
+from dd_pa.network.outcome import Outcome, Verdict
 from dd_pa.process.uptime import uptime
 from dd_pa.store.protocol import Source
+
+LATE_AFTER = 4 * 3600.0
+"""Seconds after which an event may no longer carry `session.id`."""
+
+LATE_SESSION = Outcome(
+    verdict=Verdict.REJECT,
+    reason="late_session",
+    detail="delivered over 4 hours late, and only its browser session linked it",
+)
+EXPIRED = Outcome(
+    verdict=Verdict.REJECT,
+    reason="expired",
+    detail="it was not delivered for MAX_AGE seconds",
+)
+
+_decode = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
+_decode_object = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 
 QUESTION = BuiltEvent(id="", name="", occurred_at=0, body=b"{}")
 """What is sent to learn the time: no event, which any intake refuses."""
@@ -71,3 +93,29 @@ class Ages:
         self._date = None
         with contextlib.suppress(ValueError, OverflowError):
             self._started = parsedate_to_datetime(date).timestamp() - self._heard_at
+
+
+def prepared(event: BuiltEvent, age: float, max_age: float) -> bytes | Outcome:
+    """Return the body to send so many seconds after the event, or why it cannot be sent. Never raises."""
+    try:
+        if age <= LATE_AFTER and age <= max_age:
+            return event.body
+        return EXPIRED if age > max_age else without_session(event.body) or LATE_SESSION
+    except Exception as error:  # a record of another version, or of a relay: nobody else's event waits for it
+        return Outcome(
+            verdict=Verdict.REJECT, reason="unreadable", detail=f"it cannot be prepared: {type(error).__name__}"
+        )
+
+
+def without_session(body: bytes) -> bytes | None:
+    """Return the event with `session.id` moved to `dd_pa.session_id`, or None if nothing else links it."""
+    event = _decode(body)
+    session = event.pop("session", None)
+    if session is None:
+        return body
+    if "usr" not in event and "account" not in event:
+        return None
+    ours = _decode_object(event["dd_pa"])
+    ours["session_id"] = _decode_object(session)["id"]
+    event["dd_pa"] = msgspec.Raw(msgspec.json.encode(ours))
+    return msgspec.json.encode(event)
