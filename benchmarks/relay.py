@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
-from dd_pa.delivery.age import Ages
 
 from benchmarks import child, far_intake, relay_plain, sdks
 from benchmarks.far_intake import FarIntake
@@ -22,6 +21,7 @@ from benchmarks.report import Aim, Section, Table, aims, run
 from benchmarks.rounds import in_turns, spread
 from dd_pa import Emitter, Settings
 from dd_pa.capture.event import BuiltEvent
+from dd_pa.delivery.event_age import Ages
 from dd_pa.network.outcome import DELIVERED
 from dd_pa.network.outlet import Done
 from dd_pa.outbox import OutboxDeliverer
