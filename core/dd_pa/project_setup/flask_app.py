@@ -6,8 +6,9 @@ import ast
 from collections.abc import Iterator
 from pathlib import Path
 
-from dd_pa.project_setup.change import EMULATOR, PRODUCTION, Change, with_lines
+from dd_pa.project_setup.change import EMULATOR, PRODUCTION, Change
 from dd_pa.project_setup.project import UnknownProjectError, app_statement
+from dd_pa.project_setup.source_file import SourceFile
 
 
 def flask_changes(path: Path) -> list[Change]:
@@ -15,29 +16,32 @@ def flask_changes(path: Path) -> list[Change]:
 
     Raises `UnknownProjectError` if the file makes none.
     """
-    source = path.read_text(encoding="utf-8")
-    found = app_statement(source)
+    source = SourceFile(path)
+    tree = source.tree
+    found = app_statement(tree)
     if found is None:
         raise UnknownProjectError(f"{path.name} makes no Flask app: app = Flask(…)")
     body, place, app = found
-    tree = ast.parse(source)
     insertions: dict[int, list[str]] = {}
     line, indent = _after_configuration(body, place, app), " " * body[place].col_offset
     set_up = _set_up(path, tree)
-    if "DD_PA_" not in source:
+    if "DD_PA_" not in source.text:
         at = set_up.lineno - 1 if set_up is not None else line
         where = " " * set_up.col_offset if set_up is not None else indent
         insertions.setdefault(at, []).extend(_configuration(app, where))
     if set_up is None:
         name = "analytics" if "analytics" not in _names(tree) else "product_analytics"
         insertions.setdefault(line, []).append(f"{indent}{name}.init_app({app})")
-        imports = _end_of_imports(tree)
+        imports = _end_of_imports(tree, body[place])
         insertions.setdefault(imports, [])[:0] = [
             "from dd_pa_flask import ProductAnalytics",
             "",
             f"{name} = ProductAnalytics()",
         ]
-    return [Change(path=path, before=source, after=with_lines(source, insertions))] if insertions else []
+    if not insertions:
+        return []
+    after = source.with_lines(insertions)
+    return [Change(path=path, before=source.text, after=after, encoding=source.encoding)]
 
 
 def _configuration(app: str, indent: str) -> list[str]:
@@ -55,9 +59,19 @@ def _after_configuration(body: list[ast.stmt], place: int, app: str) -> int:
     """Return the line after which the app is configured: that of the last statement about `app.config`."""
     line = body[place].end_lineno
     for statement in body[place + 1 :]:
-        if isinstance(statement, ast.Expr | ast.Assign | ast.If) and _is_about_config(statement, app):
+        if not isinstance(statement, _NOT_RUN) and not _serves(statement) and _is_about_config(statement, app):
             line = statement.end_lineno
     return int(line or 0)
+
+
+_NOT_RUN = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Return)
+_SERVERS = ("run", "serve", "run_simple", "serve_forever")
+
+
+def _serves(statement: ast.stmt) -> bool:
+    """Tell what serves the app, such as `app.run(…)`: nothing that stands behind it is done before the end."""
+    calls = (node.func for node in ast.walk(statement) if isinstance(node, ast.Call))
+    return any((getattr(call, "attr", None) or getattr(call, "id", None)) in _SERVERS for call in calls)
 
 
 def _is_about_config(statement: ast.stmt, app: str) -> bool:
@@ -97,7 +111,7 @@ def _imported_extensions(path: Path, tree: ast.Module) -> Iterator[str]:
             beside = path.parent / f"{node.module.rpartition('.')[2]}.py"
             for module in {file, beside}:
                 if module.is_file():
-                    made = set(_extensions(ast.parse(module.read_text(encoding="utf-8"))))
+                    made = set(_extensions(SourceFile(module).tree))
                     yield from (name.asname or name.name for name in node.names if name.name in made)
 
 
@@ -118,6 +132,14 @@ def _names(tree: ast.Module) -> set[str]:
     return {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
 
 
-def _end_of_imports(tree: ast.Module) -> int:
-    ends = [node.end_lineno for node in tree.body if isinstance(node, ast.Import | ast.ImportFrom)]
-    return int(ends[-1] or 0) if ends else 0
+def _end_of_imports(tree: ast.Module, app: ast.stmt) -> int:
+    """Return the line after the imports above the app; those below it may be there because they need the app."""
+    above = [node for node in tree.body if node.lineno <= app.lineno]
+    ends = [node.end_lineno for node in above if isinstance(node, ast.Import | ast.ImportFrom)]
+    if ends:
+        return int(ends[-1] or 0)
+    first = above[0]
+    if isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant) and isinstance(first.value.value, str):
+        return int(first.end_lineno or 0)
+    decorators: list[ast.expr] = getattr(first, "decorator_list", [])
+    return min([first.lineno, *(each.lineno for each in decorators)]) - 1

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from dd_pa.errors import ProductAnalyticsError
+from dd_pa.project_setup.source_file import SourceFile
 
 _NOT_OURS = {"venv", "env", "node_modules", "tests", "test", "build", "dist"}
 _DEPTH = 3
@@ -38,7 +39,12 @@ class FlaskProject:
 
     @property
     def app(self) -> str:
-        """What `flask --app` is told."""
+        """What `flask --app` is told: a name, or the file where that is not to be imported from the folder itself."""
+        package = self.module.parent
+        while (package / "__init__.py").is_file() and package != self.root:
+            package = package.parent
+        if package != self.root:
+            return str(self.module)
         parts = self.module.relative_to(self.root).with_suffix("").parts
         return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
 
@@ -53,7 +59,7 @@ def find_project(root: Path, file: Path | None = None) -> DjangoProject | FlaskP
     manage = root / "manage.py"
     if manage.is_file():
         return DjangoProject(root=root, settings=_settings_of(root, manage))
-    found = [path for path in _sources(root) if app_statement(path.read_text(encoding="utf-8")) is not None]
+    found = [path for path in _sources(root) if _makes_app(path)]
     if len(found) == 1:
         return FlaskProject(root=root, module=found[0])
     if found:
@@ -66,7 +72,7 @@ def _named(root: Path, file: Path) -> DjangoProject | FlaskProject:
     path = file if file.is_absolute() else root / file
     if not path.is_file():
         raise UnknownProjectError(f"there is no file {file}")
-    if app_statement(path.read_text(encoding="utf-8")) is not None:
+    if _makes_app(path):
         return FlaskProject(root=root, module=path)
     return DjangoProject(root=root, settings=path)
 
@@ -83,8 +89,9 @@ def _settings_of(root: Path, manage: Path) -> Path:
 
 
 def _default_of(manage: Path) -> str | None:
-    tree = ast.parse(manage.read_text(encoding="utf-8"))
-    for call in (node for node in ast.walk(tree) if isinstance(node, ast.Call) and len(node.args) == 2):
+    for call in (
+        node for node in ast.walk(SourceFile(manage).tree) if isinstance(node, ast.Call) and len(node.args) == 2
+    ):
         key, value = (argument.value if isinstance(argument, ast.Constant) else None for argument in call.args)
         if key == "DJANGO_SETTINGS_MODULE" and isinstance(value, str):
             return value
@@ -100,18 +107,22 @@ def _sources(root: Path) -> Iterator[Path]:
         yield from (Path(folder, name) for name in sorted(files) if name.endswith(".py"))
 
 
-def app_statement(source: str) -> tuple[list[ast.stmt], int, str] | None:
-    """Return where `name = Flask(…)` is said: the block of statements, its place in that, and the name."""
+def _makes_app(path: Path) -> bool:
     try:
-        tree = ast.parse(source)
-    except (SyntaxError, ValueError):  # of another language's templates, or of a newer Python
-        return None
+        return app_statement(SourceFile(path).tree) is not None
+    except (SyntaxError, OSError):  # of another language's templates, of a newer Python, or an editor's lock
+        return False
+
+
+def app_statement(tree: ast.Module) -> tuple[list[ast.stmt], int, str] | None:
+    """Return where `name = Flask(…)` is said: the block of statements, its place in that, and the name."""
     for node in ast.walk(tree):
-        body = getattr(node, "body", None)
-        for place, statement in enumerate(body if isinstance(body, list) else []):
-            name = _made_app(statement)
-            if name is not None and isinstance(body, list):
-                return body, place, name
+        for block in ("body", "orelse", "finalbody"):
+            body = getattr(node, block, None)
+            for place, statement in enumerate(body if isinstance(body, list) else []):
+                name = _made_app(statement)
+                if name is not None and isinstance(body, list):
+                    return body, place, name
     return None
 
 

@@ -8,9 +8,9 @@ from typing import Any
 
 from django.conf import settings
 from django.core.management import call_command
-from django.core.management.base import BaseCommand
+from django.core.management.base import BaseCommand, CommandError
 
-from dd_pa.project_setup import django_changes
+from dd_pa.project_setup import UnknownProjectError, django_changes
 
 
 class Command(BaseCommand):
@@ -26,7 +26,10 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         file = Path(str(importlib.import_module(settings.SETTINGS_MODULE).__file__))
         depth = settings.SETTINGS_MODULE.count(".") + (file.stem == "__init__")
-        changes = django_changes(file, file.parents[depth])
+        try:
+            changes = django_changes(file, file.parents[depth])
+        except (UnknownProjectError, SyntaxError) as error:
+            raise CommandError(str(error)) from None
         if not changes:
             self.stdout.write("The project has all that dd-pa needs.")
             call_command("dd_pa_doctor", stdout=self.stdout)
