@@ -19,6 +19,9 @@ STREAM = "dd-pa"
 
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,80}")
 _TOPIC = re.compile(r"(?!\.{1,2}$)[A-Za-z0-9._-]{1,200}")
+_HOST = re.compile(
+    r"(?!-)[A-Za-z0-9_-]{1,63}(?:\.(?!-)[A-Za-z0-9_-]{1,63})*\.?|[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*(?:%\w+)?", re.ASCII
+)
 _HOSTS = re.compile(r"([a-z]+)://(?:[^/?#]*@)?([^/?#]*)")
 
 _ONE_DAY, _FOUR_WEEKS = 24 * 3600, 28 * 24 * 3600
@@ -41,12 +44,28 @@ class Kind(NamedTuple):
     is_cluster: bool = False
     """Its address names one host or more, and the stream as the path."""
 
+    path: str = ""
+    """What the path may be, as a pattern, where it is not the stream's name."""
+
+    what_path: str = "no path"
+    """The same in words."""
+
+    may_have_user_only: bool = False
+    """A name without a password is a token, and no mistake."""
+
 
 _REDIS = Kind(
-    "Redis", "redis", "redis", {"replicas": range(10), "keep": range(_FOUR_WEEKS), "trim": range(1, _FOUR_WEEKS)}
+    "Redis",
+    "redis",
+    "redis",
+    {"replicas": range(10), "keep": range(_FOUR_WEEKS), "trim": range(1, _FOUR_WEEKS)},
+    path=r"(/\d{1,4})?",
+    what_path="the number of a database, such as /0, or none",
 )
-_NATS = Kind("NATS", "nats", "nats", {"replicas": range(1, 6)})
-_RABBITMQ = Kind("RabbitMQ", "rabbitmq", "pika", {})
+_NATS = Kind("NATS", "nats", "nats", {"replicas": range(1, 6)}, may_have_user_only=True)
+_RABBITMQ = Kind(
+    "RabbitMQ", "rabbitmq", "pika", {}, path="(/[^/]*)?", what_path="one virtual host, its / as %2F, or none"
+)
 _MECHANISMS = ("plain", "scram-sha-256", "scram-sha-512")
 _KAFKA = Kind("Kafka", "kafka", "confluent_kafka", {}, {"sasl": _MECHANISMS}, is_cluster=True)
 
@@ -128,8 +147,9 @@ def address(key: str, url: str | Secret) -> RelayAddress:
     words, options = _options(key, kind, parts.query)
     path = parts.path.rstrip("/")
     stream = _topic(key, path) if kind.is_cluster else _stream(key, words.pop("stream", STREAM))
-    if kind.is_cluster:
-        _check_user(key, parts, words)
+    if not kind.is_cluster and not re.fullmatch(kind.path, path, re.ASCII):
+        raise SettingsError(key, f"the path of {parts.scheme}:// must be {kind.what_path}")
+    _check_user(key, kind, parts, words)
     if find_spec(kind.module) is None:
         raise SettingsError(key, f"needs a client for {kind.name}: pip install 'dd-pa[{kind.extra}]'")
     where = f"/{stream}" if kind.is_cluster else f"{path}?stream={stream}"
@@ -162,6 +182,10 @@ def _each(key: str, scheme: str, hosts: Iterable[str]) -> Iterator[SplitResult]:
 def _place(key: str, parts: SplitResult) -> str:
     if not parts.hostname:
         raise SettingsError(key, f"names no host; give {parts.scheme}://host:port")
+    if "," in parts.netloc.rpartition("@")[2]:
+        raise SettingsError(key, f"names several hosts, and {parts.scheme}:// takes one")
+    if not _HOST.fullmatch(parts.hostname) or parts.port == 0:
+        raise SettingsError(key, f"names no host and port that could be; give {parts.scheme}://host:port")
     host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
     return host if parts.port is None else f"{host}:{parts.port}"
 
@@ -197,9 +221,11 @@ def _topic(key: str, path: str) -> str:
     return name
 
 
-def _check_user(key: str, parts: SplitResult, words: Mapping[str, str]) -> None:
-    """Both names are needed, or none."""
-    if bool(parts.username) != bool(parts.password):
+def _check_user(key: str, kind: Kind, parts: SplitResult, words: Mapping[str, str]) -> None:
+    """A name needs a password; Redis takes a password without a name."""
+    if (parts.username and not parts.password and not kind.may_have_user_only) or (
+        parts.password and not parts.username and kind is not _REDIS
+    ):
         raise SettingsError(key, "has a user or a password only; give user:password@host, or neither")
     if "sasl" in words and not parts.username:
         raise SettingsError(key, f"sasl={words['sasl']} needs a user; give user:password@host")
