@@ -28,7 +28,7 @@ pytest.importorskip("confluent_kafka", reason="needs confluent-kafka, which has 
 
 from confluent_kafka import KafkaException, Producer
 
-from dd_pa.relay import kafka_queue
+from dd_pa.relay import kafka_queue, kafka_share
 from dd_pa.relay.kafka_queue import KafkaQueue
 
 LEASE = 3.0
@@ -182,7 +182,7 @@ def test_what_is_no_event_and_large_is_set_aside_whole(cluster: MockKafka, membe
 def test_no_more_is_taken_than_may_be_ahead_of_one_event(
     cluster: MockKafka, member: Members, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(kafka_queue, "MOST_AHEAD", 20)
+    monkeypatch.setattr(kafka_share, "MOST_AHEAD", 20)
     fill(cluster, 100, partition=0)
     alone = member()
     wait_until(lambda: (alone.claim(10), len(alone.held) >= 20)[1])
@@ -199,10 +199,10 @@ def test_a_cluster_that_takes_no_notes_has_the_offsets_only(cluster: MockKafka, 
     wait_until(lambda: (alone.claim(), len(alone.held) == 10)[1])
     cluster.answer_commits(METADATA_TOO_LARGE)
     alone.settle(alone.held[:5])
-    wait_until(lambda: (alone.claim(), not alone.queue._takes_notes)[1])
+    wait_until(lambda: (alone.claim(), not alone.queue._share._takes_notes)[1])
     wait_until(lambda: (alone.claim(), alone.queue.counts().waiting == 5)[1])
 
-    assert not alone.queue._takes_notes
+    assert not alone.queue._share._takes_notes
 
 
 def test_a_cluster_that_is_away_is_trouble_until_it_is_back(cluster: MockKafka, member: Members) -> None:

@@ -11,7 +11,7 @@ import contextlib
 import threading
 import time
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from functools import partial
 from itertools import islice
 
@@ -22,7 +22,7 @@ from dd_pa.relay.dead_letters import RelayCounts, RelayLetter
 from dd_pa.relay.kafka_client import GROUP, PREFIX, client_options, headers_of
 from dd_pa.relay.kafka_letters import KafkaLetters
 from dd_pa.relay.kafka_lookout import KafkaLookout
-from dd_pa.relay.offset_ledger import OffsetLedger
+from dd_pa.relay.kafka_share import KafkaShare
 from dd_pa.settings.relay_address import RelayAddress
 from dd_pa.store.event_queue import Row
 
@@ -34,9 +34,6 @@ PATIENCE = 10.0
 
 MOST_ARRIVED = 250
 """Messages that may wait here for somebody to claim them."""
-
-MOST_AHEAD = 20_000
-"""Messages of one partition that may be given out while one before them is not settled."""
 
 FAREWELL = 5.0
 """Seconds that leaving the group may take."""
@@ -72,13 +69,7 @@ class KafkaQueue:
         self._claims: Claims[tuple[int, int]] = Claims()
         self._arrived: deque[Claim[tuple[int, int]]] = deque()
         self._leased_until: dict[int, float] = {}
-        self._ledgers: dict[int, OffsetLedger] = {}
-        self._uncommitted: set[int] = set()
-        self._takes_notes = True
-        self._paused: set[int] = set()
-        self._unread: set[int] | None = None
-        """Partitions that were not yet read to their end; None before the group has given us our share."""
-
+        self._share = KafkaShare(self._topic, self._lookout)
         self._error: KafkaError | None = None
         """What the client has said of the connection since it was last seen to work."""
 
@@ -103,10 +94,12 @@ class KafkaQueue:
                     "queued.min.messages": 1_000,
                     "queued.max.messages.kbytes": 8 * 1024,
                     "error_cb": self._hear,
-                    "on_commit": self._heard_of_commit,
+                    "on_commit": self._share.committed,
                 }
             )
-            self._member.subscribe([self._topic], on_assign=self._assigned, on_revoke=self._revoked, on_lost=self._lost)
+            self._member.subscribe(
+                [self._topic], on_assign=self._share.begin, on_revoke=self._revoked, on_lost=self._lost
+            )
         return self._member
 
     def claim(self, limit: int, *, owner: str, now: int, until: int) -> list[Row]:
@@ -114,7 +107,7 @@ class KafkaQueue:
         member = self._joined(owner, lease)
         self._look(member, limit)
         self._check(member)
-        self._commit(member)
+        self._share.commit(member)
         ended = time.monotonic()
         if ended - began > lease / 2:
             return []  # what is given out now would be old before it is taken; the next call gives it
@@ -127,8 +120,7 @@ class KafkaQueue:
         """Hand out what has arrived, but for what was settled while it waited here again."""
         while self._arrived:
             claim = self._arrived.popleft()
-            partition, offset = claim.handle
-            if offset in self._ledgers[partition]:
+            if claim.handle in self._share:
                 yield claim
 
     def _take_back(self, now: float) -> None:
@@ -142,41 +134,27 @@ class KafkaQueue:
         """Look for messages; nothing is found only where there is nothing, which `run(once=True)` goes by."""
         deadline = time.monotonic() + min(self._timeout, PATIENCE)
         self._listen(member, limit - len(self._arrived), LOOK)
-        while not self._arrived and self._error is None and (self._unread is None or self._unread - self._paused):
+        while not self._arrived and self._error is None and not self._share.is_read:
             if time.monotonic() > deadline:
                 raise TimeoutError("the group has not given out the partitions, or they cannot be read")
             self._listen(member, limit, LOOK)
 
     def _listen(self, member: Consumer, limit: int, seconds: float) -> None:
         """Take in what has arrived, and what the group says: partitions may come and go in here."""
-        self._hold_back(member)
+        self._share.hold_back(member, everything=len(self._arrived) >= MOST_ARRIVED)
         for message in member.consume(max(1, limit), seconds):
             error = message.error()
             if error is None:
                 self._take(message)
-            elif error.code() == KafkaError._PARTITION_EOF and self._unread is not None:
-                self._unread.discard(message.partition() or 0)
+            elif error.code() == KafkaError._PARTITION_EOF:
+                self._share.reached_end(message.partition() or 0)
             else:
                 self._hear(error)
 
     def _take(self, message: Message) -> None:
-        partition, offset = message.partition() or 0, message.offset() or 0
-        ledger = self._ledgers.get(partition)
-        if ledger is None:  # it was taken away while the message came
-            return
-        if ledger.add(offset):
-            self._arrived.append(Claim((partition, offset), headers_of(message), message.value() or b""))
-        else:
-            self._uncommitted.add(partition)
-
-    def _hold_back(self, member: Consumer) -> None:
-        """Fetch no more of partitions that have run far ahead of one event, nor of any if nobody claims."""
-        full = len(self._arrived) >= MOST_ARRIVED
-        wanted = {number for number, ledger in self._ledgers.items() if full or ledger.ahead >= MOST_AHEAD}
-        for change, numbers in ((member.pause, wanted - self._paused), (member.resume, self._paused - wanted)):
-            if numbers:
-                change([TopicPartition(self._topic, number) for number in numbers])
-        self._paused = wanted
+        place = message.partition() or 0, message.offset() or 0
+        if self._share.add(*place):
+            self._arrived.append(Claim(place, headers_of(message), message.value() or b""))
 
     def _check(self, member: Consumer) -> None:
         """Raise if the brokers cannot be reached; the client says when they cannot, and not when they can again."""
@@ -195,20 +173,9 @@ class KafkaQueue:
         if error.code() in _NO_WAY or error.code() in _REFUSED or error.fatal():
             self._error = error
 
-    def _assigned(self, member: Consumer, partitions: list[TopicPartition]) -> None:
-        self._unread = (self._unread or set()) | {partition.partition for partition in partitions}
-        for partition in partitions:
-            self._ledgers[partition.partition] = OffsetLedger()
-        with contextlib.suppress(KafkaException):  # then what is settled behind the positions goes twice
-            found = self._lookout.positions(member, [partition.partition for partition in partitions])
-            for number, (offset, note) in found.items():
-                ledger = OffsetLedger(offset, note)
-                if not note or ledger.reach <= self._lookout.end(member, number):  # else the topic is not what it was
-                    self._ledgers[number] = ledger
-
     def _revoked(self, member: Consumer, partitions: list[TopicPartition]) -> None:
         with contextlib.suppress(KafkaException):  # then it goes twice
-            self._commit(member, [partition.partition for partition in partitions], wait=True)
+            self._share.commit(member, [partition.partition for partition in partitions], wait=True)
         self._lost(member, partitions)
 
     def _lost(self, member: Consumer, partitions: list[TopicPartition]) -> None:
@@ -216,37 +183,11 @@ class KafkaQueue:
             member.resume(partitions)
         self._lose({partition.partition for partition in partitions})
 
-    def _lose(self, gone: set[int]) -> None:
+    def _lose(self, gone: Collection[int]) -> None:
         """Forget partitions that are others' now, and what came of them."""
-        for number in gone:
-            self._ledgers.pop(number, None)
-        for numbers in (self._uncommitted, self._paused, self._unread or set()):
-            numbers.difference_update(gone)
+        self._share.lose(gone)
         self._forget(self._claims.numbers(lambda handle: handle[0] in gone))
         self._arrived = deque(claim for claim in self._arrived if claim.handle[0] not in gone)
-
-    def _commit(self, member: Consumer, partitions: Sequence[int] | None = None, *, wait: bool = False) -> None:
-        offsets = []
-        for number in self._uncommitted.intersection(self._uncommitted if partitions is None else partitions):
-            ledger = self._ledgers[number]
-            if ledger.position is not None:
-                note = ledger.note() if self._takes_notes else ""
-                offsets.append(TopicPartition(self._topic, number, ledger.position, metadata=note))
-        self._uncommitted -= {offset.partition for offset in offsets}
-        if not offsets:
-            return
-        if wait:
-            member.commit(offsets=offsets, asynchronous=False)
-        else:
-            member.commit(offsets=offsets, asynchronous=True)
-
-    def _heard_of_commit(self, error: KafkaError | None, partitions: list[TopicPartition]) -> None:
-        """Have what could not be committed tried again, where the partition is still ours."""
-        errors = {partition.partition: partition.error or error for partition in partitions}
-        failed = {number: found for number, found in errors.items() if found is not None}
-        self._uncommitted |= failed.keys() & self._ledgers.keys()
-        if any(found.code() == KafkaError.OFFSET_METADATA_TOO_LARGE for found in failed.values()):
-            self._takes_notes = False
 
     def renew(self, ids: Sequence[int], *, owner: str, until: int) -> list[int]:
         if self._member is not None:
@@ -268,11 +209,10 @@ class KafkaQueue:
 
     def settle(self, ids: Sequence[int]) -> None:
         for partition, offset in self._claims.handles(ids):
-            self._ledgers[partition].settle(offset)
-            self._uncommitted.add(partition)
+            self._share.settle(partition, offset)
         self._forget(ids)
         if self._member is not None:
-            self._commit(self._member)
+            self._share.commit(self._member)
 
     def reject(self, ids: Sequence[int], *, reason: str, detail: str, now: int) -> None:
         why = {"dd-pa-reason": reason, "dd-pa-detail": detail, "dd-pa-rejected-at": str(now)}
@@ -318,12 +258,12 @@ class KafkaQueue:
         member, self._member = self._member, None
         if member is not None:
             with contextlib.suppress(KafkaException):
-                self._commit(member)
+                self._share.commit(member)
             leaving = threading.Thread(target=_close, args=(member,), name="dd-pa-kafka-close", daemon=True)
             leaving.start()
             leaving.join(FAREWELL)
-        self._lose(set(self._ledgers))
-        self._unread = None
+        self._lose(self._share.partitions)
+        self._share.leave()
 
     def close(self) -> None:
         """Commit what is settled, and leave the group."""
