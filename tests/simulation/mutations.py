@@ -16,10 +16,11 @@ from typing import Any, NamedTuple
 
 import dd_pa
 from tests.simulation.campaigns import CAMPAIGNS, Campaign
-from tests.simulation.faulty_code import MUTATIONS, Mutation
+from tests.simulation.faulty_code import MUTATIONS, PACE, Mutation
 
 ROOT = Path(__file__).parents[2]
 CODE = Path(dd_pa.__file__).parent
+FLEET = "tests/simulation/test_fleet.py"
 SHOWN = 90
 """Characters of a violation."""
 
@@ -47,11 +48,30 @@ def hunt(mutation: Mutation, campaigns: Iterable[Campaign]) -> Found:
     with tempfile.TemporaryDirectory() as folder:
         shutil.copytree(CODE, Path(folder) / "dd_pa", ignore=shutil.ignore_patterns("__pycache__", "emulator"))
         (Path(folder) / "dd_pa" / mutation.path).write_text(mutated(mutation))
+        if mutation.path == PACE:
+            return Found(mutation, *_first_failing_test(folder))
         for campaign in campaigns:
             if outcome := _first_failure(folder, campaign):
                 words = str(outcome["violations"][0]).strip().splitlines()[-1]
                 return Found(mutation, f"{outcome['seed']} {campaign.kinds}".strip(), words)
     return Found(mutation, "", "")
+
+
+def _first_failing_test(folder: str) -> tuple[str, str]:
+    """Run the simulation of a fleet; return the test that fails, and how. Its seeds are its own."""
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-x", "-q", "--tb=line", "-p", "no:cacheprovider", FLEET],
+        cwd=ROOT,
+        env={**os.environ, "PYTHONPATH": folder, "PYTHONDONTWRITEBYTECODE": "1"},
+        capture_output=True,
+        check=False,
+        text=True,
+    )
+    failed = [line for line in done.stdout.splitlines() if line.startswith("FAILED")]
+    if done.returncode and not failed:
+        raise RuntimeError(done.stdout + done.stderr)
+    test, _, how = failed[0].partition(" - ") if failed else ("", "", "")
+    return test.rpartition("::")[2], how
 
 
 def _first_failure(folder: str, campaign: Campaign) -> dict[str, Any] | None:
