@@ -56,7 +56,7 @@ class Watched:
     def put(self, *some: BuiltEvent) -> list[BuiltEvent]:
         """Put events, each of which must be kept; wait for the thread that keeps order meanwhile."""
         assert all(self.spool.put(event) for event in some)
-        with self.spool._turn:
+        with self.spool._upkeep.turn:
             return list(some)
 
     def tend(self) -> None:

@@ -121,7 +121,7 @@ _STORE = (
     _in(
         "store/spool.py",
         "at the end, what waits in memory is forgotten",
-        "for event in (*self._memory.drain(), *self._homeless()) if not self._writer.put(event)]",
+        "for event in (*self._memory.drain(), *self._taken.pop_homeless()) if not self._writer.put(event)]",
         "for event in self._memory.drain() if event is None]",
     ),
     _in(
