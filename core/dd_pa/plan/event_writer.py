@@ -14,6 +14,7 @@ from dd_pa.plan import personal_data
 from dd_pa.plan.event_class import Event
 from dd_pa.plan.event_schema import SMALL
 from dd_pa.plan.marked_records import MarkedRecords
+from dd_pa.plan.misplaced_data import without_misplaced
 from dd_pa.settings.settings import Settings
 
 
@@ -57,15 +58,18 @@ class EventWriter:
         except (TypeError, ValueError, RecursionError):  # whatever is wrong, the walk finds it again and says it
             written = None
         written = written or self._walked(event, schema.name)
-        if self._treat is None:
-            return written
+        return written if self._treat is None else self._treated(written, event, self._treat)
+
+    def _treated(self, written: Written, event: Event, treat: personal_data.Treat) -> Written:
+        """Return what is left of an event when the personal data in it is treated, wherever that may be."""
+        schema, attributes = type(event).__schema__, written.attributes
         if written.off_plan is not None or schema.is_open:
-            written = written._replace(attributes=self._rid_of_marked(event, schema.personal, self._treat))
+            attributes = self._rid_of_marked(event, schema.personal, treat)
         if schema.personal:
-            written = written._replace(
-                attributes=personal_data.treated(written.attributes, schema.personal, self._treat)
-            )
-        return written
+            if written.off_plan is not None:
+                attributes = without_misplaced(attributes, schema.fields)
+            attributes = personal_data.treated(attributes, schema.personal, treat)
+        return written._replace(attributes=attributes)
 
     def _rid_of_marked(self, event: Event, planned: Sequence[personal_data.Path], treat: personal_data.Treat) -> bytes:
         """Return the attributes, in which what classes mark is treated that the plan does not expect."""
