@@ -10,6 +10,7 @@ import re
 import shutil
 import subprocess
 import sys
+import tarfile
 import tempfile
 import tomllib
 import zipfile
@@ -40,6 +41,7 @@ def main() -> None:
     problems = [*_of_version(version, tag), *_of_bill()]
     wheel = _build_twice(problems)
     problems += _of_wheel(wheel, version)
+    problems += _of_source(version)
     problems += _of_twine()
     problems += _of_installs(wheel, version)
     if problems:
@@ -104,6 +106,15 @@ def _of_wheel(wheel: Path, version: str) -> Iterator[str]:
     print(f"· the wheel: {size:,} bytes, {len(names)} files")
     if size > MOST_BYTES:
         yield f"the wheel weighs {size:,} bytes, more than {MOST_BYTES:,}"
+
+
+def _of_source(version: str) -> Iterator[str]:
+    """Who packages it for a distribution runs the tests from the source distribution."""
+    root = f"dd_pa-{version}/"
+    with tarfile.open(DIST / f"dd_pa-{version}.tar.gz") as archive:
+        held = set(archive.getnames())
+    tracked = _run("git", "ls-files", "tests", "docs", "example_project", "Makefile", "noxfile.py").stdout.split()
+    yield from (f"the source distribution lacks {name}" for name in tracked if root + name not in held)
 
 
 def _of_twine() -> Iterator[str]:
