@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
+import sys
 import threading
 import uuid
 from collections.abc import Callable, Generator
@@ -13,6 +14,7 @@ from hypothesis import strategies as st
 
 from dd_pa import Emitter, EventError, Identity, bound_identity, identify
 from dd_pa.capture.person import ID_LIMIT, as_id
+from dd_pa.capture.work import uninherited_work
 from tests.core.attribute_values import HostileText, HostileUUID, Subtext
 from tests.core.wire import parsed
 
@@ -160,6 +162,44 @@ def test_threads_do_not_share_blocks() -> None:
             thread.join()
 
     assert found == [None, Identity(usr="u-1")]
+
+
+class InheritingThread(threading.Thread):
+    """A thread as one is without a GIL: it begins in a copy of its starter's context."""
+
+    def __init__(self, target: Callable[[], object]) -> None:
+        super().__init__(target=target)
+        self._context = contextvars.copy_context()
+
+    def run(self) -> None:
+        if not getattr(sys.flags, "thread_inherit_context", 0):
+            self._context.run(super().run)
+        else:
+            super().run()
+
+
+def test_a_thread_inherits_no_work() -> None:
+    """One of a pool would work for the request that started it; it works for whom it is told to, as any other does."""
+    found: list[Identity | bool | None] = []
+
+    def work_on() -> None:
+        seen = uninherited_work()
+        found.append(seen is not None and seen.is_over)
+        found.append(bound_identity())
+        context.run(lambda: found.append(bound_identity()))
+        context.run(lambda: found.append(uninherited_work() is begun))
+        with identify(usr="u-2"):
+            found.append(bound_identity())
+        found.append(bound_identity())
+
+    with identify(usr="u-1"):
+        begun = uninherited_work()
+        context = contextvars.copy_context()
+        thread = InheritingThread(work_on)
+        thread.start()
+        thread.join()
+
+    assert found == [True, None, Identity(usr="u-1"), True, Identity(usr="u-2"), None]
 
 
 def test_tasks_do_not_share_blocks() -> None:

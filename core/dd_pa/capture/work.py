@@ -6,9 +6,11 @@ piece of work has an end, and once it is over it acts for nobody, wherever its c
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from threading import current_thread, get_ident
 from typing import Any
 
 from dd_pa.capture.person import Identity
@@ -17,12 +19,12 @@ from dd_pa.capture.person import Identity
 class Work:
     """A request, a job or a block, from its beginning to its end. It is put in force by being made."""
 
-    __slots__ = ("base", "identity", "is_over", "is_whole", "job", "outer", "seen")
+    __slots__ = ("base", "identity", "is_over", "is_whole", "job", "outer", "seen", "thread")
 
     def __init__(
         self, *, identity: Identity | None = None, job: Identity | None = None, is_whole: bool = False
     ) -> None:
-        self.outer = _current.get()
+        self.outer = innermost_work()
         self.identity = identity
         """What a block says, with what it has of the blocks around it; None of a request or job."""
 
@@ -38,6 +40,9 @@ class Work:
         self.is_over = False
         self.base: Work | None = self if identity is None else None if self.outer is None else self.outer.base
         """The request or job that it is part of, perhaps itself."""
+
+        self.thread = get_ident()
+        """Which thread began it."""
 
         _current.set(self)
 
@@ -56,7 +61,7 @@ class Work:
 
     def pause(self) -> None:
         """Put back what was in force before, where this is in force. It goes on with `Steps`."""
-        innermost = _current.get()
+        innermost = innermost_work()
         # A block that is open inside of another one outlives it; inside of a request or job, nothing does.
         if innermost is self or (self.identity is None and _is_in(self, innermost)):
             _current.set(self.outer)
@@ -64,7 +69,39 @@ class Work:
 
 _current: ContextVar[Work | None] = ContextVar("dd_pa_work", default=None)
 
-innermost_work = _current.get
+_mark: ContextVar[object] = ContextVar("dd_pa_thread_mark", default=None)
+
+
+def uninherited_work() -> Work | None:
+    """Return the innermost work, unless this thread has it only from the one that started it.
+
+    Without a GIL, and with `-X thread_inherit_context`, a thread begins in a copy of its starter's context: each of a
+    pool would work for the request that happened to start it. What is run in a context (`copy_context().run(…)`, or by
+    asgiref) works for that one's request, in whichever thread.
+    """
+    work = _current.get()
+    if work is None or work.thread == get_ident() or not _is_context_of_thread():
+        return work
+    _current.set(None)
+    ended = Work()
+    ended.is_over = True
+    return ended
+
+
+def _is_context_of_thread() -> bool:
+    """Tell whether the context in force is the one that this thread began in."""
+    own = getattr(current_thread(), "_context", None)  # there is no public way to it, in Python 3.14
+    if own is None:
+        return False
+    mark = object()
+    token = _mark.set(mark)
+    try:
+        return own.get(_mark) is mark
+    finally:
+        _mark.reset(token)
+
+
+innermost_work = uninherited_work if getattr(sys.flags, "thread_inherit_context", 0) else _current.get
 """Return the innermost work of this thread or task, over or not; mostly None, which nothing tells at a lower price."""
 
 
@@ -81,7 +118,7 @@ def current_work() -> Work | None:
 
     What is over names nobody, but if a block that is over said no, the block itself is returned.
     """
-    work = _current.get()
+    work = innermost_work()
     while work is not None and work.is_over and work.identity is not None and work.identity.consent is not False:
         work = work.outer
     return work
@@ -89,7 +126,7 @@ def current_work() -> Work | None:
 
 def is_request_known() -> bool:
     """Tell whether a request that this thread or task knows is still served, and is what it works for."""
-    work = _current.get()
+    work = innermost_work()
     base = None if work is None else work.base
     return base is None or not (base.is_over or base.job is not None)
 
@@ -108,12 +145,12 @@ class Steps:
     @contextmanager
     def step(self) -> Iterator[None]:
         """Work on; by one thread or task at a time, perhaps inside a step of the same work."""
-        before = _current.get()
+        before = innermost_work()
         _current.set(self._innermost)
         try:
             yield
         finally:
-            innermost = _current.get()
+            innermost = innermost_work()
             if innermost is not None and _is_in(self.work, innermost):
                 self._innermost = innermost
                 _current.set(before)
