@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections import defaultdict
 from collections.abc import Callable
 from statistics import fmean
@@ -80,6 +81,18 @@ def test_no_events_give_no_value(shop: tuple[Emulator, httpx.Client]) -> None:
     answer = ask(shop[1], "analytics/scalar", SCALAR, analytics("@event.name:nothing"))
 
     assert answer == {"columns": [{"name": "query", "type": "number", "values": [], "meta": {"unit": None}}]}
+
+
+@pytest.mark.parametrize("aggregation", ["sum", "avg"])
+def test_beyond_every_number(engine: tuple[Emulator, httpx.Client], aggregation: str) -> None:
+    """A sum that no number holds is null: infinity would be no JSON, and no reader would take the answer."""
+    stored(engine[0], [(START, body("order", total=1e308)), (START, body("order", total=1e308))])
+    request = analytics("*", aggregation, "@total", interval=1_000)
+
+    for path in ("scalar", "timeseries"):
+        text = post(engine[1], f"analytics/{path}", SCALAR, request).text
+        assert not {"Infinity", "NaN"} & set(re.findall(r"[A-Za-z]+", text))
+    assert scalar(engine, "*", aggregation, "@total") == [(None,)]
 
 
 def test_groups(shop: tuple[Emulator, httpx.Client]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import time
 from collections.abc import Iterator
@@ -46,22 +47,25 @@ def events(http: httpx.Client, **query: Any) -> list[str]:
 
 @pytest.fixture(scope="module")
 def both(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[httpx.Client]]:
-    """Clients of two emulators: one was given a part of the sample, the other reads it from three files."""
+    """Clients of emulators: one was given a part of the sample, others read it from files, Parquet and gzipped JSON."""
     sample = [event for event in history(end=END, events=1_500) if "view_id" not in event.body]
-    folder = tmp_path_factory.mktemp("export")
+    folder, other = tmp_path_factory.mktemp("export"), tmp_path_factory.mktemp("json")
     lines = folder / "lines.json"
     for number in range(3):
         part = sample[number * len(sample) // 3 : (number + 1) * len(sample) // 3]
         lines.write_text("\n".join(json.dumps({**event.body, "timestamp": event.ts}) for event in part))
         export(folder, f"FROM read_json('{lines}', sample_size=-1)", number)
+        zipped = other / f"dt=2026111{number}" / "hour=07" / "archive_071500.0001.x.json.gz"
+        zipped.parent.mkdir(parents=True)
+        zipped.write_bytes(gzip.compress(lines.read_bytes()))
     lines.unlink()
-    given, read = Emulator(), Emulator(read=folder)
+    given, read, also = Emulator(), Emulator(read=folder), Emulator(read=other)
     stored(given, [(event.ts, {**event.body, "timestamp": event.ts}) for event in sample])
     with ExitStack() as stack:
-        addresses = [stack.enter_context(emulator.running()) for emulator in (given, read)]
+        addresses = [stack.enter_context(emulator.running()) for emulator in (given, read, also)]
         yield [stack.enter_context(httpx.Client(base_url=url, timeout=60)) for url in addresses]
-    given.close()
-    read.close()
+    for emulator in (given, read, also):
+        emulator.close()
 
 
 def base(text: str) -> dict[str, Any]:
@@ -118,15 +122,15 @@ QUESTIONS: list[tuple[str, str, dict[str, Any]]] = [
 @pytest.mark.parametrize(("path", "kind", "attributes"), QUESTIONS)
 def test_the_same_answers(both: list[httpx.Client], path: str, kind: str, attributes: dict[str, Any]) -> None:
     """Whatever is asked of events that were taken is asked of files."""
-    given, read = (ask(http, path, kind, attributes) for http in both)
+    given, *read = (ask(http, path, kind, attributes) for http in both)
 
-    assert read == given
+    assert read == [given, given]
     assert len(json.dumps(given)) > 60
 
 
 def test_the_page_shows_them(both: list[httpx.Client]) -> None:
     """Events, a single one, the sessions and the facets are those of the files."""
-    given, read = both
+    given, read, _ = both
     newest = read.get("/api/emulator/older", params={"limit": 3, "source": "all"}).json()
     sessions = read.get("/api/emulator/sessions", params={"limit": 5}).json()["sessions"]
     timeline = read.get(f"/api/emulator/sessions/{sessions[0]['id']}").json()["events"]
@@ -142,8 +146,9 @@ def test_the_page_shows_them(both: list[httpx.Client]) -> None:
     assert set(facets[1]) <= set(facets[0])
 
 
-def test_nothing_is_taken_and_nothing_forgotten(both: list[httpx.Client]) -> None:
-    _, read = both
+@pytest.mark.parametrize("number", [1, 2], ids=["parquet", "json"])
+def test_nothing_is_taken_and_nothing_forgotten(both: list[httpx.Client], number: int) -> None:
+    read = both[number]
     before = events(read, source="all")
     for path in (INTAKE, "/api/v2/rum", "/rum?ddforward=x"):
         response = read.post(path, json={"a": 1}, headers={"dd-api-key": KEY})
@@ -217,6 +222,46 @@ def test_a_folder_of_something_else(tmp_path: Path, rows: str | None, reason: st
     assert told.exit_code == 1
     also = CliRunner().invoke(command, ["--port", "0", "--read", str(tmp_path), "--sample"])
     assert "leave --data and --sample out" in also.output
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (b'{"a": 1}\n', "line 1 holds another thing than an event: a time"),
+        (b'\n{"timestamp": 1}\n', "line 2 holds another thing than an event: any of event.name"),
+        (b"[]\n", "is no JSON object"),
+        (b"{\n", "is not JSON"),
+        (None, "cannot be read"),
+    ],
+)
+def test_lines_of_something_else(tmp_path: Path, content: bytes | None, reason: str) -> None:
+    """The file and the line are named, and a file that is cut off is no shorter one."""
+    file = tmp_path / "dt=20261110" / "hour=00" / "archive_000000.0001.x.json.gz"
+    file.parent.mkdir(parents=True)
+    file.write_bytes(
+        gzip.compress(b'{"date": 1, "usr": {"id": "u"}}\n')[:-9] if content is None else gzip.compress(content)
+    )
+    with pytest.raises(WarehouseError, match=reason):
+        Emulator(read=tmp_path)
+    export(tmp_path, "SELECT 1 AS a")
+    with pytest.raises(WarehouseError, match="both formats"):
+        Emulator(read=tmp_path)
+
+
+def test_lines_of_any_shape(tmp_path: Path) -> None:
+    """A column of attributes, times as numbers and texts, with a zone and without."""
+    file = tmp_path / "dt=20261110" / "hour=00" / "archive_000000.0001.x.json.gz"
+    file.parent.mkdir(parents=True)
+    times = [START, "2026-09-21T14:13:20Z", "2026-09-21T16:13:20.000+02:00", "2026-09-21T14:13:20"]
+    lines = [json.dumps({"date": at, "attributes": {"usr": {"id": "u"}, "x": [1, "1"]}}) for at in times]
+    file.write_bytes(gzip.compress("\n".join(lines).encode()))
+    emulator = Emulator(read=tmp_path)
+    with emulator.running() as url, httpx.Client(base_url=url, timeout=60) as http:
+        asked = analytics("@usr.id:u", group_by=[{"facet": "@x"}]) | {"from": START, "to": START + 1}
+        found = table(ask(http, "analytics/scalar", SCALAR, asked))
+    emulator.close()
+
+    assert found == [("1", 4.0)]
 
 
 def test_no_other_file_is_reached(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from dd_pa.emulator import Emulator
-from tests.emulator.asking import END, START, ask, stored
+from tests.emulator.asking import END, KEYS, START, ask, stored
 
 Engine = tuple[Emulator, httpx.Client]
 
@@ -110,3 +110,43 @@ def test_same_as_plain_python(
         links.update(pairwise(names))
     assert {(node["column"], node["id"]): node["value"] for node in answer["nodes"]} == dict(values)
     assert {(link["source"], link["target"]): link["value"] for link in answer["links"]} == dict(links)
+
+
+@settings(max_examples=30, deadline=None, suppress_health_check=list(HealthCheck))
+@given(events=EVENTS, steps=st.integers(1, 3), is_end=st.booleans())
+def test_ways_from_and_to_an_event(
+    engine_server: Engine, events: list[tuple[int, dict[str, Any]]], steps: int, is_end: bool
+) -> None:
+    """From the first "a" of a session on; or to its last one, told backwards from it."""
+    engine_server[0].clear()
+    stored(engine_server[0], events)
+    definition = {"source": "@page", "target": "@page", "number_of_steps": steps, "entries_per_step": 10}
+    asked = {
+        "time": {"from": START, "to": END},
+        "search": {},
+        "definition": definition,
+        "end" if is_end else "begin": "a",
+    }
+    body = {"data": {"type": "sankey_request", "attributes": asked}}
+    answer = engine_server[1].post("/api/emulator/sankey", json=body, headers=KEYS).json()["data"]["attributes"]
+
+    own: dict[str, list[str]] = defaultdict(list)
+    for _, one in sorted(events, key=lambda row: row[0]):
+        if one["page"] is not None:
+            own[one["session"]["id"]].append(one["page"])
+    ways = [way[::-1] if is_end else way for way in own.values() if "a" in way]
+    paths = [way[way.index("a") :][: steps + 2] for way in ways]
+    values = Counter((n, f"{n}:regular:{name}") for way in paths for n, name in enumerate(way))
+    width = max(map(len, paths), default=0)
+    values.update((len(way), f"{len(way)}:dropoff") for way in paths if len(way) < width)
+    assert {(node["column"], node["id"]): node["value"] for node in answer["nodes"]} == dict(values)
+
+
+def test_one_end_only(engine_server: Engine) -> None:
+    """Ways that begin and end somewhere are not known."""
+    definition = {"source": "@page", "target": "@page"}
+    asked = {"time": {"from": 0, "to": 1}, "search": {}, "definition": definition, "end": "a", "begin": "b"}
+    body = {"data": {"type": "sankey_request", "attributes": asked}}
+    answer = engine_server[1].post("/api/emulator/sankey", json=body, headers=KEYS)
+
+    assert (answer.status_code, "ask for one of them" in answer.text) == (400, True)

@@ -48,7 +48,7 @@ from dd_pa.emulator.rum.recent_events import RecentEvents
 from dd_pa.emulator.rum.rows import BrowserRows
 from dd_pa.emulator.sample.history import history
 from dd_pa.emulator.sessions.store import Sessions
-from dd_pa.emulator.warehouse.archive import Archive
+from dd_pa.emulator.warehouse.archive import exported
 from dd_pa.emulator.warehouse.table_row import Event
 from dd_pa.emulator.warehouse.warehouse import MAX_SECONDS, Warehouse
 
@@ -112,7 +112,7 @@ class Emulator:
         given = load_segments(Path(segments)) if segments is not None else {}
         self._segments = KeptSegments(given, folder)
         self._reads = None if read is None else Path(read)
-        self._warehouse = Warehouse(folder, clock) if self._reads is None else Archive(self._reads, clock)
+        self._warehouse = Warehouse(folder, clock) if self._reads is None else exported(self._reads, clock)
         self._numbers = Numbers()
         self._browser_rows = BrowserRows(self._history, self._numbers.note)
         self._sessions = Sessions(FormerSessions(self._warehouse))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import math
 import uuid
 from collections.abc import Awaitable, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -24,7 +25,7 @@ from dd_pa.emulator.query.fields import MAX_BODY, BadRequest, Fields, data_of
 from dd_pa.emulator.query.funnel import funnel
 from dd_pa.emulator.query.mapping import ENTITIES, Mappings
 from dd_pa.emulator.query.request import Request
-from dd_pa.emulator.query.sankey import sankey
+from dd_pa.emulator.query.sankey import anchored_sankey, sankey
 from dd_pa.emulator.query.statement import Statement
 from dd_pa.emulator.query.timed_journey import timed_entities, timed_funnel
 from dd_pa.emulator.warehouse.database import WarehouseError
@@ -100,8 +101,9 @@ ENDPOINTS: Mapping[str, Endpoint] = {
 OWN: Mapping[str, Endpoint] = {
     "journey/funnel": Endpoint("journey_request", "funnel_response", timed_funnel, has_meta=False),
     "journey/list": Endpoint("journey_list_request", "journey_list_response", timed_entities, has_meta=False),
+    "sankey": Endpoint("sankey_request", "sankey_response", anchored_sankey, has_meta=False),
 }
-"""The same with a `window` among the attributes, which Datadog's API does not have."""
+"""The same with what Datadog's API does not have: a `window` of journeys, and where ways `begin` or `end`."""
 
 
 class QueryRoutes:
@@ -269,4 +271,17 @@ def _refused(status: int, reason: str, headers: Mapping[str, str] | None = None)
 
 
 def _json(document: object, status: int, headers: Mapping[str, str]) -> Response:
-    return Response(json.dumps(document).encode(), status, headers=dict(headers), media_type=_TYPE)
+    try:
+        text = json.dumps(document, allow_nan=False)
+    except ValueError:
+        text = json.dumps(_finite(document))
+    return Response(text.encode(), status, headers=dict(headers), media_type=_TYPE)
+
+
+def _finite(value: Any) -> Any:
+    """Return it with null for what is beyond every number, as sums may be: JSON has no infinity."""
+    if isinstance(value, dict):
+        return {name: _finite(member) for name, member in value.items()}
+    if isinstance(value, list):
+        return [_finite(element) for element in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from itertools import pairwise
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 from dd_pa.emulator.query.fields import facet_path, window_of
 from dd_pa.emulator.query.order import EventOrder
@@ -19,16 +19,35 @@ MAX_PATHS = 200_000
 Path: TypeAlias = tuple[str, ...]
 
 
+class Anchor(NamedTuple):
+    """A value of the source facet that ways begin at, or end at and are followed backwards from."""
+
+    value: str
+    is_end: bool
+
+
 def sankey(request: Request) -> dict[str, Any]:
     """Return nodes and links."""
+    return _answer(request, None)
+
+
+def anchored_sankey(request: Request) -> dict[str, Any]:
+    """Return nodes and links of the ways that `begin` at a value, or those that `end` at one, backwards."""
+    begin, end = (request.attributes.text(name, "") for name in ("begin", "end"))
+    if begin and end:
+        raise request.attributes.wrong("end", "makes no sense beside begin: ask for one of them")
+    return _answer(request, Anchor(end or begin, bool(end)) if begin or end else None)
+
+
+def _answer(request: Request, anchor: Anchor | None) -> dict[str, Any]:
     definition = request.attributes.member("definition")
     steps = definition.integer("number_of_steps", 0, 10, 0) or DEFAULT
     entries = definition.integer("entries_per_step", 0, 10, 0) or DEFAULT
-    paths = _paths(request, steps + 2)
+    paths = _paths(request, steps + 2, anchor)
     return diagram(paths, entries, request.statement.deadline)
 
 
-def _paths(request: Request, columns: int) -> Counter[Path]:
+def _paths(request: Request, columns: int, anchor: Anchor | None) -> Counter[Path]:
     """Return how many sessions went each way: the first values of the source facet, the target's in the last column."""
     definition, search = request.attributes.member("definition"), request.attributes.member("search")
     source, target = definition.facet("source"), definition.facet("target")
@@ -44,7 +63,8 @@ def _paths(request: Request, columns: int) -> Counter[Path]:
     texts = [statement.text(name) for name in names]
     who = texts[0] if len(texts) == 1 else f"[{', '.join(texts)}]"
     # The first few of each, by a heap: sorting all of them takes four times as long.
-    first = f"min_by({{'a': a, 'z': z}}, o, {columns:d})" if source != target else f"min_by(a, o, {columns:d})"
+    nearest = "max_by" if anchor and anchor.is_end else "min_by"
+    first = f"{nearest}({{'a': a, 'z': z}}, o, {columns:d})" if source != target else f"{nearest}(a, o, {columns:d})"
     way = first
     if source != target:
         way = f"list_transform({first}, lambda x, i: CASE WHEN i = {columns:d} THEN x.z ELSE x.a END)"
@@ -52,8 +72,18 @@ def _paths(request: Request, columns: int) -> Counter[Path]:
         f"SELECT {statement.text(source)} AS a, {statement.text(target)} AS z, {order.of_event} AS o, {who} AS k "
         f"FROM events WHERE {condition} AND {known} AND {statement.spelled(source)} IS NOT NULL"
     )
-    ways = f"SELECT {way} AS way FROM ({inner}) GROUP BY k"
-    rows = statement.rows(f"SELECT way, count(*) FROM ({ways}) GROUP BY way ORDER BY 2 DESC, 1 LIMIT {MAX_PATHS}")
+    steps = f"WITH steps AS ({inner})"
+    if anchor is not None:
+        # Its first event, or its last one: what lies beyond is no part of the way.
+        edge, sign = ("max", "<=") if anchor.is_end else ("min", ">=")
+        found = f"SELECT k, {edge}(o) AS edge FROM steps WHERE a = {statement.bind(anchor.value)} GROUP BY k"
+        steps = f"WITH steps AS MATERIALIZED ({inner})"
+        ways = f"SELECT {way} AS way FROM steps JOIN ({found}) USING (k) WHERE o {sign} edge GROUP BY k"
+    else:
+        ways = f"SELECT {way} AS way FROM steps GROUP BY k"
+    rows = statement.rows(
+        f"{steps} SELECT way, count(*) FROM ({ways}) GROUP BY way ORDER BY 2 DESC, 1 LIMIT {MAX_PATHS}"
+    )
     return Counter({tuple(value for value in way if value is not None): count for way, count in rows})
 
 

@@ -12,6 +12,8 @@ from dd_pa.emulator.search.predicates import SEPARATOR
 from dd_pa.emulator.warehouse.archive_columns import KNOWN, TIMES, Leaf, body_of, leaves, quoted, time_of
 from dd_pa.emulator.warehouse.catalogue import Catalogue
 from dd_pa.emulator.warehouse.database import Database, WarehouseError
+from dd_pa.emulator.warehouse.json_archive import PATTERN as JSON_PATTERN
+from dd_pa.emulator.warehouse.json_archive import JsonArchive
 from dd_pa.emulator.warehouse.query_deadline import QueryDeadline
 from dd_pa.emulator.warehouse.table_row import Event
 from dd_pa.emulator.warehouse.warehouse import MAX_SECONDS, Warehouse
@@ -22,6 +24,15 @@ MAX_SECONDS_OF_FILES = 60.0
 MAX_FILES = 1 << 16
 MAX_ROWS = 1 << 24
 """Rows of one file: the number of an event is that of its file and its place in it."""
+
+
+def exported(folder: Path, clock: Callable[[], float]) -> Warehouse:
+    """Return what reads a folder of either format. Raises WarehouseError for one without such files, or with both."""
+    if not folder.is_dir() or next(folder.rglob(JSON_PATTERN), None) is None:
+        return Archive(folder, clock)
+    if next(folder.rglob(PATTERN), None) is not None:
+        raise WarehouseError(f"{folder} has files of both formats, {PATTERN} and {JSON_PATTERN}: give a folder of one")
+    return JsonArchive(folder, clock)
 
 
 class Archive(Warehouse):
@@ -61,13 +72,12 @@ class _ArchiveDatabase(Database):
         self._files = sorted(self._folder.rglob(PATTERN)) if folder.is_dir() else []
         if not self._files:
             raise WarehouseError(
-                f"{folder} has no {PATTERN}, as Datadog's Export Pipelines write it: choose Parquet there"
+                f"{folder} has no {PATTERN} and no {JSON_PATTERN}, as Datadog's Export Pipelines write them"
             )
         if len(self._files) > MAX_FILES:
             raise WarehouseError(
                 f"{folder} has {len(self._files):,} files, more than {MAX_FILES:,}: give a folder in it"
             )
-        self.last = len(self._files) * MAX_ROWS
         self._spill = tempfile.TemporaryDirectory(prefix="dd-pa-emulator-")
         with ExitStack() as undone:
             undone.callback(self._spill.cleanup)
@@ -90,6 +100,9 @@ class _ArchiveDatabase(Database):
         [(most,)] = self.connection.execute(rows).fetchall()
         if most > MAX_ROWS:
             raise WarehouseError(f"{self._folder} has a file of {most:,} events, more than {MAX_ROWS:,}")
+        # As small as can be: what orders events then fits into a BIGINT with their time.
+        self._rows = 1 << int(most).bit_length()
+        self.last = len(self._files) * self._rows
         relation = self.connection.sql(f"SELECT * FROM {source}")
         found = leaves(list(zip(relation.columns, relation.types, strict=True)))
         self._create_view(source, found, self._time(found))
@@ -106,7 +119,7 @@ class _ArchiveDatabase(Database):
 
     def _create_view(self, source: str, found: Sequence[Leaf], time: str) -> None:
         columns = [
-            f"(file_index::BIGINT * {MAX_ROWS:d}) + file_row_number AS seq",
+            f"(file_index::BIGINT * {self._rows:d}) + file_row_number AS seq",
             f"coalesce({time}, 0) AS ts",
             f"{body_of(found)} AS body",
             f"lower(concat_ws({quoted(SEPARATOR)}, {', '.join(leaf.words for leaf in found)})) AS words",

@@ -14,7 +14,7 @@ TIMES = ("timestamp", "@timestamp", "date", "time", "ts")
 """Columns that may say when an event was, the first that is there."""
 KNOWN = ("event.name", "type", "usr.id", "account.id", "session.id", "view.name")
 """What some column must be about, else the files hold something else."""
-_HOLDER = "attributes"
+HOLDER = "attributes"
 """A column whose members are the event's own."""
 _INTEGERS = ("bigint", "ubigint", "integer", "uinteger", "hugeint")
 _NUMBERS = (*_INTEGERS, "tinyint", "smallint", "utinyint", "usmallint", "float", "double", "decimal", "uhugeint")
@@ -53,7 +53,7 @@ def leaves(columns: Sequence[tuple[str, Any]]) -> list[Leaf]:
     found: dict[str, Leaf] = {}
     for name, kind in columns:
         column = '"' + name.replace('"', '""') + '"'
-        path = "" if name == _HOLDER and kind.id == "struct" else name.removeprefix("@")
+        path = "" if name == HOLDER and kind.id == "struct" else name.removeprefix("@")
         for leaf in _within(column, path, kind, is_list=False):
             same = found.setdefault(leaf.path, leaf)
             if same is not leaf and same[2:] == leaf[2:]:

@@ -1,14 +1,15 @@
 // Paths: which way sessions go, as a flow and as a table.
 import { html, useState } from "../vendor/vendor.js";
-import { ask, requestOf, useAnswer } from "./ask.js";
+import { answered, ownRequestOf, requestOf, useAnswer } from "./ask.js";
 import { audience, Audience, whoOf } from "./audience.js";
 import { noteOf, pathsCopies } from "./copyas.js";
 import { count } from "../shared/format.js";
 import { useStore } from "../shared/hooks.js";
-import { Card, change, Choice, lastOf, one, Report, spanOf } from "./report.js";
+import { Card, change, Choice, lastOf, one, Report, spanOf, Text } from "./report.js";
 import { Flow } from "./flow.js";
 import { Search, searchFocus } from "../shared/search.js";
 import { written } from "./steps.js";
+import { frequentNames } from "./stepseditor.js";
 import { Takeaway } from "./takeaway.js";
 
 /** @typedef {import("../shared/views.js").Page} Page */
@@ -23,12 +24,14 @@ const facets = {
   pages: { facet: "@view.name", step: "page", words: "pages" },
 };
 
-/** @typedef {{facet: string, q: string, who: string, last: string, width: number}} Wanted */
+/** @typedef {{facet: string, q: string, who: string, last: string, width: number, begin: string, end: string}} Wanted `begin` or `end`: what ways are looked at from, or up to */
 
-/** @param {Wanted} wanted @returns {[string, string, Record<string, unknown>]} */
-function question({ facet, q, who, last, width }) {
+/** The request to ask and to copy: Datadog's own, where it can say what was asked for. @param {Wanted} wanted */
+function question({ facet, q, who, last, width, begin, end }) {
   const definition = { source: facet, target: facet, number_of_steps: COLUMNS, entries_per_step: width };
-  return ["sankey", "sankey_request", { time: spanOf(last), search: { ...(q && { query: q }), ...audience(who) }, definition }];
+  const attributes = { time: spanOf(last), search: { ...(q && { query: q }), ...audience(who) }, definition };
+  if (!begin && !end) return requestOf("sankey", "sankey_request", attributes);
+  return ownRequestOf("sankey", "sankey_request", { ...attributes, ...(begin ? { begin } : { end }) });
 }
 
 /** @param {Graph} graph */
@@ -39,30 +42,47 @@ function sheet({ nodes, links }) {
 
 /** @param {Wanted} wanted @param {AbortSignal} signal @returns {Promise<Graph>} */
 async function graph(wanted, signal) {
-  const answer = await ask(...question(wanted), signal);
+  const answer = await answered(question(wanted), signal);
+  // What ends somewhere is told from its end: time goes to the right here.
+  const last = wanted.end ? Math.max(0, ...answer.nodes.map((/** @type {any} */ node) => node.column)) : null;
   const nodes = answer.nodes.map((/** @type {any} */ node) => ({
     id: node.id,
-    name: node.type === "dropoff" ? "left" : node.name,
-    column: node.column,
+    name: node.type !== "dropoff" ? node.name : wanted.end ? "began" : "left",
+    column: last === null ? node.column : last - node.column,
     kind: ["regular", "dropoff"].includes(node.type) ? node.type : "other",
     value: node.value,
   }));
-  const links = answer.links.map((/** @type {any} */ link) => ({ source: link.source, target: link.target, value: link.value }));
+  const links = answer.links.map((/** @type {any} */ link) => (wanted.end ? { source: link.target, target: link.source, value: link.value } : { source: link.source, target: link.target, value: link.value }));
   return { nodes, links };
 }
 
-/** The names on the widest way from the first column to a node. @param {Graph} graph @param {FlowNode} node @returns {string[]} */
-function wayTo({ nodes, links }, node) {
+/** The names on the widest way from the first column to a node; where ways end somewhere, from the node to there.
+ * @param {Graph} graph @param {FlowNode} node @param {boolean} onward @returns {string[]} */
+function wayBy({ nodes, links }, node, onward) {
   const names = [node.name];
+  /** @type {("source" | "target")[]} */
+  const [here, there] = onward ? ["source", "target"] : ["target", "source"];
   let at = node.id;
   for (;;) {
-    const before = links.filter((link) => link.target === at).sort((a, b) => b.value - a.value)[0];
-    const found = before && nodes.find((each) => each.id === before.source);
+    const widest = links.filter((link) => link[here] === at).sort((a, b) => b.value - a.value)[0];
+    const found = widest && nodes.find((each) => each.id === widest[there]);
     if (!found) return names;
-    names.unshift(found.name);
+    if (onward) names.push(found.name);
+    else names.unshift(found.name);
     at = found.id;
   }
 }
+
+/** What there is to begin or end at. @param {{last: string, of: "event" | "page"}} props */
+function Names({ last, of }) {
+  const { answer } = useAnswer(`${last} ${of}`, (signal) => frequentNames(last, signal));
+  return html`<datalist id="path-names">${(answer?.[of] ?? []).map((name) => html`<option key=${name} value=${name}></option>`)}</datalist>`;
+}
+
+/** @param {Wanted} wanted */
+const meaning = ({ begin, end }) =>
+  end ? `Sessions, up to their last ${end}. A step opens the funnel from it to there.`
+  : `Sessions, from ${begin ? `their first ${begin} on` : "the first thing they did"}. A step opens the funnel that leads to it.`;
 
 /** @param {{graph: Graph}} props */
 function LinksTable({ graph: { nodes, links } }) {
@@ -91,15 +111,19 @@ export function Paths({ page }) {
   const of = one(place, "of", "events") in facets ? one(place, "of", "events") : "events";
   const width = Number(one(place, "most", "5")) === 8 ? 8 : 5;
   const { facet, step } = facets[of];
-  const wanted = { facet, q: place.q, who: whoOf(place), last, width };
+  const end = one(place, "end", ""), begin = end ? "" : one(place, "begin", "");
+  const wanted = { facet, q: place.q, who: whoOf(place), last, width, begin, end };
   const asked = useAnswer(JSON.stringify(wanted), (signal) => graph(wanted, signal));
   const [table, setTable] = useState(false);
   /** Opens the funnel of the steps to here. @param {FlowNode} node */
   const open = (node) => {
-    const steps = wayTo(asked.answer ?? { nodes: [], links: [] }, node).map((text) => written({ kind: step, text }));
+    const steps = wayBy(asked.answer ?? { nodes: [], links: [] }, node, end !== "").map((text) => written({ kind: step, text }));
     router.go({ path: "/funnel", q: "", more: { step: steps, last: [last], ...(wanted.who && { who: [wanted.who] }) } }, { push: true });
   };
-  const controls = html`<${Choice} label="Of" value=${of} options=${Object.entries(facets).map(([name, each]) => [name, each.words])} onChoose=${(/** @type {string} */ value) => change(page, { of: value === "events" ? null : value })} />
+  const controls = html`<${Choice} label="Of" value=${of} options=${Object.entries(facets).map(([name, each]) => [name, each.words])} onChoose=${(/** @type {string} */ value) => change(page, { of: value === "events" ? null : value, begin: null, end: null })} />
+    <${Text} label="Begin at" value=${begin} list="path-names" placeholder="anything" onChoose=${(/** @type {string} */ value) => change(page, { begin: value, end: null })} />
+    <${Text} label="End at" value=${end} list="path-names" placeholder="anything" onChoose=${(/** @type {string} */ value) => change(page, { end: value, begin: null })} />
+    ${asked.answer && html`<${Names} last=${last} of=${step} />`}
     <${Choice} label="At each step" value=${String(width)} options=${[["5", "5 most frequent"], ["8", "8 most frequent"]]} onChoose=${(/** @type {string} */ value) => change(page, { most: value === "5" ? null : value })} />
     <${Audience} page=${page} />`;
   return html`<${Report} page=${page} title="Paths" last=${last} controls=${controls}>
@@ -108,8 +132,8 @@ export function Paths({ page }) {
       ${asked.answer &&
       html`<${Flow} graph=${asked.answer} kind=${step} onOpen=${open} />
         <p class="card-foot">
-          <span class="faint">Sessions, from the first thing they did. A step opens the funnel that leads to it.</span><span class="spring"></span>
-          <${Takeaway} name="paths" rows=${() => sheet(/** @type {Graph} */ (asked.answer))} request=${requestOf(...question(wanted))} copies=${() => pathsCopies(wanted.who, last, requestOf(...question(wanted)))} note=${noteOf(wanted.who)} />
+          <span class="faint">${meaning(wanted)}</span><span class="spring"></span>
+          <${Takeaway} name="paths" rows=${() => sheet(/** @type {Graph} */ (asked.answer))} request=${question(wanted)} copies=${() => pathsCopies(wanted.who, last, question({ ...wanted, begin: "", end: "" }))} note=${noteOf(wanted.who, begin || end ? `Without where the ways ${end ? "end" : "begin"}, which is the emulator's alone.` : "")} />
           <button type="button" class="plain small" onClick=${() => setTable(!table)}>${table ? "as flow only" : "as table"}</button>
         </p>
         ${table && html`<${LinksTable} graph=${asked.answer} />`}`}

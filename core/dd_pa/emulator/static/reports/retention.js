@@ -153,7 +153,7 @@ export function Retention({ page }) {
   return html`<${Report} page=${page} title="Retention" last=${last} controls=${controls}>
     <${Card} asked=${asked} empty=${cohorts.length === 0} nothing=${`No ${by} in this time. Choose a longer one, or another first event.`} label="Retention">
       <${Grid} cohorts=${cohorts} words=${words} unit=${unit} chosen=${chosen} onCell=${(/** @type {string} */ cell) => change(page, { cell }, { push: true })} />
-      <p class="card-foot"><span class="faint">Counted from the first event in this time, in UTC${cohorts.some((each) => each.cells.some((cell) => cell.partial)) ? "; what is not over yet has a dashed line" : ""}.</span><span class="spring"></span>
+      <p class="card-foot"><span class="faint">Counted from the first event in this time, in UTC${cohorts.some((each) => each.cells.some((cell) => cell?.partial)) ? "; what is not over yet has a dashed line" : ""}.</span><span class="spring"></span>
         <${Takeaway} name="retention" rows=${() => sheet(cohorts)} request=${requestOf(...question(wanted))} copies=${() => retentionCopies(wanted, requestOf(...question(wanted)))} note=${noteOf(wanted.who)} /></p>
     <//>
     ${chosen &&
