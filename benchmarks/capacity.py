@@ -1,13 +1,14 @@
 """What a load needs of each way of delivery: the arithmetic behind docs/scaling.md.
 
-`python -m benchmarks.capacity` prints the table. The costs are measured; each names where. The rest is
-multiplication, so that a reader puts in figures of his own.
+`python -m benchmarks.capacity` prints the tables. The costs are measured; each names where. The rest is
+multiplication, so that a reader puts in figures of his own: `--core-hour` and `--gigabyte` are prices, in any currency,
+for which a month of each way is printed.
 """
 
 from __future__ import annotations
 
+import argparse
 import math
-import sys
 from collections.abc import Iterator
 from typing import NamedTuple
 
@@ -40,9 +41,25 @@ class Way(NamedTuple):
     delivering: float
     """In processes that do nothing else."""
 
-    broker: float
-    has_broker: bool = False
+    broker: float | None
+    """In the broker or the database; None where it was not measured."""
 
+    message: int = 0
+    """Bytes of one event there; 0 where there is no such place."""
+
+    most: float = math.inf
+    """Events a second that one delivering process was seen to take, where less than its core or its requests allow."""
+
+
+def message_bytes() -> int:
+    """Return the bytes of one message: the event, and what CloudEvents puts beside it."""
+    event = BuiltEvent(id="0" * 32, name="order.paid", occurred_at=1_795_780_726_595, body=b"x" * BODY)
+    message = Messages("51419fd9-d3bf-4d3f-9a75-3f3a2a1a1a1a").of(event, event.body)
+    return len(message.body) + sum(len(f"{name}{value}") for name, value in Binding("ce-").headers(message).items())
+
+
+MESSAGE, ROW = message_bytes(), 1_520
+"""Bytes of a message; of a row of the outbox, its indexes included."""
 
 WRITES = 15.0
 """`track()` into a spool that others deliver, at 10,000 a second (README.md: rates, quiet machine)."""
@@ -53,10 +70,13 @@ DELIVERS = 67.0 - WRITES
 WAYS = (
     Way("thread", WRITES + DELIVERS, 0.0, 0.0),
     Way("process", WRITES, DELIVERS, 0.0),
-    # Clients and brokers: plain batched loops of the same libraries, one run each, 26 November; not dd-pa's own relays.
-    Way("Redis", WRITES + 8.2, 12.7 + DELIVERS, 20.5 + 12.5, has_broker=True),
-    Way("NATS", WRITES + 17.5, 61.3 + DELIVERS, 14.5 + 23.5, has_broker=True),
-    Way("RabbitMQ", WRITES + 50.8, 69.0 + DELIVERS, 73.5 + 65.0, has_broker=True),
+    # PostgreSQL, SQLAlchemy: a transaction with one event beside the same without, CPU, least of three, busy machine.
+    Way("outbox", 223.0, 111.0, 66.0 + 35.0, ROW, 990.0),
+    # What is published, and delivered: README.md, relay (busy machine). Brokers: plain loops, 26 November.
+    Way("Redis", WRITES + 39.0, 88.3, 20.5 + 12.5, MESSAGE),
+    Way("NATS", WRITES + 45.2, 116.6, 14.5 + 23.5, MESSAGE),
+    Way("RabbitMQ", WRITES + 44.0, 100.0, 73.5 + 65.0, MESSAGE),
+    Way("Kafka", WRITES + 25.0, 74.7, None, MESSAGE),
 )
 
 
@@ -68,31 +88,46 @@ class Need(NamedTuple):
     """Processes of `dd-pa deliver`; 0 where the application's own threads do it."""
 
     delivering_cores: float
-    broker_cores: float
+    broker_cores: float | None
     broker_bytes: float
-    """Bytes a second into the broker; as many come out of it."""
+    """Bytes a second into the broker or the table; as many come out of it."""
+
+    @property
+    def cores(self) -> float:
+        """All that were measured."""
+        return self.tracking_cores + self.delivering_cores + (self.broker_cores or 0.0)
 
 
-def message_bytes() -> int:
-    """Return the bytes of one message: the event, and what CloudEvents puts beside it."""
-    event = BuiltEvent(id="0" * 32, name="order.paid", occurred_at=1_795_780_726_595, body=b"x" * BODY)
-    message = Messages("51419fd9-d3bf-4d3f-9a75-3f3a2a1a1a1a").of(event, event.body)
-    return len(message.body) + sum(len(f"{name}{value}") for name, value in Binding("ce-").headers(message).items())
+HOURS = 730
+"""Of a month."""
 
 
-def rate_of_one(cpu: float) -> float:
+class Prices(NamedTuple):
+    """What a reader pays, in his currency."""
+
+    core_hour: float
+    gigabyte: float
+    """For 10**9 bytes that go into the broker and out of it again; 0 within a network that costs nothing."""
+
+
+def month(told: Need, prices: Prices) -> float:
+    """Return what a month of a load costs."""
+    return HOURS * told.cores * prices.core_hour + HOURS * 3600 * told.broker_bytes / 1e9 * prices.gigabyte
+
+
+def rate_of_one(way: Way) -> float:
     """Return the events a second that are planned for a delivering process: what is in flight, or a core, bounds it."""
-    return FILL * min(IN_FLIGHT / LATENCY, 1e6 / cpu)
+    return FILL * min(IN_FLIGHT / LATENCY, 1e6 / way.delivering, way.most)
 
 
 def need(way: Way, rate: float) -> Need:
     """Return what a way needs for so many events a second."""
     return Need(
         tracking_cores=rate * way.tracking / 1e6,
-        deliverers=math.ceil(rate / rate_of_one(way.delivering)) if way.delivering else 0,
+        deliverers=math.ceil(rate / rate_of_one(way)) if way.delivering else 0,
         delivering_cores=rate * way.delivering / 1e6,
-        broker_cores=rate * way.broker / 1e6,
-        broker_bytes=rate * message_bytes() if way.has_broker else 0.0,
+        broker_cores=None if way.broker is None else rate * way.broker / 1e6,
+        broker_bytes=float(rate * way.message),
     )
 
 
@@ -104,14 +139,48 @@ def rows() -> Iterator[str]:
     for rate in LOADS:
         for way in WAYS:
             told = need(way, rate)
-            broker = f"{told.broker_cores:.2f} | {_size(told.broker_bytes)}" if way.has_broker else "– | –"
+            measured = "not measured" if told.broker_cores is None else f"{told.broker_cores:.2f}"
+            broker = f"{measured} | {_size(told.broker_bytes)}" if way.message else "– | –"
             cores = f"{told.tracking_cores:.2f} | {told.deliverers or '–'} | {told.delivering_cores:.2f}"
             yield f"| {rate:,.0f} | {way.name} | {cores} | {broker} |"
+
+
+def bill() -> Iterator[str]:
+    """Yield what a month of each way takes of what is paid for."""
+    yield "| way | core-hours a month at 1,000 a second | GB a month into the broker |"
+    yield "|---|---:|---:|"
+    for way in WAYS:
+        told = need(way, 1_000)
+        gigabytes = f"{HOURS * 3600 * told.broker_bytes / 1e9:,.0f}" if way.message else "–"
+        note = "" if way.broker is not None else " and the broker's"
+        yield f"| {way.name} | {HOURS * told.cores:.0f}{note} | {gigabytes} |"
+
+
+def months(prices: Prices) -> Iterator[str]:
+    """Yield what a month of each load costs at these prices."""
+    yield "| events a second | way | a month |"
+    yield "|---:|---|---:|"
+    for rate in LOADS:
+        for way in WAYS:
+            yield f"| {rate:,.0f} | {way.name} | {month(need(way, rate), prices):,.2f} |"
 
 
 def _size(each_second: float) -> str:
     return f"{each_second / 1e6:,.2f} MB/s, {each_second * 86_400 / 1e9:,.1f} GB a day"
 
 
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.capacity")
+    parser.add_argument("--core-hour", type=float, help="price of a core for an hour")
+    parser.add_argument(
+        "--gigabyte", type=float, default=0.0, help="price of 10**9 bytes into the broker and out again"
+    )
+    arguments = parser.parse_args()
+    told = [*rows(), "", *bill()]
+    if arguments.core_hour is not None:
+        told += ["", *months(Prices(arguments.core_hour, arguments.gigabyte))]
+    print("\n".join(told))
+
+
 if __name__ == "__main__":
-    sys.stdout.write("\n".join(rows()) + "\n")
+    main()
