@@ -16,7 +16,7 @@ from dd_pa.settings.relay_address import RelayAddress, address
 from dd_pa.settings.settings import Settings
 
 if TYPE_CHECKING:
-    from dd_pa.cli.status_server import Deliverer
+    from dd_pa.cli.status_server import ProbedDeliverer
 
 _ENDING = {signal.SIGTERM, signal.SIGINT}
 
@@ -70,7 +70,7 @@ def command(source: str | None, *, once: bool, lease: float, port: int | None, h
         _deliver_spool(say, serve)
 
 
-Serve = Callable[["Deliverer"], AbstractContextManager[object]]
+Serve = Callable[["ProbedDeliverer"], AbstractContextManager[object]]
 
 
 def _serving(port: int | None, host: str, say: log_lines.Say) -> Serve:
@@ -83,7 +83,7 @@ def _serving(port: int | None, host: str, say: log_lines.Say) -> Serve:
     if missing is not None:
         raise click.UsageError(missing)
 
-    def serve(deliverer: Deliverer) -> StatusServer:
+    def serve(deliverer: ProbedDeliverer) -> StatusServer:
         try:
             server = StatusServer(host, port, deliverer)
         except OSError as error:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 import click
 
 from dd_pa.observe.log import printable
-from dd_pa.store.dead_letters import Entry
+from dd_pa.store.dead_letters import DeadLetterEntry
 from dd_pa.store.inspection import Room, rooms
 from dd_pa.store.trusted_directory import UnsafePlaceError, spool_path
 
@@ -58,7 +58,9 @@ def purge(directory: str, ids: tuple[str, ...], *, yes: bool) -> None:
     _settle(directory, ids, lambda room, chosen: room.purge(chosen), "purged")
 
 
-def _settle(directory: str, ids: tuple[str, ...], settle: Callable[[Room, list[Entry]], int], verb: str) -> None:
+def _settle(
+    directory: str, ids: tuple[str, ...], settle: Callable[[Room, list[DeadLetterEntry]], int], verb: str
+) -> None:
     done = 0
     for room in _rooms(directory):
         chosen = [entry for entry in room.entries() if not ids or _id(room, entry) in ids]
@@ -78,7 +80,7 @@ def _rooms(directory: str) -> Iterator[Room]:
         raise click.ClickException(str(error)) from None
 
 
-def _id(room: Room, entry: Entry) -> str:
+def _id(room: Room, entry: DeadLetterEntry) -> str:
     event = entry.event(room.header.application_id)
     return event.id if event is not None else f"{entry.segment.removesuffix('.seg')}-{entry.offset}"
 
@@ -93,7 +95,7 @@ def _summary(room: Room) -> str:
     )
 
 
-def _line(room: Room, entry: Entry) -> str:
+def _line(room: Room, entry: DeadLetterEntry) -> str:
     event, letter = entry.event(room.header.application_id), entry.letter
     name, size = (event.name, len(event.body)) if event is not None else ("?", 0)
     columns = (_id(room, entry), name, letter.reason, letter.detail, _ago(letter.rejected_at), f"{size} bytes")

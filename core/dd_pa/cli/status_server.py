@@ -23,7 +23,7 @@ Answer = Callable[[str], tuple[int, str, bytes]]
 """Status, content type and body, for a path."""
 
 
-class Deliverer(CountedEmitter, Protocol):
+class ProbedDeliverer(CountedEmitter, Protocol):
     """What is asked. Its methods are called on other threads, and must not block."""
 
     def is_alive(self) -> bool:
@@ -43,7 +43,7 @@ def missing_library() -> str | None:
 class StatusServer:
     """Serves on a thread of its own until the end of the block. Raises OSError if the port is taken."""
 
-    def __init__(self, host: str, port: int, deliverer: Deliverer) -> None:
+    def __init__(self, host: str, port: int, deliverer: ProbedDeliverer) -> None:
         exposition = importlib.import_module("prometheus_client.openmetrics.exposition")
         registry = importlib.import_module("prometheus_client").CollectorRegistry()
         registry.register(_Collector(deliverer))
@@ -102,7 +102,7 @@ class _Handler(BaseHTTPRequestHandler):
 class _Collector:
     """The numbers of a deliverer as metric families."""
 
-    def __init__(self, deliverer: Deliverer) -> None:
+    def __init__(self, deliverer: ProbedDeliverer) -> None:
         self._deliverer = deliverer
         self._families: Any = importlib.import_module("prometheus_client.core")
 

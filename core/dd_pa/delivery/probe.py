@@ -15,7 +15,7 @@ from dd_pa.settings.settings import Settings
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Answer:
+class ProbeAnswer:
     """What the intake said to something that is no event."""
 
     outcome: Outcome
@@ -31,7 +31,7 @@ class Answer:
     """What our own client came to speak; None if httpx was used."""
 
 
-def probe(settings: Settings, transport: Transport | None = None) -> Answer:
+def probe(settings: Settings, transport: Transport | None = None) -> ProbeAnswer:
     """Ask the intake whether it can be reached and takes the key. Blocks for at most three times `TIMEOUT`.
 
     An empty object is no event: an intake that looks at the key first refuses it only after that.
@@ -39,7 +39,7 @@ def probe(settings: Settings, transport: Transport | None = None) -> Answer:
     return asyncio.run(_ask(settings, transport))
 
 
-async def _ask(settings: Settings, transport: Transport | None) -> Answer:
+async def _ask(settings: Settings, transport: Transport | None) -> ProbeAnswer:
     fields: dict[str, str] = {}
     outlet = open_intake(settings, transport, fields.update)
     started = time.monotonic()
@@ -49,7 +49,7 @@ async def _ask(settings: Settings, transport: Transport | None) -> Answer:
         await outlet.aclose()
     protocol = outlet.protocol if isinstance(outlet, Http2Outlet) else None
     seconds, skew = time.monotonic() - started, _skew(fields.get("date"))
-    return Answer(outcome=outcome, seconds=seconds, skew=skew, protocol=protocol)
+    return ProbeAnswer(outcome=outcome, seconds=seconds, skew=skew, protocol=protocol)
 
 
 def _skew(date: str | None) -> float | None:

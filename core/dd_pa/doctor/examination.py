@@ -9,7 +9,7 @@ from importlib.metadata import version
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
-from dd_pa.delivery.probe import Answer, probe
+from dd_pa.delivery.probe import ProbeAnswer, probe
 from dd_pa.doctor.plan_examination import examine_plan
 from dd_pa.doctor.relay_examination import examine_relay, examine_tap
 from dd_pa.doctor.report import Finding, State
@@ -103,7 +103,7 @@ def _client() -> str:
     return httpx.__name__
 
 
-def _reached(settings: Settings, answer: Answer) -> Finding:
+def _reached(settings: Settings, answer: ProbeAnswer) -> Finding:
     outcome = answer.outcome
     said = f"{outcome.reason} {outcome.detail}".strip()
     if outcome.verdict in (Verdict.DELIVERED, Verdict.REJECT):

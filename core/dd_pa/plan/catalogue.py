@@ -13,7 +13,7 @@ TITLE = "Tracking plan"
 NOBODY = "no owner"
 
 
-class Line(NamedTuple):
+class CatalogueLine(NamedTuple):
     """A field of an event in words, at whatever depth."""
 
     path: str
@@ -26,12 +26,14 @@ class Line(NamedTuple):
     description: str
 
 
-def lines(event: PlannedEvent) -> Iterator[Line]:
+def lines(event: PlannedEvent) -> Iterator[CatalogueLine]:
     """Yield the fields of an event, each before what is in it."""
     for path, field in walk(event.fields):
         presence = "always" if field.required else "may be left out"
         limits = [limit_words(kind) for kind in field.types if kind.limits]
-        yield Line(shown(path), types_words(field.types), presence, limits, list(_warnings(field)), field.description)
+        yield CatalogueLine(
+            shown(path), types_words(field.types), presence, limits, list(_warnings(field)), field.description
+        )
 
 
 def _warnings(field: Field) -> Iterator[str]:

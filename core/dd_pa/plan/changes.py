@@ -22,7 +22,7 @@ _ALIKE = 0.5
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
+class PlanChange:
     """One difference between two plans."""
 
     event: str
@@ -38,19 +38,21 @@ class Change:
         return f"{'BREAKING  ' if self.is_breaking else 'compatible'}  {where} {self.reason}"
 
 
-def changes(before: Plan, after: Plan, today: date) -> list[Change]:
+def changes(before: Plan, after: Plan, today: date) -> list[PlanChange]:
     """Return what changed, by event and in the order of the fields."""
     old, new = before.events, after.events
     moved = _renamed(old, new, _is_same_event)
-    found: list[Change] = []
+    found: list[PlanChange] = []
     for name in sorted({*old, *new} - set(moved.values())):
         if name in moved:
             reason = f"was renamed to {moved[name]}: what looks for the old name finds nothing more"
-            found.append(Change(name, "", True, reason))
+            found.append(PlanChange(name, "", True, reason))
         elif name not in new:
-            found.append(Change(name, "", *_removal(old[name].deprecated, "funnels and searches find no more", today)))
+            found.append(
+                PlanChange(name, "", *_removal(old[name].deprecated, "funnels and searches find no more", today))
+            )
         elif name not in old:
-            found.append(Change(name, "", False, "is new"))
+            found.append(PlanChange(name, "", False, "is new"))
         if moved.get(name, name) in new and name in old:
             found += _Comparison(moved.get(name, name), today).events(old[name], new[moved.get(name, name)])
     return found
@@ -97,25 +99,25 @@ class _Comparison:
         self._event = event
         self._today = today
 
-    def _change(self, path: str, is_breaking: bool, reason: str) -> Change:
-        return Change(self._event, path, is_breaking, reason)
+    def _change(self, path: str, is_breaking: bool, reason: str) -> PlanChange:
+        return PlanChange(self._event, path, is_breaking, reason)
 
-    def events(self, old: PlannedEvent, new: PlannedEvent) -> Iterator[Change]:
+    def events(self, old: PlannedEvent, new: PlannedEvent) -> Iterator[PlanChange]:
         yield from self._words("", "description", old.description, new.description)
         yield from self._words("", "owner", old.owner, new.owner)
         yield from self._deprecations("", old.deprecated, new.deprecated)
         yield from self._fields("", old.fields, new.fields)
 
-    def _words(self, path: str, what: str, old: str, new: str) -> Iterator[Change]:
+    def _words(self, path: str, what: str, old: str, new: str) -> Iterator[PlanChange]:
         if old != new:
             yield self._change(path, False, f"has another {what}")
 
-    def _deprecations(self, path: str, old: Deprecated | None, new: Deprecated | None) -> Iterator[Change]:
+    def _deprecations(self, path: str, old: Deprecated | None, new: Deprecated | None) -> Iterator[PlanChange]:
         if old != new:
             reason = "is deprecated no more" if new is None else f"is deprecated until {new.until}"
             yield self._change(path, False, f"{reason}; use {new.use}" if new is not None and new.use else reason)
 
-    def _fields(self, path: str, old: Mapping[str, Field], new: Mapping[str, Field]) -> Iterator[Change]:
+    def _fields(self, path: str, old: Mapping[str, Field], new: Mapping[str, Field]) -> Iterator[PlanChange]:
         moved = _renamed(old, new, _is_same_field)
         for name, field in old.items():
             where = f"{path}.{name}" if path else name
@@ -132,7 +134,7 @@ class _Comparison:
             if name not in old and name not in moved.values():
                 yield self._change(f"{path}.{name}" if path else name, False, "is new")
 
-    def _field(self, path: str, old: Field, new: Field) -> Iterator[Change]:
+    def _field(self, path: str, old: Field, new: Field) -> Iterator[PlanChange]:
         if old.required and not new.required:
             yield self._change(path, True, "was required, and may be left out now: not each event has it from now on")
         elif new.required and not old.required:
@@ -148,7 +150,7 @@ class _Comparison:
         yield from self._deprecations(path, old.deprecated, new.deprecated)
         yield from self._types(path, old.types, new.types)
 
-    def _types(self, path: str, old: Sequence[Type], new: Sequence[Type]) -> Iterator[Change]:
+    def _types(self, path: str, old: Sequence[Type], new: Sequence[Type]) -> Iterator[PlanChange]:
         before, after = _by_kind(old), _by_kind(new)
         if "any" in before or "any" in after:
             if "any" not in before:
@@ -176,7 +178,7 @@ class _Comparison:
             come = [kind for kind in come if kind.kind != "integer"]
         return sorted(come, key=type_words), sorted(gone, key=type_words)
 
-    def _alike(self, path: str, old: Sequence[Type], new: Sequence[Type]) -> Iterator[Change]:
+    def _alike(self, path: str, old: Sequence[Type], new: Sequence[Type]) -> Iterator[PlanChange]:
         """Compare types of one kind."""
         if len(old) > 1 or len(new) > 1:
             if any(kind not in old for kind in new):
@@ -194,14 +196,14 @@ class _Comparison:
         if one.limits != other.limits:
             yield self._change(path, False, f"has other limits: {limit_words(one)} before, {limit_words(other)} now")
 
-    def _scalars(self, path: str, old: Type, new: Type) -> Iterator[Change]:
+    def _scalars(self, path: str, old: Type, new: Type) -> Iterator[PlanChange]:
         if old.values and new.values:
             yield from self._values(path, old.values, new.values)
         elif (old.values, old.format) != (new.values, new.format):
             is_narrower = not old.values and not old.format
             yield self._change(path, not is_narrower, f"was {type_words(old)}, and is {type_words(new)} now")
 
-    def _values(self, path: str, old: Iterable[Any], new: Iterable[Any]) -> Iterator[Change]:
+    def _values(self, path: str, old: Iterable[Any], new: Iterable[Any]) -> Iterator[PlanChange]:
         come, gone = [value for value in new if value not in old], [value for value in old if value not in new]
         if come:
             text = f"may be {value_words(come)} now, too: filters and groups by its values do not know it"

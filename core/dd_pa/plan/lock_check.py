@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from dd_pa.errors import PlanError
 from dd_pa.plan import lock
-from dd_pa.plan.changes import Change, changes
+from dd_pa.plan.changes import PlanChange, changes
 from dd_pa.plan.event_modules import HOW_TO_NAME, NOTHING_IMPORTED
 from dd_pa.plan.model import Plan, shown, walk
 from dd_pa.plan.registry import declared_plan
@@ -69,7 +69,7 @@ def _agreed(path: Path, *, update: bool) -> Plan | None:
         return None  # what is declared decides
 
 
-def _summary(path: Path, plan: Plan, found: Sequence[Change]) -> str:
+def _summary(path: Path, plan: Plan, found: Sequence[PlanChange]) -> str:
     if not found:
         return f"{path}: {_counted(len(plan.events), 'event')} as agreed"
     breaking = sum(change.is_breaking for change in found)

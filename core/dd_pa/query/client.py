@@ -17,7 +17,7 @@ from dd_pa.query.envelope import Query
 from dd_pa.query.measures import Measure
 from dd_pa.query.numeric_answers import Scalar, Timeseries
 from dd_pa.query.pages import Pages
-from dd_pa.query.query_exchange import Exchange, Limits
+from dd_pa.query.query_exchange import Limits, QueryExchange
 from dd_pa.query.rows import Row
 from dd_pa.query.schema.analytics import ListRequest, Records
 from dd_pa.settings.settings import Settings
@@ -74,7 +74,7 @@ class QueryClient:
         while pages.request is not None:
             yield from pages.take(self.run(pages.request))
 
-    def _attempt(self, exchange: Exchange[A]) -> A:
+    def _attempt(self, exchange: QueryExchange[A]) -> A:
         with exchange.failing():
             response = self._http.handle_request(exchange.send())
             with contextlib.closing(response):
@@ -133,7 +133,7 @@ class AsyncQueryClient:
             for row in pages.take(await self.run(pages.request)):
                 yield row
 
-    async def _attempt(self, exchange: Exchange[A]) -> A:
+    async def _attempt(self, exchange: QueryExchange[A]) -> A:
         with exchange.failing():
             response = await self._http.handle_async_request(exchange.send())
             async with contextlib.aclosing(response):
@@ -180,6 +180,6 @@ class _Queries:
             raise TypeError(f"iterate() takes a list of events, not {type(listing).__name__}")
         return request
 
-    def begin(self, query: Query[A]) -> Exchange[A]:
+    def begin(self, query: Query[A]) -> QueryExchange[A]:
         """Return a query that was not sent yet."""
-        return Exchange(query.request(time.time_ns() // 1_000_000), self._access, self._limits)
+        return QueryExchange(query.request(time.time_ns() // 1_000_000), self._access, self._limits)

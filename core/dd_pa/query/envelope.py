@@ -14,7 +14,7 @@ A = TypeVar("A")
 Number = int | float
 
 
-class Part(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class RequestPart(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A part of a request; what is left out is not sent."""
 
 
@@ -48,7 +48,7 @@ class Query(Protocol[A]):
         ...
 
 
-class Request(Part, Generic[A], frozen=True, kw_only=True, omit_defaults=True):
+class Request(RequestPart, Generic[A], frozen=True, kw_only=True, omit_defaults=True):
     """The attributes of one request. A subclass says where it goes, and what its answer's attributes are."""
 
     path: ClassVar[str]

@@ -62,7 +62,7 @@ class UnfinishedQuery(Exception):  # noqa: N818 - not an error: the next questio
     """Datadog still works on the query."""
 
 
-class Exchange(Generic[A]):
+class QueryExchange(Generic[A]):
     """One query until it is answered, given up or late. Its own for each call of `run()`."""
 
     def __init__(

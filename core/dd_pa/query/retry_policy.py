@@ -8,7 +8,7 @@ import tenacity
 from tenacity import AsyncRetrying, RetryCallState, Retrying
 
 from dd_pa.errors import QueryRateLimitError
-from dd_pa.query.query_exchange import Exchange, UnfinishedQuery
+from dd_pa.query.query_exchange import QueryExchange, UnfinishedQuery
 
 __all__ = ["AsyncRetrying", "Retrying", "policy"]
 
@@ -25,7 +25,7 @@ class Policy(TypedDict):
     retry_error_callback: Any
 
 
-def policy(exchange: Exchange[Any]) -> Policy:
+def policy(exchange: QueryExchange[Any]) -> Policy:
     """Return the rules for one query."""
 
     def give_up(state: RetryCallState) -> None:

@@ -42,7 +42,7 @@ class DeadLetter(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """The beginning of a damaged record, in base64."""
 
 
-class Entry(NamedTuple):
+class DeadLetterEntry(NamedTuple):
     """A dead letter and where it is written."""
 
     letter: DeadLetter
@@ -140,23 +140,23 @@ def _now() -> int:
     return time.time_ns() // 1_000_000
 
 
-def entries(directory: Directory) -> Iterator[Entry]:
+def entries(directory: Directory) -> Iterator[DeadLetterEntry]:
     """Yield the dead letters that were neither replayed nor purged, oldest first."""
     for name in directory.names():
         with contextlib.suppress(AlienFileError, FileNotFoundError):
             yield from _entries(directory, name)
 
 
-def _entries(directory: Directory, name: str) -> Iterator[Entry]:
+def _entries(directory: Directory, name: str) -> Iterator[DeadLetterEntry]:
     reader = SegmentReader(directory.open(name), directory.files)
     settled = _settled(directory, name)
     while (line := reader.next_line()) is not None:
         if line.offset and line.offset not in settled:
             with contextlib.suppress(DamagedRecordError, msgspec.DecodeError):
-                yield Entry(_decode(checked_body(line.data)), name, line.offset)
+                yield DeadLetterEntry(_decode(checked_body(line.data)), name, line.offset)
 
 
-def _readable(directory: Directory, name: str) -> Iterator[Entry]:
+def _readable(directory: Directory, name: str) -> Iterator[DeadLetterEntry]:
     """Yield what can be read of a segment on a disk that fails. Raises `OSError` if no file can be read now."""
     try:
         yield from _entries(directory, name)
@@ -180,7 +180,10 @@ def _journal_to_lock(directory: Directory, name: str) -> Descriptor | None:
 
 
 def settle(
-    directory: Directory, chosen: list[Entry], is_ours: Callable[[Header], bool], first: Callable[[Entry], bool]
+    directory: Directory,
+    chosen: list[DeadLetterEntry],
+    is_ours: Callable[[Header], bool],
+    first: Callable[[DeadLetterEntry], bool],
 ) -> int:
     """Call `first` with each entry and forget those for which it returns True; return how many.
 

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from dd_pa.store.dead_letters import Entry, entries, settle
+from dd_pa.store.dead_letters import DeadLetterEntry, entries, settle
 from dd_pa.store.deliverer_lock import NAME
 from dd_pa.store.destination import REJECTED, Destination
 from dd_pa.store.directory import AlienFileError, Directory
@@ -38,7 +38,7 @@ class Room:
     def is_ours(self, header: Header) -> bool:
         return (header.application_id, header.intake) == (self.header.application_id, self.header.intake)
 
-    def entries(self) -> list[Entry]:
+    def entries(self) -> list[DeadLetterEntry]:
         """Return the dead letters, oldest first."""
         return list(entries(self.rejected))
 
@@ -47,7 +47,7 @@ class Room:
         """When the oldest segment that waits was begun, in epoch milliseconds."""
         return next((int(name[:13]) for name in self.waiting.names()), None)
 
-    def replay(self, chosen: list[Entry]) -> int:
+    def replay(self, chosen: list[DeadLetterEntry]) -> int:
         """Have dead letters delivered again; return how many. Those that are damaged stay. Raises `OSError`."""
         files = SegmentFiles(self.waiting, self.header.application_id, self.header.intake)
         segment = None
@@ -55,7 +55,7 @@ class Room:
         if whole:
             segment = files.publish(own_reader=False, sync=False)
 
-        def write(entry: Entry) -> bool:
+        def write(entry: DeadLetterEntry) -> bool:
             event = whole.get(id(entry))
             if event is None or segment is None:
                 return False
@@ -66,7 +66,7 @@ class Room:
 
         return settle(self.rejected, chosen, self.is_ours, write)
 
-    def purge(self, chosen: list[Entry]) -> int:
+    def purge(self, chosen: list[DeadLetterEntry]) -> int:
         """Forget dead letters; return how many."""
         return settle(self.rejected, chosen, self.is_ours, lambda entry: True)
 

@@ -6,26 +6,26 @@ from typing import Any, ClassVar, Literal
 
 from msgspec import field
 
-from dd_pa.query.envelope import AnswerPart, Part, Request
+from dd_pa.query.envelope import AnswerPart, Request, RequestPart
 from dd_pa.query.numeric_answers import COUNTS, Matrix, Scalar, Timeseries
 from dd_pa.query.rows import Row, Rows
 
 Order = Literal["asc", "desc"]
 
 
-class EventSearch(Part, frozen=True):
+class EventSearch(RequestPart, frozen=True):
     """A search in Datadog's syntax; everything when left out."""
 
     query: str | None = None
 
 
-class EventQuery(Part, frozen=True, tag_field="data_source", tag="product_analytics"):
+class EventQuery(RequestPart, frozen=True, tag_field="data_source", tag="product_analytics"):
     """Events that a search finds."""
 
     search: EventSearch = field(default_factory=EventSearch)
 
 
-class OccurrenceFilter(Part, frozen=True):
+class OccurrenceFilter(RequestPart, frozen=True):
     """How often it has to have happened."""
 
     operator: Literal["=", ">=", "<=", ">", "<"]
@@ -34,14 +34,14 @@ class OccurrenceFilter(Part, frozen=True):
     meta: dict[str, str] | None = None
 
 
-class OccurrenceSearch(Part, frozen=True):
+class OccurrenceSearch(RequestPart, frozen=True):
     """A search, and how often an entity has to be found by it."""
 
     query: str | None = None
     occurrences: OccurrenceFilter | None = None
 
 
-class OccurrenceQuery(Part, frozen=True, tag_field="data_source", tag="product_analytics_occurrence"):
+class OccurrenceQuery(RequestPart, frozen=True, tag_field="data_source", tag="product_analytics_occurrence"):
     """Events of those who did it so often."""
 
     search: OccurrenceSearch = field(default_factory=OccurrenceSearch)
@@ -50,7 +50,7 @@ class OccurrenceQuery(Part, frozen=True, tag_field="data_source", tag="product_a
 BaseQuery = EventQuery | OccurrenceQuery
 
 
-class Compute(Part, frozen=True):
+class Compute(RequestPart, frozen=True):
     """What is worked out of the events."""
 
     aggregation: str
@@ -61,7 +61,7 @@ class Compute(Part, frozen=True):
     """Milliseconds of a bucket; for a timeseries only."""
 
 
-class GroupSort(Part, frozen=True):
+class GroupSort(RequestPart, frozen=True):
     """Which groups come first; the largest by default."""
 
     aggregation: str | None = None
@@ -69,7 +69,7 @@ class GroupSort(Part, frozen=True):
     order: Order | None = None
 
 
-class GroupBy(Part, frozen=True):
+class GroupBy(RequestPart, frozen=True):
     """A facet whose values make groups."""
 
     facet: str
@@ -80,21 +80,21 @@ class GroupBy(Part, frozen=True):
     source: str | None = None
 
 
-class AudienceQuery(Part, frozen=True):
+class AudienceQuery(RequestPart, frozen=True):
     """Users or accounts that a search finds, under a name for the formula."""
 
     name: str
     query: str | None = None
 
 
-class AudienceSegment(Part, frozen=True):
+class AudienceSegment(RequestPart, frozen=True):
     """A saved segment, under a name for the formula."""
 
     name: str
     segment_id: str
 
 
-class AudienceFilters(Part, frozen=True):
+class AudienceFilters(RequestPart, frozen=True):
     """Whose events count: named sets of users, accounts and segments, combined by a formula (`a AND NOT b`)."""
 
     users: list[AudienceQuery] | None = None
@@ -103,7 +103,7 @@ class AudienceFilters(Part, frozen=True):
     formula: str | None = None
 
 
-class AnalyticsQuery(Part, frozen=True):
+class AnalyticsQuery(RequestPart, frozen=True):
     """Which events, what of them, and by which groups."""
 
     query: BaseQuery
@@ -156,14 +156,14 @@ class TimeseriesRequest(Request[Timeseries], frozen=True):
         return found.counted() if compute.aggregation in COUNTS else found
 
 
-class ListSort(Part, frozen=True):
+class ListSort(RequestPart, frozen=True):
     """Which rows come first."""
 
     facet: str | None = None
     order: Order | None = None
 
 
-class ListQuery(Part, frozen=True):
+class ListQuery(RequestPart, frozen=True):
     """Which events, which facets of them, and how many."""
 
     query: BaseQuery

@@ -6,11 +6,11 @@ from typing import Any, ClassVar
 
 from msgspec import field
 
-from dd_pa.query.envelope import AnswerPart, Number, Part, Request
+from dd_pa.query.envelope import AnswerPart, Number, Request, RequestPart
 from dd_pa.query.rows import Row, Rows
 
 
-class AudienceSort(Part, frozen=True):
+class AudienceSort(RequestPart, frozen=True):
     """Which come first."""
 
     field: str | None = None
@@ -61,14 +61,14 @@ class AccountsRequest(Request[Hits], frozen=True):
     wildcard_search_term: str | None = None
 
 
-class TimeFrame(Part, frozen=True):
+class TimeFrame(RequestPart, frozen=True):
     """From when to when: epoch **seconds**, unlike everywhere else."""
 
     start: int | None = None
     end: int | None = None
 
 
-class EventFilter(Part, frozen=True):
+class EventFilter(RequestPart, frozen=True):
     """What the users must have done."""
 
     query: str | None = None
@@ -90,13 +90,13 @@ class EventFilteredUsersRequest(Request[Hits], frozen=True):
     limit: int | None = None
 
 
-class FacetSearch(Part, frozen=True):
+class FacetSearch(RequestPart, frozen=True):
     """Whose values are looked at."""
 
     query: str | None = None
 
 
-class TermSearch(Part, frozen=True):
+class TermSearch(RequestPart, frozen=True):
     """What a value must contain."""
 
     value: str | None = None

@@ -7,7 +7,7 @@ from typing import Any, ClassVar, Literal
 from msgspec import field
 from msgspec.structs import replace
 
-from dd_pa.query.envelope import AnswerPart, Number, Part, Request
+from dd_pa.query.envelope import AnswerPart, Number, Request, RequestPart
 from dd_pa.query.numeric_answers import COUNTS, Matrix, Scalar, Timeseries, whole
 from dd_pa.query.rows import Row, Rows
 from dd_pa.query.schema.analytics import AudienceFilters, BaseQuery, GroupSort, ListSort
@@ -16,13 +16,13 @@ from dd_pa.query.search_terms import readable
 Journeyed = Literal["product_analytics_audience_filters.users", "product_analytics_audience_filters.accounts"]
 
 
-class NodeTarget(Part, frozen=True, tag_field="type", tag="node"):
+class NodeTarget(RequestPart, frozen=True, tag_field="type", tag="node"):
     """One step, by its alias."""
 
     value: str
 
 
-class PathTarget(Part, frozen=True, tag_field="type", tag="path"):
+class PathTarget(RequestPart, frozen=True, tag_field="type", tag="path"):
     """The way from one step to another, by their aliases."""
 
     start: str
@@ -32,14 +32,14 @@ class PathTarget(Part, frozen=True, tag_field="type", tag="path"):
 Target = NodeTarget | PathTarget
 
 
-class JoinKeys(Part, frozen=True):
+class JoinKeys(RequestPart, frozen=True):
     """What makes events those of one entity: `@session.id` when left out, `@usr.id`, `@account.id`."""
 
     primary: str | None = None
     secondary: list[str] | None = None
 
 
-class GraphFilter(Part, frozen=True):
+class GraphFilter(RequestPart, frozen=True):
     """A condition on the whole journey."""
 
     name: Literal["__dd.time_to_convert", "__dd.session", "__dd.dropoff_rate"]
@@ -49,7 +49,7 @@ class GraphFilter(Part, frozen=True):
     target: Target | None = None
 
 
-class JourneyFilters(Part, frozen=True):
+class JourneyFilters(RequestPart, frozen=True):
     """What narrows the journeys."""
 
     audience_filters: AudienceFilters | None = None
@@ -58,7 +58,7 @@ class JourneyFilters(Part, frozen=True):
     graph_filters: list[GraphFilter] | None = None
 
 
-class JourneySearch(Part, frozen=True):
+class JourneySearch(RequestPart, frozen=True):
     """The steps, in order."""
 
     expression: str
@@ -69,7 +69,7 @@ class JourneySearch(Part, frozen=True):
     filters: JourneyFilters | None = None
 
 
-class JourneyGroupBy(Part, frozen=True):
+class JourneyGroupBy(RequestPart, frozen=True):
     """A facet, of the step `target`, whose values make groups."""
 
     facet: str
@@ -81,14 +81,14 @@ class JourneyGroupBy(Part, frozen=True):
     value_filters: list[str] | None = None
 
 
-class FunnelCompute(Part, frozen=True):
+class FunnelCompute(RequestPart, frozen=True):
     """What a step's value is; the entities by default."""
 
     aggregation: str | None = None
     metric: str | None = None
 
 
-class FunnelQuery(Part, frozen=True):
+class FunnelQuery(RequestPart, frozen=True):
     """The steps, what is counted, and by which groups."""
 
     search: JourneySearch
@@ -183,7 +183,7 @@ class FunnelRequest(Request[Funnel], frozen=True):
         return replace(told, funnel_steps=steps)
 
 
-class JourneyScalarCompute(Part, frozen=True):
+class JourneyScalarCompute(RequestPart, frozen=True):
     """What is worked out: `__dd.conversion`, `__dd.conversion_rate`, `__dd.time_to_convert`, `__dd.dropoff_rate`."""
 
     aggregation: str
@@ -191,7 +191,7 @@ class JourneyScalarCompute(Part, frozen=True):
     target: Target | None = None
 
 
-class JourneyCompute(Part, frozen=True):
+class JourneyCompute(RequestPart, frozen=True):
     """The same, for each bucket of time."""
 
     aggregation: str
@@ -200,7 +200,7 @@ class JourneyCompute(Part, frozen=True):
     target: Target | None = None
 
 
-class JourneyScalarQuery(Part, frozen=True):
+class JourneyScalarQuery(RequestPart, frozen=True):
     """The steps, what is worked out, and by which groups."""
 
     search: JourneySearch
@@ -209,7 +209,7 @@ class JourneyScalarQuery(Part, frozen=True):
     query_id: str | None = None
 
 
-class JourneyTimeseriesQuery(Part, frozen=True):
+class JourneyTimeseriesQuery(RequestPart, frozen=True):
     """The same, over time."""
 
     search: JourneySearch
@@ -248,13 +248,13 @@ class JourneyTimeseriesRequest(Request[Timeseries], frozen=True):
         return Timeseries.of(told, tuple(group.facet for group in self.query.group_by or ()))
 
 
-class ComputedColumn(Part, frozen=True):
+class ComputedColumn(RequestPart, frozen=True):
     """A column that is no facet."""
 
     name: Literal["first_conversion_timestamps"]
 
 
-class JourneyListQuery(Part, frozen=True):
+class JourneyListQuery(RequestPart, frozen=True):
     """Who reached a step, or did not."""
 
     search: JourneySearch

@@ -6,7 +6,7 @@ from typing import Any, ClassVar, Literal
 
 from msgspec import field
 
-from dd_pa.query.envelope import AnswerPart, Number, Part, Request
+from dd_pa.query.envelope import AnswerPart, Number, Request, RequestPart
 from dd_pa.query.numeric_answers import Matrix, Scalar, Timeseries, Unit
 from dd_pa.query.rows import Rows
 from dd_pa.query.schema.analytics import AudienceFilters, BaseQuery, GroupSort, Records
@@ -17,7 +17,7 @@ RetentionMetric = Literal["__dd.retention", "__dd.retention_rate"]
 CalendarUnit = Literal["minute", "hour", "day", "week", "month", "quarter", "year"]
 
 
-class CalendarValue(Part, frozen=True):
+class CalendarValue(RequestPart, frozen=True):
     """Calendar units, from where they begin (`monday`, `1am`, `1st`)."""
 
     type: CalendarUnit
@@ -26,13 +26,13 @@ class CalendarValue(Part, frozen=True):
     timezone: str | None = None
 
 
-class CalendarInterval(Part, frozen=True, tag_field="type", tag="calendar"):
+class CalendarInterval(RequestPart, frozen=True, tag_field="type", tag="calendar"):
     """A period of the calendar."""
 
     value: CalendarValue
 
 
-class FixedInterval(Part, frozen=True, tag_field="type", tag="fixed"):
+class FixedInterval(RequestPart, frozen=True, tag_field="type", tag="fixed"):
     """A period of fixed length."""
 
     value: Number
@@ -42,28 +42,28 @@ class FixedInterval(Part, frozen=True, tag_field="type", tag="fixed"):
 TimeInterval = CalendarInterval | FixedInterval
 
 
-class CohortCriteria(Part, frozen=True):
+class CohortCriteria(RequestPart, frozen=True):
     """What makes an entity part of a cohort, and how long a cohort is."""
 
     base_query: BaseQuery
     time_interval: TimeInterval
 
 
-class ReturnCriteria(Part, frozen=True):
+class ReturnCriteria(RequestPart, frozen=True):
     """What counts as a return; what made the cohort, when left out."""
 
     base_query: BaseQuery
     time_interval: TimeInterval | None = None
 
 
-class RetentionFilters(Part, frozen=True):
+class RetentionFilters(RequestPart, frozen=True):
     """What narrows the events."""
 
     audience_filters: AudienceFilters | None = None
     string_filter: str | None = None
 
 
-class RetentionSearch(Part, frozen=True):
+class RetentionSearch(RequestPart, frozen=True):
     """Who is followed, and what counts as a return."""
 
     cohort_criteria: CohortCriteria
@@ -73,14 +73,14 @@ class RetentionSearch(Part, frozen=True):
     filters: RetentionFilters | None = None
 
 
-class RetentionCompute(Part, frozen=True):
+class RetentionCompute(RequestPart, frozen=True):
     """What is worked out."""
 
     metric: RetentionMetric
     aggregation: str
 
 
-class RetentionGroupBy(Part, frozen=True):
+class RetentionGroupBy(RequestPart, frozen=True):
     """A facet, of the cohort's or the return's event, whose values make groups."""
 
     facet: str
@@ -91,31 +91,31 @@ class RetentionGroupBy(Part, frozen=True):
     source: str | None = None
 
 
-class IndexTarget(Part, frozen=True, tag_field="type", tag="index"):
+class IndexTarget(RequestPart, frozen=True, tag_field="type", tag="index"):
     """A cohort or a period, counted from 0."""
 
     value: int
 
 
-class AggregationTarget(Part, frozen=True, tag_field="type", tag="aggregation"):
+class AggregationTarget(RequestPart, frozen=True, tag_field="type", tag="aggregation"):
     """All cohorts in one, by `weighted_avg`."""
 
     value: str
 
 
-class CohortScope(Part, frozen=True, tag_field="type", tag="cohort"):
+class CohortScope(RequestPart, frozen=True, tag_field="type", tag="cohort"):
     """One row of the grid."""
 
     target: IndexTarget | AggregationTarget
 
 
-class ReturnPeriodScope(Part, frozen=True, tag_field="type", tag="return_period"):
+class ReturnPeriodScope(RequestPart, frozen=True, tag_field="type", tag="return_period"):
     """One column of the grid."""
 
     target: IndexTarget
 
 
-class CellScope(Part, frozen=True, tag_field="type", tag="cell"):
+class CellScope(RequestPart, frozen=True, tag_field="type", tag="cell"):
     """One cell of the grid."""
 
     cohort_target: IndexTarget | AggregationTarget
@@ -125,7 +125,7 @@ class CellScope(Part, frozen=True, tag_field="type", tag="cell"):
 Scope = CohortScope | ReturnPeriodScope | CellScope
 
 
-class RetentionQuery(Part, frozen=True):
+class RetentionQuery(RequestPart, frozen=True):
     """Who is followed, what is worked out, and by which groups."""
 
     search: RetentionSearch
@@ -241,19 +241,19 @@ class RetentionTimeseriesRequest(Request[Timeseries], frozen=True):
         return Timeseries.of(told, tuple(group.facet for group in self.query.group_by or ()))
 
 
-class ColumnPath(Part, frozen=True):
+class ColumnPath(RequestPart, frozen=True):
     """A facet."""
 
     path: str | None = None
 
 
-class RetentionColumn(Part, frozen=True):
+class RetentionColumn(RequestPart, frozen=True):
     """A facet to show of each entity."""
 
     field: ColumnPath | None = None
 
 
-class RetentionListQuery(Part, frozen=True):
+class RetentionListQuery(RequestPart, frozen=True):
     """Who is in one cell."""
 
     search: RetentionSearch

@@ -6,20 +6,20 @@ from typing import Any, ClassVar
 
 from msgspec import field
 
-from dd_pa.query.envelope import AnswerPart, Number, Part, Request
+from dd_pa.query.envelope import AnswerPart, Number, Request, RequestPart
 from dd_pa.query.rows import Rows
 from dd_pa.query.schema.analytics import AudienceFilters
 from dd_pa.query.schema.journey import JoinKeys
 
 
-class SankeyTime(Part, frozen=True):
+class SankeyTime(RequestPart, frozen=True):
     """From when to when, epoch milliseconds."""
 
     from_: int = field(name="from")
     to: int
 
 
-class SankeySearch(Part, frozen=True):
+class SankeySearch(RequestPart, frozen=True):
     """Which events are looked at."""
 
     query: str | None = None
@@ -27,7 +27,7 @@ class SankeySearch(Part, frozen=True):
     audience_filters: AudienceFilters | None = None
 
 
-class SankeyDefinition(Part, frozen=True):
+class SankeyDefinition(RequestPart, frozen=True):
     """The facets of the first and the last column, and how large the picture is."""
 
     source: str
