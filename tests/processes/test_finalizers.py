@@ -41,3 +41,28 @@ def test_a_process_ends_whose_finalizers_track(
     assert (ended, "'unlinked': 1" in output) == (0, True), output
     if not stage.durable:
         assert "'row.gone' dropped" in output or "delivery thread cannot be started" in output, output
+
+
+LATE = """
+import atexit
+atexit.register(lambda: print("kept", emitter.track("shop.closed", usr="u-1") is not None))
+from dd_pa import Emitter, Settings
+emitter = Emitter(Settings.from_env())
+"""
+
+
+@pytest.mark.parametrize(("fault", "is_lost"), [(0, False), (503, True)])
+def test_the_first_event_may_come_after_our_own_exit_function(
+    make_stage: Callable[[Emulator, str], Stage], fault: int, is_lost: bool
+) -> None:
+    """Of an application that registered its own before it imported us: it arrives, stays on disk, or is told of."""
+    emulator = Emulator()
+    if fault:
+        emulator.fail(status=fault, times=None)
+    with emulator.running() as url:
+        stage = make_stage(emulator, url)
+        ended, output = stage.run(LATE, DD_PA_SHUTDOWN_TIMEOUT="3" if fault else "20")
+
+    assert (ended, "kept True" in output) == (0, True), output
+    assert stage.names == ({} if is_lost else {"shop.closed": 1}), output
+    assert ("1 lost" in output) == (is_lost and not stage.durable), output

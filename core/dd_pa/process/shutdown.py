@@ -61,9 +61,18 @@ _open: dict[Deliverer, int] = {}
 """What delivers, and the process it belongs to: a forked child inherits the entries of its parent."""
 
 
+_ended_in: int | None = None
+"""The process that `close_all()` was called in; a forked child is another one."""
+
+
 def add(delivering: Deliverer) -> None:
-    """Have this finished when the process ends."""
+    """Have this finished when the process ends: at once, if what does that has been called already.
+
+    An exit function that an application has registered before it imported us runs after ours.
+    """
     _open[delivering] = forks.generation
+    if _ended_in == forks.generation:
+        delivering.close(delivering.shutdown_timeout)
 
 
 def remove(delivering: Deliverer) -> None:
@@ -82,6 +91,8 @@ def _ours() -> list[tuple[Deliverer, float]]:
 
 def close_all() -> None:
     """Close everything that delivers in this process; together they take as long as the one with the most patience."""
+    global _ended_in  # noqa: PLW0603 - of the one process
+    _ended_in = forks.generation
     for one, deadline in _ours():
         one.close(one.shutdown_timeout, deadline)
 
