@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 
 import pytest
@@ -63,6 +64,8 @@ def test_the_first_event_may_come_after_our_own_exit_function(
         stage = make_stage(emulator, url)
         ended, output = stage.run(LATE, DD_PA_SHUTDOWN_TIMEOUT="3" if fault else "20")
 
+    has_thread = "the delivery thread cannot be started" not in output
+    assert has_thread or sys.version_info[:2] == (3, 12)  # which has no new threads by then
     assert (ended, "kept True" in output) == (0, True), output
-    assert stage.names == ({} if is_lost else {"shop.closed": 1}), output
-    assert ("1 lost" in output) == (is_lost and not stage.durable), output
+    assert stage.names == ({} if is_lost or not has_thread else {"shop.closed": 1}), output
+    assert ("1 lost" in output) == (is_lost and not stage.durable and has_thread), output
