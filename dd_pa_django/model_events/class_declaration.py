@@ -86,14 +86,18 @@ class ClassDeclaration:
             if attname in changes
         }
 
-    def columns_of(self, instance: Model, using: str) -> Callable[[Sequence[str]], Mapping[str, Any]]:
+    def columns_of(
+        self, instance: Model, using: str, known_row: Mapping[str, Any] | None = None
+    ) -> Callable[[Sequence[str]], Mapping[str, Any]]:
         """Return what reads the columns of an instance's row, foreign keys as keys.
 
-        The instance may have other values, which nobody has saved.
+        The instance may have other values, which nobody has saved. `known_row` is what is known of it, if that was
+        looked up already.
         """
 
         def read(names: Sequence[str]) -> Mapping[str, Any]:
-            found, unknown, row = {}, False, known(instance, self._root, connection_of(using))
+            row = known(instance, self._root, connection_of(using)) if known_row is None else known_row
+            found, unknown = {}, False
             for name, attname, field, is_key in self._reads:
                 value = row[attname] if attname in row else _of_instance(instance, field, using)
                 if type(value) in stored_values.PLAIN:

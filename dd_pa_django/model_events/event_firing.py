@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
 from django.db.models import Model
 
 from dd_pa import BuiltEvent, Emitter, Event, identify
-from dd_pa.model_events import Change, Columns, Part, ask
+from dd_pa.model_events import Change, Columns, DueEvent, Part, ask
 from dd_pa_django.emitter import slot
 from dd_pa_django.handover import event_batch, hand_over, hand_over_all
 from dd_pa_django.model_events.class_declaration import ClassDeclaration
@@ -30,16 +30,25 @@ class EventFiring:
         self._emitter = emitter
         self._using = using
 
-    def __call__(self, declared: ClassDeclaration, name: str, instance: Model, changed: Change | None = None) -> None:
-        """Fire one event of an instance."""
-        event = self._built(declared, name, instance, declared.columns_of(instance, self._using), changed)
+    def __call__(
+        self,
+        declared: ClassDeclaration,
+        name: str,
+        instance: Model,
+        changed: Change | None = None,
+        row: Mapping[str, Any] | None = None,
+    ) -> None:
+        """Fire one event of an instance; `row` is what is known of its row, if that was looked up already."""
+        event = self._built(declared, name, instance, declared.columns_of(instance, self._using, row), changed)
         if event is not None:
             hand_over(self._emitter, event, using=self._using)
 
-    def updates(self, declared: ClassDeclaration, instance: Model, change: Change) -> None:
+    def updates(
+        self, declared: ClassDeclaration, instance: Model, change: Change, row: Mapping[str, Any] | None = None
+    ) -> None:
         """Fire the events that a declaration has for a change."""
         for name, changed in declared.declaration.events_of(change).items():
-            self(declared, name, instance, changed)
+            self(declared, name, instance, changed, row)
 
     def _built(
         self,
@@ -82,19 +91,30 @@ class BatchFiring(EventFiring):
         self._batch = emitter.integration.batch()
         self._events: list[BuiltEvent] = []
 
-    def __call__(self, declared: ClassDeclaration, name: str, instance: Model, changed: Change | None = None) -> None:
+    def __call__(
+        self,
+        declared: ClassDeclaration,
+        name: str,
+        instance: Model,
+        changed: Change | None = None,
+        row: Mapping[str, Any] | None = None,
+    ) -> None:
         """Build one event of an instance."""
-        self._keep(self._built(declared, name, instance, declared.columns_of(instance, self._using), changed))
+        self._keep(self._built(declared, name, instance, declared.columns_of(instance, self._using, row), changed))
 
     def of_all(self, events: Sequence[tuple[ClassDeclaration, str]], instances: Sequence[Model]) -> None:
         """Build these events of each instance."""
         said = [(declared, name, self._said_of(declared, instances)) for declared, name in events]
+        _, only, given = said[0]
+        if len(said) == 1 and given is not None:  # mostly
+            self.of_rows((only, given[0], row, given[1]) for row in range(len(instances)))
+            return
         for row, instance in enumerate(instances):
             for declared, name, found in said:
                 if found is None:
                     self(declared, name, instance)
                 else:
-                    self.of_row(name, found[0], row, found[1])
+                    self.of_rows([(name, found[0], row, found[1])])
 
     def _said_of(self, declared: ClassDeclaration, instances: Sequence[Model]) -> tuple[Columns, Part] | None:
         """Return what the events of new rows say; None if each instance is to be asked."""
@@ -109,11 +129,9 @@ class BatchFiring(EventFiring):
         """Return what else the events say of rows with the same change."""
         return self._batch.part({**declared.constant, "changed": change})
 
-    def of_row(self, name: str, columns: Columns, row: int, part: Part) -> None:
-        """Build an event of a row, of a declaration that does not ask for the instance."""
-        event = self._batch.event(name, columns, row, part)
-        if event is not None:
-            self._events.append(event)
+    def of_rows(self, due: Iterable[DueEvent]) -> None:
+        """Build events of rows, of declarations that do not ask for the instance."""
+        self._events.extend(self._batch.events(due))
 
     def _build(
         self, name: str | Event, attributes: Mapping[str, Any] | None, ids: Mapping[str, Any] | None

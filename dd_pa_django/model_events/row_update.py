@@ -7,11 +7,11 @@ from typing import Any
 
 from django.db.models import Model, QuerySet
 
-from dd_pa.model_events import Change, Part
+from dd_pa.model_events import Change, Columns, DueEvent, Part
 from dd_pa_django.database_connection import connection_of
 from dd_pa_django.model_events import stored_values
 from dd_pa_django.model_events.class_declaration import ClassDeclaration
-from dd_pa_django.model_events.event_firing import active_emitter, firing_together
+from dd_pa_django.model_events.event_firing import BatchFiring, active_emitter, firing_together
 from dd_pa_django.model_events.row_memory import note_rows_written
 from dd_pa_django.model_events.watch import ModelWatch, changed_values
 
@@ -36,7 +36,9 @@ class RowUpdate:
     def read(self, rows: QuerySet[Any]) -> None:
         """Read the rows: no more than values, unless a callable of a declaration asks for the objects."""
         sent = {field for item in self._declared for field in item.sent.values()}
-        self._names = [field.attname for field in dict.fromkeys((*self._written, *sent))]
+        pk: Any = self._watch.model._meta.pk
+        self._names = [field.attname for field in dict.fromkeys((*self._written, *sorted(sent - {pk})))]
+        self._places = {pk.attname: 0} | {name: place for place, name in enumerate(self._names, 1)}
         self._instances: list[Model] = []
         self._rows: list[tuple[Any, ...]] = []
         if any(item.asks_instances for item in self._declared):
@@ -84,19 +86,25 @@ class RowUpdate:
         note_rows_written([row[0] for row, _, _ in changed], self._watch.root, connection_of(self._using))
         with firing_together(emitter, self._using) as fire:
             said = {declared: fire.columns(declared, self._sent(declared, changed)) for declared in self._declared}
-            parts: dict[int, Part] = {}  # by the change, which rows have in common
-            for number, (_, _, events) in enumerate(changed):
-                for declared, name, change in events:
-                    part = parts.get(id(change))
-                    if part is None:
-                        part = parts[id(change)] = fire.changed(declared, change)
-                    fire.of_row(name, said[declared], number, part)
+            fire.of_rows(self._due(fire, changed, said))
+
+    @staticmethod
+    def _due(
+        fire: BatchFiring, changed: Sequence[_ChangedRow], said: Mapping[ClassDeclaration, Columns]
+    ) -> Iterator[DueEvent]:
+        parts: dict[int, Part] = {}  # by the change, which rows have in common
+        for number, (_, _, events) in enumerate(changed):
+            for declared, name, change in events:
+                part = parts.get(id(change))
+                if part is None:
+                    part = parts[id(change)] = fire.changed(declared, change)
+                yield name, said[declared], number, part
 
     def _sent(self, declared: ClassDeclaration, changed: Sequence[_ChangedRow]) -> list[list[Any]]:
         """Return the values, as they are now, of the columns that events carry."""
         found = []
         for field in declared.sent.values():
-            name, place = field.attname, 1 + self._names.index(field.attname)
+            name, place = field.attname, self._places[field.attname]
             found.append([new[name] if name in new else row[place] for row, new, _ in changed])
         return found
 

@@ -123,7 +123,10 @@ def sent(field: Any, value: Any) -> Any:
 
 def sent_column(field: Any, values: Sequence[Any]) -> Sequence[Any]:
     """Return the values of a field of many rows as `sent` does one of them."""
-    return values if set(map(type, values)) <= PLAIN else [sent(field, value) for value in values]
+    kinds = set(map(type, values))
+    if kinds <= PLAIN or (kinds <= {Decimal} and all(map(Decimal.is_finite, values))):
+        return values
+    return [sent(field, value) for value in values]
 
 
 def loaded(instance: Model, fields: Iterable[Any], using: str) -> dict[str, Any]:

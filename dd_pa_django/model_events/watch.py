@@ -117,16 +117,47 @@ class ModelWatch:
                 forget(item)
 
     def after_save(self, instance: Model, names: Collection[str] | None, using: str) -> None:
-        """Do what `after_update` does of one row, of which mostly nothing has changed."""
-        written = self._remembered(names)
-        values, old = instance.__dict__, known(instance, self.root, connection_of(using))
-        if not self._generated:
-            for field in written:  # a value that could change by itself was copied when it was read
-                if values.get(field.attname, _ABSENT) is not old.get(field.attname, _UNKNOWN):
-                    break
-            else:
-                return
-        self.after_update([instance], names, using)
+        """Do what `after_update` does of one row, of which mostly nothing has changed, or one field."""
+        connection = connection_of(using)
+        values, old = instance.__dict__, known(instance, self.root, connection)
+        changed = [  # a value that could change by itself was copied when it was read
+            field
+            for field in self._remembered(names)
+            if values.get(field.attname, _ABSENT) is not old.get(field.attname, _UNKNOWN)
+        ]
+        if self._generated or not all(self._is_known(field.attname, old, values) for field in changed):
+            self.after_update([instance], names, using)
+        elif changed:
+            self._after_change(instance, changed, old, connection)
+
+    @staticmethod
+    def _is_known(name: str, old: Mapping[str, Any], values: Mapping[str, Any]) -> bool:
+        return name in old and name in values and not stored_values.is_expression(values[name])
+
+    def _after_change(
+        self, instance: Model, fields: Sequence[Any], old: Mapping[str, Any], connection: BaseDatabaseWrapper
+    ) -> None:
+        """Fire the events of one row, of which all is known, and only these fields may differ."""
+        new = {
+            field.attname: stored_values.assigned(field, instance.__dict__[field.attname], connection.alias)
+            for field in fields
+        }
+        differing = changed_values(fields, old, new)
+        if not differing:
+            return
+        row: Mapping[str, Any] = {**old, **new}
+        note_rows_written((instance.pk,), self.root, connection)
+        note_read(instance, row, connection)
+        changes = {name: pair for name, pair in differing.items() if name in self._followed}
+        emitter = active_emitter() if changes else None
+        if emitter is None:
+            return
+        if not row.keys() >= self._told.keys():
+            self._complete([instance], connection)
+            row = known(instance, self.root, connection)
+        fire = EventFiring(emitter, connection.alias)
+        for declared in self.updates:
+            fire.updates(declared, instance, declared.changed(changes), row)
 
     def after_update(self, instances: Sequence[Model], names: Collection[str] | None, using: str) -> None:
         """Fire the events of fields that differ from what was known of them, and know better from now on."""

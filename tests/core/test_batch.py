@@ -75,7 +75,9 @@ def joined(emitter: Emitter, label: str, names: list[str], rows: list[Any], part
     columns = batch.columns(label, names, list(zip(*rows, strict=True)))
     common = batch.part(part) if part else NO_PART
     return [
-        None if (event := batch.event("x.y", columns, row, common)) is None else without_ids(event.body)
+        None
+        if (event := next(batch.events([("x.y", columns, row, common)]), None)) is None
+        else without_ids(event.body)
         for row in range(len(rows))
     ]
 
@@ -126,7 +128,7 @@ def test_a_bad_name_is_the_event_s_own_error(make: Make) -> None:
     columns = batch.columns("order", ["id"], [[1]])
 
     with pytest.raises(EventError, match="name"):
-        batch.event("", columns, 0)
+        list(batch.events([("", columns, 0, NO_PART)]))
 
 
 def test_ids_and_time(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -134,10 +136,10 @@ def test_ids_and_time(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(event_log, "watching", False)
     batch = make().integration.batch()
     columns = batch.columns("order", ["id"], [list(range(1000))])
-    found = [batch.event("x.y", columns, row) for row in range(1000)]
-    made = [json.loads(event.body)["dd_pa"] for event in found if event is not None]
+    found = list(batch.events(("x.y", columns, row, NO_PART) for row in range(1000)))
+    made = [json.loads(event.body)["dd_pa"] for event in found]
 
-    assert [event.id for event in found if event is not None] == [item["event_id"] for item in made]
+    assert [event.id for event in found] == [item["event_id"] for item in made]
     assert len({item["event_id"] for item in made}) == 1000
     assert len({item["occurred_at"] for item in made}) == 1
     assert all(uuid.UUID(item["event_id"]) for item in made)

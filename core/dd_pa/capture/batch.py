@@ -8,7 +8,7 @@ from contextlib import suppress
 from copy import deepcopy
 from functools import cached_property
 from itertools import repeat
-from typing import Any
+from typing import Any, TypeAlias
 
 import msgspec
 
@@ -39,13 +39,17 @@ class EventFrame:
         self._starts: dict[str, bytes] = {}
         self._ids = _ids(now)
 
-    def event(self, name: str, first: bytes, second: bytes) -> BuiltEvent:
-        """Join an event of encoded attributes, of which there are some."""
+    def start(self, name: str) -> bytes:
+        """Return how the events of a name begin. Raises `EventError` if none can have it."""
         start = self._starts.get(name)
         if start is None:
             start = self._starts[name] = self.builder.start(name)
-        event_id, comma = next(self._ids), b"," if first and second else b""
-        body = b"".join((start, event_id.encode(), self._between, first, comma, second, b"}"))
+        return start
+
+    def event(self, start: bytes, name: str, first: bytes, rest: bytes) -> BuiltEvent:
+        """Join an event of a name, of which the start is known, and of encoded attributes."""
+        event_id = next(self._ids)
+        body = b"".join((start, event_id.encode(), self._between, first, rest))
         event = BuiltEvent(id=event_id, name=name, occurred_at=self._occurred_at, body=body)
         if self._on_built is not None:
             self._on_built(event)
@@ -106,6 +110,10 @@ class Columns:
         return found if found is not None and len(found) <= SHORT else None
 
 
+DueEvent: TypeAlias = tuple[str, Columns, int, Part]
+"""An event to be built: its name, what it says of a row by that row's number, and what else it says."""
+
+
 class BatchBuilder:
     """Builds the events of one operation; see `Integration.batch`. For one thread or task."""
 
@@ -138,15 +146,30 @@ class BatchBuilder:
                 found.encode(self._frame.builder)
         return found
 
-    def event(self, name: str, columns: Columns, row: int, part: Part = NO_PART) -> BuiltEvent | None:
-        """Build the event of a row, of who acts."""
-        frame, first, second = self._frame, columns.members(row), part.members
-        if frame is not None and first is not None and second is not None and (first or second):
-            try:
-                return frame.event(name, first, second)
-            except EventError:  # of the name, as is said below
-                pass
-        return self.build(name, {**columns.attributes(row), **_own(part.attributes)})
+    def events(self, due: Iterable[DueEvent]) -> Iterator[BuiltEvent]:
+        """Build the events of rows, of who acts; what cannot be built is dropped."""
+        frame = self._frame
+        start = joined_name = joined_part = None
+        second = b""
+        for name, columns, row, part in due:
+            if frame is not None and (part is not joined_part or name is not joined_name):
+                start = None if part.members is None else _start(frame, name)  # else as for the row before
+                second, joined_name, joined_part = part.members or b"", name, part
+            first = columns.members(row)
+            if frame is not None and start is not None and first is not None and (first or second):
+                yield frame.event(start, name, first, b",%b}" % second if first and second else second + b"}")
+                continue
+            event = self.build(name, {**columns.attributes(row), **_own(part.attributes)})
+            if event is not None:
+                yield event
+
+
+def _start(frame: EventFrame, name: str) -> bytes | None:
+    """Return how events of a name begin; None if there can be none: what is wrong with it, each of them says."""
+    try:
+        return frame.start(name)
+    except EventError:
+        return None
 
 
 def _own(attributes: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -2,9 +2,20 @@
 
 from __future__ import annotations
 
-from dd_pa.capture.batch import Columns, Part
+from dd_pa.capture.batch import Columns, DueEvent, Part
 from dd_pa.model_events.answers import Answers, ask
 from dd_pa.model_events.declaration import Change, Declaration, DeclaredEvent, ModelOptions
 from dd_pa.model_events.listing import event_lines
 
-__all__ = ["Answers", "Change", "Columns", "Declaration", "DeclaredEvent", "ModelOptions", "Part", "ask", "event_lines"]
+__all__ = [
+    "Answers",
+    "Change",
+    "Columns",
+    "Declaration",
+    "DeclaredEvent",
+    "DueEvent",
+    "ModelOptions",
+    "Part",
+    "ask",
+    "event_lines",
+]

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import copy
 import datetime as dt
 import json
+import pickle
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -11,7 +13,7 @@ from decimal import Decimal
 from typing import Any, TypeGuard
 
 from asgiref.sync import async_to_sync
-from django.db import connections, transaction
+from django.db import IntegrityError, connections, transaction
 from django.db.migrations.state import ModelState, ProjectState
 from django.db.models import F, QuerySet, Value
 from django.db.models.functions import Concat
@@ -37,6 +39,14 @@ index = st.integers(0, 3)
 values = st.dictionaries(st.sampled_from(sorted(VALUES)), st.integers(0, 5), min_size=1, max_size=2).map(
     lambda given: {name: VALUES[name][number % len(VALUES[name])] for name, number in given.items()}
 )
+
+
+def pickled(item: Item) -> Item:
+    """Return what comes out of a cache or a queue."""
+    found = pickle.loads(pickle.dumps(item))  # noqa: S301 - of this very line
+    assert isinstance(found, Item)
+    return found
+
 
 UNSEEN: dict[str, str] = {}
 """What is by design not seen: the words of the docs' list, and the rule that does it."""
@@ -177,6 +187,91 @@ class Operations(RuleBasedStateMachine):
         if item is not None and not isinstance(item, Gift):
             item.pk = target.pk
             self.save(item)
+
+    @rule(number=index, given=values, how=st.sampled_from([copy.copy, copy.deepcopy, pickled]))
+    def saves_a_copy(self, number: int, given: dict[str, Any], how: Callable[[Item], Item]) -> None:
+        """Hold one more instance, which came of another."""
+        item = self.one(number)
+        if self.is_there(item):
+            self.hold(how(item))
+            self.save(self.assigned(len(self.held) - 1, given))
+
+    @rule(number=index, given=values)
+    def saves_as_a_new_row(self, number: int, given: dict[str, Any]) -> None:
+        """Make another row of an instance, as Django's documentation says it."""
+        item = self.one(number)
+        if item is not None and not isinstance(item, Gift):
+            self.assigned(number, given)
+            item.pk, item._state.adding = None, True
+            self.forget_what_has_gone(item)
+            item.save(using=self.using)
+
+    @rule(number=index)
+    def saves_what_it_has_deleted(self, number: int) -> None:
+        item = self.one(number)
+        if self.is_there(item) and not isinstance(item, Gift):
+            with self.deleting():
+                item.delete(using=self.using)
+            self.forget_what_has_gone(item)
+            with suppress(Meddled):
+                item.save(using=self.using)
+
+    @rule(number=index, given=values)
+    def saves_for_sure(self, number: int, given: dict[str, Any]) -> None:
+        """Nothing at first, and then all by an UPDATE."""
+        item = self.assigned(number, given)
+        self.save(item, update_fields=[])
+        self.save(item, force_update=True)
+
+    @rule(number=index, given=values)
+    def saves_the_default_of_the_database(self, number: int, given: dict[str, Any]) -> None:
+        item = self.assigned(number, {**given, "stock": Item._meta.get_field("stock").get_default()})
+        self.save(item)
+        if item is not None:
+            item.stock = 4  # for whatever is done with it next
+
+    @rule(number=index)
+    def saves_an_expression_in_part(self, number: int) -> None:
+        item = self.one(number)
+        if item is not None:
+            item.stock, item.status = F("stock") + 1, "again"
+            self.save(item, update_fields=["stock"])
+            item.stock = 4
+
+    @rule(number=index, given=values)
+    def saves_in_vain(self, number: int, given: dict[str, Any]) -> None:
+        """Fail by a key that is taken, in a block of its own."""
+        pk = self.any_of(Item, number).pk
+        with suppress(IntegrityError), transaction.atomic(using=self.using):
+            self.save(self.assigned(number, given))
+            Item(pk=pk, owner=None, keeper=None).save(using=self.using, force_insert=True)
+
+    @rule(given=values, tag=index)
+    def saves_beside_a_hook_that_fails(self, given: dict[str, Any], tag: int) -> None:
+        """Somebody else's hook raises on commit, or perhaps before ours is called."""
+        if self.blocks:
+            return
+        pk = self.any_of(Item, tag).pk
+
+        def fail() -> None:
+            raise RuntimeError
+
+        with suppress(RuntimeError), transaction.atomic(using=self.using, durable=True):
+            transaction.on_commit(fail, using=self.using)
+            self.rows.filter(pk=pk).update(**given)
+
+    @rule(given=values)
+    def creates_in_async_code(self, given: dict[str, Any]) -> None:
+        self.hold(async_to_sync(self.rows.acreate)(note="", **given))
+        self.hold(async_to_sync(self.rows.abulk_create)([Item(**given)])[0])
+
+    @rule(number=index)
+    def deletes_in_async_code(self, number: int) -> None:
+        item = self.one(number)
+        if self.is_there(item):
+            with self.deleting():
+                async_to_sync(item.adelete)(using=self.using)
+            self.let_go(item)
 
     @rule(number=index)
     def saves_into_another_database(self, number: int) -> None:
@@ -448,6 +543,17 @@ class Operations(RuleBasedStateMachine):
 
     by_skipping_inserts = rule()(by_skipping_inserts)
 
+    @unseen("Inserts that may skip rows")
+    def by_upserts(self, number: int, status: str) -> None:
+        self.rows.bulk_create(
+            [Item(pk=self.any_of(Item, number).pk, status=status)],
+            update_conflicts=True,
+            update_fields=["status"],
+            unique_fields=["id"] if connections[self.using].vendor != "mysql" else None,
+        )
+
+    by_upserts = rule(number=index, status=st.sampled_from(VALUES["status"]))(by_upserts)
+
     @unseen("Migrations")
     def by_a_migration(self, number: int, status: str) -> None:
         state = ProjectState()
@@ -481,7 +587,7 @@ def agree(
         is_first = log is logs[0]
         written.read(log, unnoticed if is_first else [], deletions if is_first else [])
     told = Story()
-    for event in events:
+    for event in (item for item in events if item.name.startswith("item.")):
         told.hear(event.name, event.attributes, logs[0].using)
 
     differences = [

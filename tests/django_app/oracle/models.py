@@ -124,3 +124,6 @@ track_model(
     deleted="item.left",
     attributes=["id", "place", *SAID],
 )
+
+track_model(Shelf, created="shelf.made", deleted="shelf.gone")
+"""Of which nothing is followed, and no column carried: nothing is read before it is deleted."""

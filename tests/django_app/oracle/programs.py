@@ -70,6 +70,7 @@ PROGRAMS: dict[str, tuple[Step, ...]] = {
         COMMIT,
     ),
     "deleted in a block that rolls back": (load(), CARRY_ON, delete(1), GO_BACK, delete()),
+    "ordered by a relation that may be null": (update(lambda rows: rows.order_by("-owner__name"), status="paid"),),
     "onto another row": (make(status="paid"), ("saves_onto_another_row", {"number": 0, "onto": 1})),
     "into another database, twice": (
         load(),

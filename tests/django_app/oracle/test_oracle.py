@@ -6,10 +6,12 @@ import os
 import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
 import pytest
 from django.apps import apps
+from django.db import transaction
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis.stateful import run_state_machine_as_test
 
@@ -19,7 +21,7 @@ from dd_pa_django.model_events.row_memory import MANY_ROWS
 from tests.django_app.conftest import Configure
 from tests.django_app.oracle.log import ChangeLog
 from tests.django_app.oracle.machine import UNSEEN, Operations
-from tests.django_app.oracle.models import KEEPER, Item, Owner
+from tests.django_app.oracle.models import KEEPER, Item, Owner, Shelf
 from tests.django_app.oracle.mutants import MUTANTS
 from tests.django_app.oracle.programs import PROGRAMS, Step
 from tests.django_app.orders.databases import KINDS, alias_of
@@ -114,6 +116,22 @@ def test_many_rows_of_two_objects_that_go_at_once(using: str, other: str) -> Non
         ("item.owner", "{'owner': {'old': 2, 'new': None}}"): 1,
         ("item.keeper", "{'keeper': {'old': 1, 'new': -1}}"): 1,
     }
+
+
+@pytest.mark.parametrize("depth", [pytest.param(0, id="block"), pytest.param(1, id="savepoint")])
+def test_a_row_of_which_nothing_is_read_and_whose_deletion_fails(using: str, other: str, depth: int) -> None:
+    """Another instance deletes it once more: it was still there."""
+    one = Shelf.objects.using(using).create()
+    two = Shelf.objects.using(using).get()
+    with capture_events() as events, identify(usr="u-1"), ExitStack() as around:
+        for _ in range(depth):
+            around.enter_context(transaction.atomic(using=using))
+        with suppress(RuntimeError), transaction.atomic(using=using):
+            one.delete()
+            raise RuntimeError
+        two.delete()
+
+    assert [event.name for event in events] == ["shelf.gone"]
 
 
 def test_what_is_not_seen_is_in_the_docs() -> None:
