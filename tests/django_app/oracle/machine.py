@@ -200,7 +200,7 @@ class Operations(RuleBasedStateMachine):
     def saves_as_a_new_row(self, number: int, given: dict[str, Any]) -> None:
         """Make another row of an instance, as Django's documentation says it."""
         item = self.one(number)
-        if item is not None and not isinstance(item, Gift):
+        if item is not None and not isinstance(item, Gift) and not item.get_deferred_fields():
             self.assigned(number, given)
             item.pk, item._state.adding = None, True
             self.forget_what_has_gone(item)
@@ -209,7 +209,7 @@ class Operations(RuleBasedStateMachine):
     @rule(number=index)
     def saves_what_it_has_deleted(self, number: int) -> None:
         item = self.one(number)
-        if self.is_there(item) and not isinstance(item, Gift):
+        if self.is_there(item) and not isinstance(item, Gift) and not item.get_deferred_fields():
             with self.deleting():
                 item.delete(using=self.using)
             self.forget_what_has_gone(item)
