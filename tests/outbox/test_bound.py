@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import pytest
 
 from dd_pa import BuiltEvent, Emitter, Settings
-from dd_pa.delivery import worker
+from dd_pa.delivery import alarm
 from dd_pa.emulator import Emulator
 from dd_pa.outbox import OutboxDeliverer, deliverer
 from dd_pa.store.event_queue import Row
@@ -49,7 +49,7 @@ class Rows:
 
 def test_the_delivery_goes_on_when_there_is_room_for_answers_again(monkeypatch: pytest.MonkeyPatch) -> None:
     """It had looked, been handed nothing, and would look again by itself only at its next tick."""
-    monkeypatch.setattr(worker, "TICK", 3600.0)
+    monkeypatch.setattr(alarm, "TICK", 3600.0)
     monkeypatch.setattr(deliverer, "PATIENCE", 5.0)
     with Emulator().running() as intake:
         settings = Settings(

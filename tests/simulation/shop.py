@@ -11,7 +11,7 @@ from zlib import crc32
 
 from dd_pa import Emitter, RetryPolicy, Settings
 from dd_pa.capture.event import BuiltEvent
-from dd_pa.delivery import worker
+from dd_pa.delivery import alarm
 from dd_pa.delivery.pipeline import Pipeline
 from dd_pa.observe import signals
 from dd_pa.process import forks
@@ -82,7 +82,7 @@ class Shop:
         self._restarts = plan.draws("restarts")
         self.healed = False
         self.healed_at = float("inf")
-        worker.TICK = plan.tick
+        alarm.TICK = plan.tick
         Running.begin(self.machine)
         self.machine.boot("first")
         self._listen()

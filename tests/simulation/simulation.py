@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from dd_pa import Settings
-from dd_pa.delivery import worker
+from dd_pa.delivery import alarm
 from dd_pa.delivery.warmup import warm_up
 from tests.simulation import invariants as hold
 from tests.simulation.intake import KEY
@@ -79,7 +79,7 @@ def _run(shop: Shop, until: float) -> None:
 
 def _recover(shop: Shop) -> None:
     heal(shop)
-    worker.TICK = 2.0
+    alarm.TICK = 2.0
     until = shop.time() + hold.HEAL
     for place in shop.places:
         if not place.delivers_for_all:

@@ -26,10 +26,6 @@ logger = logging.getLogger("dd_pa")
 
 State = Literal["idle", "running", "backing_off", "paused", "closed"]
 
-TICK = 0.05
-"""Seconds between two looks at the store while events come in. A look costs the thread little; waking it would cost
-the caller of `track()` a system call and a switch of threads, each time."""
-
 AWAKE = 10.0
 """Seconds without events after which the thread stops looking, and sleeps until it is woken, or for as long as the
 store has patience: with half a second, the events of a dead neighbour were found later than they need be."""
@@ -261,20 +257,22 @@ class Worker:
             await self._rest(dispatcher, poked, lively=now() - busy_at < AWAKE)
 
     async def _rest(self, dispatcher: Dispatcher, poked: asyncio.Event, *, lively: bool) -> None:
-        import asyncio  # noqa: PLC0415 - see delivery.warmup
+        from dd_pa.delivery import alarm  # noqa: PLC0415 - see delivery.warmup
 
         self.awake = lively
         if not lively and self._store.waiting:  # an event came in before the line above
             self.awake = True
             return
-        patience = TICK if lively else self._store.patience
-        alarm = None if patience is None else asyncio.get_running_loop().call_later(patience, poked.set)
+        patience = self._store.patience
+        may_glance = lively and not dispatcher.busy and (patience is None or patience > alarm.TICK)
+        seconds = alarm.TICK if lively else patience
+        set_alarm = None if seconds is None else alarm.Alarm(poked, self._store, seconds, may_glance=may_glance)
         try:
             await poked.wait()
         finally:
             self.awake = True
-            if alarm is not None:
-                alarm.cancel()
+            if set_alarm is not None:
+                set_alarm.cancel()
 
     def _answer_flushes(self) -> None:
         for done, mark in list(self._flushes.items()):

@@ -32,8 +32,12 @@ def yielding() -> Iterator[None]:
     try:
         yield
     finally:
-        others[0] = asyncio._get_running_loop()
-        asyncio._set_running_loop(ours)
+        _show(ours, others)
+
+
+def _show(ours: asyncio.AbstractEventLoop, others: list[asyncio.AbstractEventLoop | None]) -> None:
+    others[0] = asyncio._get_running_loop()
+    asyncio._set_running_loop(ours)
 
 
 def make_loop() -> asyncio.AbstractEventLoop:
@@ -44,11 +48,14 @@ def make_loop() -> asyncio.AbstractEventLoop:
     # The base is looked up now: gevent replaces it when it patches.
     class UnseenSelector(selectors.DefaultSelector):
         def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
-            with yielding():
+            asyncio._set_running_loop(others[0])  # as `yielding`, for less: an idle thread does little else
+            try:
                 return super().select(timeout)
+            finally:
+                _show(loop, others)
 
     loop = asyncio.SelectorEventLoop(UnseenSelector())
-    _others[loop] = [waiting]
+    others = _others[loop] = [waiting]
     return loop
 
 
