@@ -14,7 +14,7 @@ from benchmarks.growth import Growth
 from benchmarks.report import Aim, Section, Table, aims, run
 from dd_pa.capture.event import EventBuilder
 from dd_pa.capture.identity_block import Identity
-from dd_pa.delivery.worker import TICK
+from dd_pa.delivery.alarm import TICK
 from dd_pa.store.destination import Destination
 from dd_pa.store.memory import MemoryStore
 from dd_pa.store.spool import SCAN_EVERY, Spool

@@ -59,6 +59,8 @@ def _of_version(version: str, tag: str | None) -> Iterator[str]:
         yield f"the tag {tag} is not v{version}"
     if f"version: {version}\n" not in (ROOT / "CITATION.cff").read_text():
         yield f"CITATION.cff is not of {version}"
+    if f'VERSION = "{version}"\n' not in (ROOT / "core/dd_pa/network/intake_protocol.py").read_text():
+        yield f"what the delivery says of itself is not {version}"
 
 
 def _of_bill() -> Iterator[str]:

@@ -19,6 +19,8 @@ import pytest
 from hatchling.builders.wheel import WheelBuilder
 from packaging.requirements import Requirement
 
+from dd_pa.network import intake_protocol
+
 ROOT = Path(__file__).parents[1]
 VERSION = distribution("dd-pa").version
 INFO = f"dd_pa-{VERSION}.dist-info"
@@ -293,6 +295,11 @@ def test_the_command_names_the_missing_extra(arguments: list[str], problem: str,
     ran = bare.run(code, *arguments)
 
     assert (ran.returncode, ran.stdout, ran.stderr) == (1, "", problem + "\n")
+
+
+def test_the_delivery_knows_its_version() -> None:
+    """It is written down once more, as to read the distribution's takes longer than to deliver an event."""
+    assert intake_protocol.VERSION == VERSION
 
 
 def test_the_command_works_with_its_extras(full: Site) -> None:

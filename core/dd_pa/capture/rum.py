@@ -10,8 +10,9 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from typing import Any, Literal
+
+import msgspec
 
 from dd_pa.capture.baggage import session_id_in_baggage
 from dd_pa.capture.cookie import anonymous_id, live_state
@@ -26,8 +27,7 @@ _JOINT = re.compile(r",(?=[ \t]*+[!#$%'*+\-.^_`|~0-9A-Za-z]++[ \t]*+=)")  # a to
 _MAX_DATE = 8_640_000_000_000_000  # of JavaScript's Date
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RumSession:
+class RumSession(msgspec.Struct, frozen=True, kw_only=True):
     """A RUM session that was live when the request was read."""
 
     id: str

@@ -18,6 +18,7 @@ from dd_pa.settings.settings import Settings
 
 _OURS = (
     "dd_pa.delivery.dispatcher",
+    "dd_pa.delivery.alarm",
     "dd_pa.network.event_loop",
     "dd_pa.delivery.outlet_factory",
     "email.utils",
@@ -33,6 +34,8 @@ def warm_up(settings: Settings) -> None:
     if settings.relay is not None:
         importlib.import_module("dd_pa.relay.brokers")
         importlib.import_module(f"dd_pa.relay.{settings.relay.kind.extra}_publisher")
+    if is_secure(settings) and hosts.stalls_at_imports():
+        importlib.import_module("certifi")
     if is_secure(settings) and hosts.serves():  # else the delivery thread makes it, while the caller goes on
         tls_context(settings.ca_file)
     from dd_pa.network.http2_outlet import needs_httpx  # noqa: PLC0415 - the outlet factory has loaded it

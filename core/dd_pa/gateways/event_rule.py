@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
+
+import msgspec
 
 from dd_pa.capture.person import Id
 from dd_pa.plan.event_class import Event, EventType, event_name, said_event
@@ -28,8 +29,7 @@ class RuleAnswers(NamedTuple):
     """None leaves it to the request."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class EventRule:
+class EventRule(msgspec.Struct, frozen=True, kw_only=True):
     """Name, attributes, whose, and when. The callables are all given what the happening gives."""
 
     event: str | Event | type[Event]

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from contextvars import ContextVar
-from dataclasses import dataclass
 from typing import Any
+
+import msgspec
 
 from dd_pa.capture.rum import Handshake
 from dd_pa.capture.traits import Whose, fields_of, require_same
@@ -34,8 +35,7 @@ HANDSHAKE = "dd_pa.handshake"
 """Where the server's mapping has when the body was begun, or the websocket opened."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class GatewayIdentity:
+class GatewayIdentity(msgspec.Struct, frozen=True, kw_only=True):
     """The identity callable of an emitter: finds the request that this thread or task works for."""
 
     settings: Settings

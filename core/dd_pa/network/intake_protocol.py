@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from importlib.metadata import version
 from urllib.parse import urlsplit
 
 from dd_pa.network.outcome import DELIVERED, Outcome, judge
 from dd_pa.settings.settings import Settings
+
+VERSION = "0.1.0"
+"""Of dd-pa, as the distribution has it, which takes a good part of a short process to read."""
 
 PATH = "/api/v2/prodlytics"
 
@@ -36,7 +38,7 @@ class IntakeProtocol:
             ("DD-API-KEY", self._key),
             ("Content-Type", "application/json"),
             ("Accept", "application/json"),
-            ("User-Agent", f"dd-pa/{version('dd-pa')}"),
+            ("User-Agent", f"dd-pa/{VERSION}"),
         ]
 
     def judge(self, status: int, fields: Mapping[str, str], content: bytes) -> Outcome:

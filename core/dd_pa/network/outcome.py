@@ -5,8 +5,9 @@ from __future__ import annotations
 import enum
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime
+
+import msgspec
 
 MAX_WAIT = 900.0
 """Longest wait in seconds that an intake can ask for; more is taken for a mistake or an attack."""
@@ -32,8 +33,7 @@ class Verdict(enum.Enum):
     """This event will never be taken; the others may."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Outcome:
+class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     """The result of one attempt to deliver one event."""
 
     verdict: Verdict

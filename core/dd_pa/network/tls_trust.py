@@ -5,8 +5,6 @@ from __future__ import annotations
 import functools
 import ssl
 
-import certifi
-
 from dd_pa.process import forks
 from dd_pa.settings.settings import Settings
 
@@ -20,6 +18,8 @@ def is_secure(settings: Settings) -> bool:
 def tls_context(ca_file: str | None) -> ssl.SSLContext:
     """Return what httpx trusts (httpx2 asks the operating system), made once per process: that takes 20 to 40 ms."""
     with forks.loading:
+        import certifi  # noqa: PLC0415 - takes importlib.resources, and is needed here only
+
         tls = ssl.create_default_context(cafile=certifi.where())
         tls.minimum_version = ssl.TLSVersion.TLSv1_2
         tls.options |= ssl.OP_NO_RENEGOTIATION  # RFC 9113, section 9.2.1

@@ -10,9 +10,10 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 from weakref import WeakValueDictionary
+
+import msgspec
 
 from dd_pa.observe import observers, signals
 
@@ -32,17 +33,16 @@ watching = False
 """Whether a panel has ever followed in this process. The one thing that events are asked for where none has."""
 
 
-@dataclass(slots=True, weakref_slot=True, kw_only=True)
-class Step:
+class Step(msgspec.Struct, weakref=True, kw_only=True):
     """One call of `track()`, and what came of it."""
 
     name: object
     """As it was given: perhaps not even a text."""
 
-    at: float = field(default_factory=time.time)
+    at: float = msgspec.field(default_factory=time.time)
     """Epoch seconds."""
 
-    ids: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+    ids: Mapping[str, tuple[str, str]] = msgspec.field(default_factory=dict)
     """By name (`usr`): the id that was found, and by what."""
 
     event: Any = None
@@ -52,7 +52,7 @@ class Step:
     reason: str | None = None
     """Why it was dropped."""
 
-    problems: list[str] = field(default_factory=list)
+    problems: list[str] = msgspec.field(default_factory=list)
     """What was wrong with it: left out, or, if it was dropped for that, raised."""
 
     still_waits: Callable[[], bool] | None = None

@@ -1,10 +1,9 @@
 from __future__ import annotations
 
-from dataclasses import dataclass
+import msgspec
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SpoolOptions:
+class SpoolOptions(msgspec.Struct, frozen=True, kw_only=True):
     """How a spool is used by this process."""
 
     max_bytes: int
