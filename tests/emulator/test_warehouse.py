@@ -92,6 +92,16 @@ def test_bounded_rows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     warehouse.close()
 
 
+def test_nothing_is_drawn_into_the_terminal() -> None:
+    """DuckDB has a progress bar for queries that take two seconds: it stood in the output of the command."""
+    warehouse = Warehouse(None, time.time)
+    warehouse.catalogue()
+    asked = "SELECT current_setting('enable_progress_bar')"
+
+    assert warehouse.read(asked, {}, QueryDeadline(10)) == [(False,)]
+    warehouse.close()
+
+
 def test_bounded_queue(monkeypatch: pytest.MonkeyPatch) -> None:
     """Before anybody asks, events only wait; those beyond the bound are lost for queries, and counted."""
     monkeypatch.setattr(module, "MAX_WAITING", 3)

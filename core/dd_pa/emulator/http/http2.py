@@ -6,8 +6,6 @@ Who knows that we speak it begins with HTTP/2's preface (RFC 9113, section 3.3).
 from __future__ import annotations
 
 import asyncio
-import logging
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import unquote
 
@@ -26,10 +24,11 @@ from h2.events import (
 )
 from h2.exceptions import ProtocolError
 from h2.settings import SettingCodes, Settings
-from starlette.types import ASGIApp, Message, Scope
+from starlette.types import ASGIApp, Scope
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from dd_pa.emulator.http.connection import ABORT
+from dd_pa.emulator.http.exchange import Exchange
 
 if TYPE_CHECKING:
     from uvicorn.config import Config
@@ -47,10 +46,6 @@ _SETTINGS: dict[SettingCodes, int] = {
     SettingCodes.INITIAL_WINDOW_SIZE: WINDOW,
     SettingCodes.MAX_HEADER_LIST_SIZE: 65_536,
 }
-_OF_HTTP1 = frozenset({b"alt-svc", b"connection", b"keep-alive", b"transfer-encoding", b"upgrade"})
-_WITHOUT_BODY = (204, 304)
-
-_log = logging.getLogger("uvicorn.error")
 
 
 class EitherProtocol(HttpToolsProtocol):
@@ -95,7 +90,7 @@ class Http2Protocol(asyncio.Protocol):
             H2Configuration(client_side=False, header_encoding=None, validate_outbound_headers=False)
         )
         self._h2.local_settings = Settings(client=False, initial_values=_SETTINGS)
-        self._exchanges: dict[int, _Exchange] = {}
+        self._exchanges: dict[int, Exchange] = {}
         self._moved = asyncio.Event()
         self._clogged = self._leaving = self._flushing = False
         self._heard = True
@@ -177,14 +172,14 @@ class Http2Protocol(asyncio.Protocol):
         if self._leaving:
             self._h2.reset_stream(stream, ErrorCodes.REFUSED_STREAM)
             return
-        exchange = _Exchange(self, stream, lambda: self.reset(stream, ErrorCodes.INTERNAL_ERROR))
+        exchange = Exchange(self, stream, lambda: self.reset(stream, ErrorCodes.INTERNAL_ERROR))
         exchange.scope = self._scope(fields, exchange)
         self._exchanges[stream] = exchange
         task = self._loop.create_task(exchange.run(self._app))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    def _scope(self, fields: list[tuple[bytes, bytes]], exchange: _Exchange) -> Scope:
+    def _scope(self, fields: list[tuple[bytes, bytes]], exchange: Exchange) -> Scope:
         pseudo = {name: value for name, value in fields if name[:1] == b":"}
         path, _, query = pseudo.get(b":path", b"*").partition(b"?")
         authority = pseudo.get(b":authority")
@@ -206,7 +201,7 @@ class Http2Protocol(asyncio.Protocol):
             "extensions": {ABORT: exchange.abort},
         }
 
-    async def answer(self, exchange: _Exchange, head: list[tuple[bytes, bytes]], body: bytes, *, last: bool) -> None:
+    async def answer(self, exchange: Exchange, head: list[tuple[bytes, bytes]], body: bytes, *, last: bool) -> None:
         """Send fields, if there are any, and a piece of the body; waits while the client takes no more."""
         stream = exchange.stream
         if head:
@@ -237,7 +232,7 @@ class Http2Protocol(asyncio.Protocol):
             self._h2.reset_stream(stream, code)
             self._flush_soon()
 
-    def over(self, exchange: _Exchange) -> None:
+    def over(self, exchange: Exchange) -> None:
         """Forget a request."""
         del self._exchanges[exchange.stream]
         if self._leaving:
@@ -262,77 +257,3 @@ class Http2Protocol(asyncio.Protocol):
         data = self._h2.data_to_send()
         if data and not self.transport.is_closing():
             self.transport.write(data)
-
-
-class _Exchange:
-    """A request and its answer, as ASGI sees them."""
-
-    def __init__(self, connection: Http2Protocol, stream: int, abort: Callable[[], None]) -> None:
-        self.stream, self.abort = stream, abort
-        self.scope: Scope = {}
-        self.lost = False
-        """The client, or we, have given it up."""
-        self._connection = connection
-        self._body, self._used = b"", 0
-        self._more = True
-        self._head: list[tuple[bytes, bytes]] = []
-        self._begun = self._ended = self._mute = False
-        self._came = asyncio.Event()
-
-    def feed(self, data: bytes, used: int) -> None:
-        self._body += data
-        self._used += used
-        self._came.set()
-
-    def finish(self) -> None:
-        self._more = False
-        self._came.set()
-
-    def lose(self) -> None:
-        self.lost = True
-        self._came.set()
-
-    async def run(self, app: ASGIApp) -> None:
-        """Have it answered."""
-        try:
-            await app(self.scope, self.receive, self.send)
-        except Exception:  # as uvicorn does it
-            _log.exception("Exception in ASGI application")
-            if not self._begun:
-                await self.send({"type": "http.response.start", "status": 500, "headers": []})
-                await self.send({"type": "http.response.body", "body": b"Internal Server Error"})
-        finally:
-            self._connection.take_back(self.stream, self._used)
-            if not self._ended or self._more:
-                self._connection.reset(self.stream, ErrorCodes.NO_ERROR if self._ended else ErrorCodes.INTERNAL_ERROR)
-            self._connection.over(self)
-
-    async def receive(self) -> Message:
-        if not self.lost and not self._ended:
-            await self._came.wait()
-            self._came.clear()
-        if self.lost or self._ended:
-            return {"type": "http.disconnect"}
-        self._connection.take_back(self.stream, self._used)
-        body, self._body, self._used = self._body, b"", 0
-        return {"type": "http.request", "body": body, "more_body": self._more}
-
-    async def send(self, message: Message) -> None:
-        if self.lost:
-            return
-        if message["type"] == "http.response.start":
-            self._begun = True
-            self._mute = self.scope["method"] == "HEAD" or message["status"] in _WITHOUT_BODY
-            fields = [*self._connection.state.default_headers, *message.get("headers", ())]
-            lowered = [(name.lower(), value) for name, value in fields]
-            self._head = [
-                (b":status", b"%d" % message["status"]),
-                *(field for field in lowered if field[0] not in _OF_HTTP1),
-            ]
-            return
-        head, self._head = self._head, []
-        last = not message.get("more_body", False)
-        await self._connection.answer(self, head, b"" if self._mute else message.get("body", b""), last=last)
-        if last:
-            self._ended = True
-            self._came.set()

@@ -53,6 +53,9 @@ class Database:
                 self.connection = self._connect(duckdb, path, {**_CONFIG, "threads": max(2, os.cpu_count() or 2)})
                 undone.callback(self.connection.close)
                 self.connection.execute("SET GLOBAL TimeZone = 'UTC'")  # a file's time without a zone is none of here
+                self.connection.execute(
+                    "SET enable_progress_bar = false"
+                )  # it is drawn into the terminal of the command
                 self.connection.execute("SET lock_configuration = true")
                 self.connection.execute(_NUMBER_OF)
                 self.catalogue = self._prepare()

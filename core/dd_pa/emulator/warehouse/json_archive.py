@@ -79,7 +79,9 @@ def _time(told: Any) -> int | None:
     if isinstance(told, int) and not isinstance(told, bool):
         return max(0, told)
     try:
-        moment = datetime.fromisoformat(told)
-    except (ValueError, TypeError):
+        moment = datetime.fromisoformat(told) if isinstance(told, str) else None
+    except ValueError:
+        return None
+    if moment is None:
         return None
     return max(0, round((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp() * 1000))

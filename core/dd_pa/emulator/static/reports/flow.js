@@ -24,7 +24,8 @@ function placed({ nodes, links }, width, height) {
     .nodePadding(32)
     .extent([
       [1, 4],
-      [width - LABEL, height - 4],
+      // Below the last node its number needs room, however small the node is.
+      [width - LABEL, height - 20],
     ]);
   const known = new Set(nodes.map((node) => node.id));
   return layout({
