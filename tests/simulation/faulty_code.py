@@ -161,31 +161,31 @@ _STORE = (
         "        if held.name in self._returning:",
     ),
     _in(
-        "store/journal.py",
+        "store/held_segment.py",
         "a segment is removed while events of it are in flight",
         "return not self.unsettled and self.reader.look_for_writer() and self.reader.at_end",
         "return self.reader.look_for_writer() and self.reader.at_end",
     ),
     _in(
-        "store/journal.py",
+        "store/held_segment.py",
         "a segment is adopted though another process has it",
         "if not journal.lock() or not directory",
         "if not directory",
     ),
     _in(
-        "store/journal.py",
+        "store/held_segment.py",
         "what the journal says is settled is delivered again",
         "self._settled_before = journal.settled()",
         "self._settled_before: set[int] = set()",
     ),
     _in(
-        "store/journal.py",
+        "store/held_segment.py",
         "the check sum is not looked at",
         "event = event_of(checked_body(line.data), application_id)\n            except DamagedRecordError as error:",
         "event = event_of(line.data[9:], application_id)\n            except DamagedRecordError as error:",
     ),
     _in(
-        "store/journal.py",
+        "store/held_segment.py",
         "the journal goes before its segment",
         "        self._directory.remove(self.name, self.reader.file)\n        self.removed = True\n"
         "        self._directory.remove(ack_name(self.name), self.journal.file)",

@@ -8,7 +8,7 @@ import re
 from dd_pa.delivery.dispatcher import REJECTIONS
 from dd_pa.delivery.gate import LATER_BY
 from dd_pa.store.janitor import STEPS
-from dd_pa.store.spool_writer import default_segment_bytes
+from dd_pa.store.segment import default_segment_bytes
 from tests.simulation.books import Tracked
 from tests.simulation.plan import BAD, Plan
 from tests.simulation.shop import TIMEOUT, Shop

@@ -8,7 +8,7 @@ from typing import NamedTuple
 from dd_pa.capture.event import BuiltEvent
 from dd_pa.store.destination import Destination
 from dd_pa.store.file_troubles import Troubles
-from dd_pa.store.journal import HeldSegment, OnDamaged
+from dd_pa.store.held_segment import HeldSegment, OnDamaged
 from dd_pa.store.orphans import PROBES, Orphans
 
 MAX_ORPHANS = 16

@@ -18,7 +18,8 @@ from dd_pa.capture.event import BuiltEvent
 from dd_pa.store.destination import Destination
 from dd_pa.store.directory import AlienFileError, Descriptor, Directory
 from dd_pa.store.file_troubles import OF_THE_DISK
-from dd_pa.store.journal import Journal, adopt
+from dd_pa.store.held_segment import adopt
+from dd_pa.store.journal import Journal
 from dd_pa.store.record import DamagedRecordError, Header, checked_body, encode, event_of
 from dd_pa.store.segment import Segment, SegmentFiles, ack_name
 from dd_pa.store.segment_reader import SegmentReader

@@ -15,8 +15,8 @@ from dd_pa.capture.event import BuiltEvent
 from dd_pa.store.backlog import Backlog
 from dd_pa.store.destination import Destination
 from dd_pa.store.directory import AlienFileError, Directory
+from dd_pa.store.held_segment import HeldSegment
 from dd_pa.store.janitor_duty import Duty, Notice
-from dd_pa.store.journal import HeldSegment
 from dd_pa.store.orphans import Orphans
 from dd_pa.store.segment import ack_name
 from dd_pa.store.segment_merger import Merger

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from dd_pa.store.destination import Destination
 from dd_pa.store.directory import AlienFileError, Directory
 from dd_pa.store.file_troubles import Troubles
-from dd_pa.store.journal import HeldSegment, adopt, open_identified
+from dd_pa.store.held_segment import HeldSegment, adopt, open_identified
 from dd_pa.store.segment import ack_name
 
 PROBES = 16

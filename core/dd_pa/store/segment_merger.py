@@ -18,7 +18,7 @@ import msgspec
 from dd_pa.store.destination import Destination
 from dd_pa.store.directory import BLOCK, AlienFileError
 from dd_pa.store.file_troubles import Troubles
-from dd_pa.store.journal import HeldSegment
+from dd_pa.store.held_segment import HeldSegment
 from dd_pa.store.orphans import Orphans
 from dd_pa.store.record import DamagedRecordError, checked_body, encode
 from dd_pa.store.segment import SegmentFiles, ack_name

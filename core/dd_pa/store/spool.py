@@ -12,15 +12,16 @@ from dd_pa.store.dead_letters import DeadLetters
 from dd_pa.store.destination import Destination
 from dd_pa.store.directory import AlienFileError
 from dd_pa.store.file_troubles import Troubles
+from dd_pa.store.held_segment import HeldSegment
 from dd_pa.store.janitor import Janitor
 from dd_pa.store.janitor_duty import Duty
-from dd_pa.store.journal import HeldSegment
 from dd_pa.store.memory import MemoryStore
 from dd_pa.store.orphans import Orphans
 from dd_pa.store.record import Line
+from dd_pa.store.segment import default_segment_bytes
 from dd_pa.store.segment_merger import Merger
 from dd_pa.store.spool_options import SpoolOptions
-from dd_pa.store.spool_writer import Say, SpoolWriter, default_segment_bytes
+from dd_pa.store.spool_writer import Say, SpoolWriter
 from dd_pa.store.taken_events import TakenEvents
 from dd_pa.store.trusted_directory import UnsafePlaceError
 from dd_pa.store.upkeep import Upkeep

@@ -10,7 +10,8 @@ from dd_pa.capture.event import BuiltEvent
 from dd_pa.process.uptime import started
 from dd_pa.store.destination import Destination
 from dd_pa.store.directory import Directory
-from dd_pa.store.journal import HeldSegment, Journal
+from dd_pa.store.held_segment import HeldSegment
+from dd_pa.store.journal import Journal
 from dd_pa.store.record import encode
 from dd_pa.store.segment import Segment, SegmentFiles
 from dd_pa.store.segment_reader import SegmentReader
@@ -244,8 +245,3 @@ def _keep_reserve(directory: Directory) -> None:
     free, total = directory.free
     if free < min(RESERVE, total // 20):
         raise OSError(f"the disk is almost full; {free:,} bytes are left to others")
-
-
-def default_segment_bytes(max_bytes: int) -> int:
-    """Return when to begin a new segment: a 64th of the spool, so that dropping the oldest drops little."""
-    return max(max_bytes // 64, min(16 * 1024, max_bytes // 4))

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from dd_pa.capture.event import BuiltEvent
 from dd_pa.store.backlog import Backlog
-from dd_pa.store.journal import HeldSegment
+from dd_pa.store.held_segment import HeldSegment
 
 
 class TakenEvent(NamedTuple):

@@ -9,9 +9,9 @@ from dd_pa.capture.event import BuiltEvent
 from dd_pa.process.shutdown import start_thread
 from dd_pa.store.backlog import Backlog
 from dd_pa.store.directory import AlienFileError
+from dd_pa.store.held_segment import HeldSegment
 from dd_pa.store.janitor import Janitor
 from dd_pa.store.janitor_duty import Duty, Notice
-from dd_pa.store.journal import HeldSegment
 from dd_pa.store.spool_writer import Say, SpoolWriter
 from dd_pa.store.trusted_directory import UnsafePlaceError
 
