@@ -172,10 +172,10 @@ class InheritingThread(threading.Thread):
         self._context = contextvars.copy_context()
 
     def run(self) -> None:
-        if not getattr(sys.flags, "thread_inherit_context", 0):
-            self._context.run(super().run)
-        else:
+        if sys.version_info >= (3, 14):  # it is begun in its context there
             super().run()
+        else:
+            self._context.run(super().run)
 
 
 def test_a_thread_inherits_no_work() -> None:
