@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import redis
 
 from dd_pa import Settings
 from dd_pa.doctor import examine
@@ -108,3 +109,23 @@ def test_the_doctor_looks_at_the_broker(broker: OwnBroker, publisher: Publishers
     broker.kill()
     [(state, text)] = found()
     assert (state, text.rpartition(":")[0]) == ("failure", f"{where} cannot be used")
+
+
+def test_the_doctor_tells_of_a_redis_that_is_too_old(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Redis 6.0 knows no XAUTOCLAIM. There is none here: another number is told by a new one without that command."""
+    server = OwnRedis(tmp_path)
+    monkeypatch.setattr(server, "command", lambda: [*OwnRedis.command(server), "--rename-command", "XAUTOCLAIM", ""])
+    server.start()
+    try:
+        queue = open_queue(address("--from", server.url))
+        with pytest.raises(redis.ResponseError, match="unknown command"):
+            queue.claim(1, owner="me", now=0, until=1000)
+        client = queue._client  # type: ignore[attr-defined]
+        assert queue.weaknesses() == []
+        told = {**client.info("everything"), "redis_version": "6.0.16"}
+        monkeypatch.setattr(client, "info", lambda section: told)
+        [weakness] = queue.weaknesses()
+        assert weakness == "Redis 6.0.16 cannot hand over what a dead deliverer held: 6.2 can (XAUTOCLAIM)"
+        queue.close()
+    finally:
+        server.kill()
