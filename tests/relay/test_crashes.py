@@ -15,7 +15,7 @@ import pytest
 
 from dd_pa.emulator import Emulator
 from dd_pa.relay.publisher import BATCH
-from tests.relay.brokers import Broker, OwnNats, OwnRedis, broker_of
+from tests.relay.brokers import Broker, OwnNats, OwnRabbitmq, OwnRedis, OwnServer, broker_of, own_server
 from tests.relay.mock_kafka import MockKafka
 from tests.waiting import wait_until
 
@@ -82,16 +82,19 @@ def processes(broker: Broker, emulator: Running, tmp_path: Path) -> Iterator[Pro
         yield Processes(stack, broker, emulator[1], tmp_path)
 
 
-MortalBroker = OwnRedis | OwnNats | MockKafka
+MortalBroker = OwnRedis | OwnNats | OwnRabbitmq | MockKafka
 
 
-@pytest.fixture(params=["redis", "nats", "kafka"])
+@pytest.fixture(params=["redis", "nats", "rabbitmq", "kafka"])
 def own_broker(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[MortalBroker]:
     """A broker that may be killed; this machine's RabbitMQ may not. The mock of Kafka keeps what it has, in memory."""
     folder = tmp_path / "broker"
     folder.mkdir()
-    with broker_of(request.param, folder) as found:
+    making = own_server("rabbitmq", folder) if request.param == "rabbitmq" else broker_of(request.param, folder)
+    with making as found:
         assert isinstance(found, MortalBroker)
+        if isinstance(found, OwnServer):
+            found.prepare()
         yield found
 
 

@@ -178,6 +178,7 @@ def run(kind: str, *, events: int, seed: int, seconds: float, folder: Path) -> i
         own_server(kind, folder / "broker") as server,
         Links(server.port).running() as links,
     ):
+        server.prepare()
         trial = Trial(server, links, intake, folder, random.Random(seed))
         try:
             trial.make_trouble(emulator, events, seconds)
