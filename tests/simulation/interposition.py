@@ -108,13 +108,13 @@ class SimulatedSocket:
         self.number = next(_sockets)
         self.waiting = 0
         self.peer: SimulatedSocket = self
-        self.selector: SimulatedSelector | None = None
+        self.selectors: list[SimulatedSelector] = []
         _ends[self.number] = self
 
     def send(self, data: bytes) -> int:
         self.peer.waiting += len(data)
-        if self.peer.selector is not None:
-            self.peer.selector.wake()
+        for selector in self.peer.selectors:
+            selector.wake()
         return len(data)
 
     def recv(self, count: int) -> bytes:
@@ -157,7 +157,7 @@ class SimulatedSelector(selectors.BaseSelector):
 
     def register(self, fileobj: Any, events: int, data: Any = None) -> selectors.SelectorKey:
         end = _ends[fileobj]
-        end.selector = self
+        end.selectors.append(self)
         key = self._keys[fileobj] = selectors.SelectorKey(end, fileobj, events, data)
         return key
 

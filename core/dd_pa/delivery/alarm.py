@@ -7,8 +7,9 @@ import asyncio
 from dd_pa.store.protocol import Source
 
 TICK = 0.05
-"""Seconds between two looks at the store while events come in. A look costs the thread little; waking it would cost
-the caller of `track()` a system call and a switch of threads, each time."""
+"""Seconds between two looks at the store, and at the answers, while events come in. A look costs the thread little;
+waking it would cost the caller of `track()` a system call and a switch of threads, each time, and an answer that is
+looked at by itself a switch, a decryption and a request's turn at the GIL."""
 
 WHOLE = 1.0
 """Seconds between two whole looks while there is nothing to do: what the store has to tend is due so often. Those

@@ -89,6 +89,12 @@ class Dispatcher:
         """Requests are in flight, or events wait for another attempt."""
         return bool(self._attempts or self.quarantine)
 
+    @property
+    def gathers(self) -> bool:
+        """All is well and nothing waits: what comes, and what is answered, may wait for its neighbours."""
+        urgent = self.quarantine or self._undated or self.gate.closed or self.gate.hurried or not self.gate.healthy
+        return self._dry and self._passed > 0 and not urgent
+
     def fill(self) -> None:
         """Start as many requests as may be in flight now."""
         self.gate.width = self._outlet.width
@@ -260,7 +266,7 @@ class Dispatcher:
 
     def _fill_again(self) -> None:
         self._filling = False
-        if not self._dry or self.quarantine or self._undated or self.gate.closed or not self.gate.healthy:
+        if not self.gathers:
             self.fill()
         self._on_settled()
 

@@ -9,7 +9,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, cast
 
 from dd_pa.delivery.ledger import Ledger
 from dd_pa.network.log_filter import THREAD
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     import asyncio
 
     from dd_pa.delivery.dispatcher import Dispatcher
+    from dd_pa.network.event_loop import Loop
     from dd_pa.network.outlet import DirectOutlet, Outlet
 
 logger = logging.getLogger("dd_pa")
@@ -209,9 +210,9 @@ class Worker:
 
     def _live(self) -> None:
         """Run one loop until the end, or until an error that should not happen."""
-        from dd_pa.network.event_loop import InlineExecutor, close_loop, make_loop  # noqa: PLC0415 - see delivery.warmup
+        from dd_pa.network.event_loop import InlineExecutor, Loop, close_loop  # noqa: PLC0415 - see delivery.warmup
 
-        loop = self._loop = make_loop()
+        loop = self._loop = Loop()
         loop.set_default_executor(InlineExecutor())
         failure: BaseException | None = None
         try:
@@ -257,6 +258,8 @@ class Worker:
             await self._rest(dispatcher, poked, lively=now() - busy_at < AWAKE)
 
     async def _rest(self, dispatcher: Dispatcher, poked: asyncio.Event, *, lively: bool) -> None:
+        import asyncio  # noqa: PLC0415 - see delivery.warmup
+
         from dd_pa.delivery import alarm  # noqa: PLC0415 - see delivery.warmup
 
         self.awake = lively
@@ -267,10 +270,12 @@ class Worker:
         may_glance = lively and not dispatcher.busy and (patience is None or patience > alarm.TICK)
         seconds = alarm.TICK if lively else patience
         set_alarm = None if seconds is None else alarm.Alarm(poked, self._store, seconds, may_glance=may_glance)
+        loop = cast("Loop", asyncio.get_running_loop())
+        loop.gathers = lively and dispatcher.gathers and not self._flushes
         try:
             await poked.wait()
         finally:
-            self.awake = True
+            self.awake, loop.gathers = True, False
             if set_alarm is not None:
                 set_alarm.cancel()
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import selectors
+import socket
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import ParamSpec, TypeVar
@@ -27,7 +28,7 @@ LAST_TASKS = 1.0
 def yielding() -> Iterator[None]:
     """Keep the delivery's loop, which runs this, out of sight inside the block, where other greenlets may run."""
     ours = asyncio.get_running_loop()
-    others = _others.get(ours, [ours])  # a loop that is not of `make_loop` hides nothing
+    others = _others.get(ours, [ours])  # another kind of loop hides nothing
     asyncio._set_running_loop(others[0])
     try:
         yield
@@ -40,27 +41,41 @@ def _show(ours: asyncio.AbstractEventLoop, others: list[asyncio.AbstractEventLoo
     asyncio._set_running_loop(ours)
 
 
-def make_loop() -> asyncio.AbstractEventLoop:
-    """Return a new event loop that is not seen while it waits, and that can be run where another one waits."""
-    waiting = asyncio._get_running_loop()
-    asyncio._set_running_loop(None)
+class Loop(asyncio.SelectorEventLoop):
+    """An event loop that is not seen while it waits, and that can be run where another one waits."""
 
-    # The base is looked up now: gevent replaces it when it patches.
-    class UnseenSelector(selectors.DefaultSelector):
-        def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
-            asyncio._set_running_loop(others[0])  # as `yielding`, for less: an idle thread does little else
-            try:
-                return super().select(timeout)
-            finally:
-                _show(loop, others)
+    gathers = False
+    """What comes from the network is looked at when the next timer is due, all together; other threads are heard."""
 
-    loop = asyncio.SelectorEventLoop(UnseenSelector())
-    others = _others[loop] = [waiting]
-    return loop
+    def __init__(self) -> None:
+        loop, waiting = self, asyncio._get_running_loop()
+        asyncio._set_running_loop(None)
+
+        # The base is looked up now: gevent replaces it when it patches.
+        class UnseenSelector(selectors.DefaultSelector):
+            def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
+                asyncio._set_running_loop(others[0])  # as `yielding`, for less: an idle thread does little else
+                try:
+                    if loop.gathers and timeout:
+                        loop._calls.select(timeout)
+                        timeout = 0.0
+                    return super().select(timeout)
+                finally:
+                    _show(loop, others)
+
+        super().__init__(UnseenSelector())
+        self._calls = selectors.DefaultSelector()
+        waker: socket.socket = self._ssock  # type: ignore[attr-defined]  # what `call_soon_threadsafe()` writes to
+        self._calls.register(waker.fileno(), selectors.EVENT_READ)
+        others = _others[self] = [waiting]
+
+    def close(self) -> None:
+        self._calls.close()
+        super().close()
 
 
-def close_loop(loop: asyncio.AbstractEventLoop) -> None:
-    """Close a loop of `make_loop`, and first what still runs on it; then a greenlet's that waits is the running one."""
+def close_loop(loop: Loop) -> None:
+    """Close a loop, and first what still runs on it; then a greenlet's that waits is the running one."""
     tasks = asyncio.all_tasks(loop)
     for task in tasks:
         task.cancel()
