@@ -252,11 +252,19 @@ def _listens(port: int) -> bool:
     return False
 
 
+def kill(process: subprocess.Popen[bytes]) -> None:
+    """Kill a server with its workers, which would go on without it."""
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+
+
 @contextlib.contextmanager
 def _started(command: list[str], port: int, folder: Path) -> Iterator[subprocess.Popen[bytes]]:
     environ = {**os.environ, "HOME": str(folder), "XDG_DATA_HOME": str(folder), "XDG_CONFIG_HOME": str(folder)}
     with (folder / "said").open("ab") as said:
-        process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=said, stderr=said, env=environ, cwd=folder)
+        process = subprocess.Popen(
+            command, stdin=subprocess.DEVNULL, stdout=said, stderr=said, env=environ, cwd=folder, process_group=0
+        )
     try:
         wait_until(lambda: process.poll() is not None or _listens(port))
         if process.poll() is not None:
@@ -267,5 +275,4 @@ def _started(command: list[str], port: int, folder: Path) -> Iterator[subprocess
         try:
             process.wait(10)
         except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
+            kill(process)

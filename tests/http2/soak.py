@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import contextlib
+import ctypes
 import gc
 import random
 import resource
@@ -20,7 +21,7 @@ import tempfile
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from pathlib import Path
 
 import trustme
@@ -37,6 +38,8 @@ PEACE, STALL, REPORT, DRAIN = 4.0, 3.0, 15.0, 120.0
 """Seconds: between two troubles at most, of a link that takes nothing, between two reports, for the rest."""
 ALLOWED = 2 * 2**20
 """Bytes that the process may grow by in the second half: by then the allocator has what the busiest moment takes."""
+MALLINFO = ["arena", "ordblks", "smblks", "hblks", "hblkhd", "usmblks", "fsmblks", "uordblks", "fordblks", "keepcost"]
+"""Fields of what `mallinfo2(3)` of glibc returns."""
 
 
 def node(place: Place) -> list[str]:
@@ -102,12 +105,25 @@ def track_for_ever(url: str, ca_file: str, folder: str) -> None:
 
 
 def report(seconds: float, emitter: Emitter) -> None:
-    """Print how large this process is, and what it has done."""
+    """Print how large this process is, how much of that is the C allocator's reserve, and what it has done."""
     gc.collect()
     pages = int(Path("/proc/self/statm").read_text().split()[1])
     stats, objects = emitter.stats(), sys.getallocatedblocks()
     size = pages * resource.getpagesize()
-    print(f"{seconds:.0f} {size} {objects} {stats.delivered} {stats.retried} {stats.pending}", flush=True)
+    done = f"{stats.delivered} {stats.retried} {stats.pending}"
+    print(f"{seconds:.0f} {size} {_reserve()} {objects} {done}", flush=True)
+
+
+def _reserve() -> int:
+    """Return the bytes that malloc keeps and nobody uses: what the busiest moment took, in pieces."""
+    information = ctypes.CDLL(None).mallinfo2
+    information.restype = type(
+        "Info", (ctypes.Structure,), {"_fields_": [(name, ctypes.c_size_t) for name in MALLINFO]}
+    )
+    return int(information().fordblks)
+
+
+Serve = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Coroutine[None, None, None]]
 
 
 class Link:
@@ -118,6 +134,7 @@ class Link:
         self.loop = asyncio.new_event_loop()
         self._arrived = arrived
         self._writers: set[asyncio.StreamWriter] = set()
+        self._tasks: set[asyncio.Task[None]] = set()
         self._free = asyncio.Event()
         self._free.set()
 
@@ -135,15 +152,26 @@ class Link:
             tasks = asyncio.all_tasks(self.loop)
             for task in tasks:
                 task.cancel()
-            self.loop.run_until_complete(asyncio.gather(*tasks, return_exceptions=True))
+            if tasks:
+                self.loop.run_until_complete(asyncio.wait(tasks))
             self.loop.close()
 
     async def _listen(self) -> None:
-        link = await asyncio.start_server(self._pass_on, "127.0.0.1", 0)
-        intake = await asyncio.start_server(self._take, "127.0.0.1", 0)
+        link = await asyncio.start_server(self._begin(self._pass_on), "127.0.0.1", 0)
+        intake = await asyncio.start_server(self._begin(self._take), "127.0.0.1", 0)
         self._servers = link, intake
         self.port, self.intake_port = (server.sockets[0].getsockname()[1] for server in self._servers)
         self._ids = self._arrived.open("a", buffering=1)
+
+    def _begin(self, serve: Serve) -> Callable[[asyncio.StreamReader, asyncio.StreamWriter], None]:
+        """Return what has a task of its own serve a connection: asyncio complains of its own that are cancelled."""
+
+        def begin(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            task = self.loop.create_task(serve(reader, writer))
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+
+        return begin
 
     def cut(self) -> None:
         """Cut all connections, wherever they are."""
@@ -217,8 +245,11 @@ class Trouble:
         elif does in ("cut", "stall"):
             self._link.loop.call_soon_threadsafe(self._link.cut if does == "cut" else self._link.stall)
         elif does in ("kill", "end"):
-            server.process.send_signal(signal.SIGKILL if does == "kill" else signal.SIGTERM)
-            server.process.wait()
+            if does == "kill":
+                servers.kill(server.process)
+            else:
+                server.process.terminate()
+                server.process.wait()
             self.start(name)
         else:
             does = "exchange"
@@ -259,14 +290,14 @@ def told(folder: Path, did: Counter[str], *, settled: bool) -> bool:
     lost = set(tracked) - set(arrived)
     lines = [[int(number) for number in line.split()] for line in (folder / "reports").read_text().splitlines()]
     print("troubles:", dict(sorted(did.items())))
-    print("seconds, bytes resident, blocks allocated, delivered, retried, pending:")
+    print("seconds, bytes resident, of them malloc's reserve, blocks of Python's, delivered, retried, pending:")
     for line in lines[:: max(1, len(lines) // 20)] + lines[-1:]:
         print(" ", *line)
     again, late = arrived.total() - len(arrived), lines[len(lines) // 2]
     growth = lines[-1][1] - late[1]
     print(f"{len(tracked)} tracked, {len(lost)} lost, {again} again")
     print(
-        f"grown by {growth} bytes in the second half; {lines[-1][2] - lines[0][2]} blocks more than at the first look"
+        f"grown by {growth} bytes in the second half; {lines[-1][3] - lines[0][3]} blocks more than at the first look"
     )
     return settled and not lost and growth <= ALLOWED
 
