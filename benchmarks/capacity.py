@@ -73,10 +73,10 @@ WAYS = (
     # PostgreSQL, SQLAlchemy: a transaction with one event beside the same without, CPU, least of three, busy machine.
     Way("outbox", 223.0, 111.0, 66.0 + 35.0, ROW, 990.0),
     # What is published, and delivered: README.md, relay (busy machine). Brokers: plain loops, 26 November.
-    Way("Redis", WRITES + 39.0, 88.3, 20.5 + 12.5, MESSAGE),
-    Way("NATS", WRITES + 45.2, 116.6, 14.5 + 23.5, MESSAGE),
-    Way("RabbitMQ", WRITES + 44.0, 100.0, 73.5 + 65.0, MESSAGE),
-    Way("Kafka", WRITES + 25.0, 74.7, None, MESSAGE),
+    Way("Redis", WRITES + 42.5, 90.0, 20.5 + 12.5, MESSAGE),
+    Way("NATS", WRITES + 50.1, 97.0, 14.5 + 23.5, MESSAGE),
+    Way("RabbitMQ", WRITES + 40.9, 76.0, 73.5 + 65.0, MESSAGE),
+    Way("Kafka", WRITES + 27.1, 52.0, None, MESSAGE),
 )
 
 

@@ -20,7 +20,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 from dd_pa.emulator import Emulator
+from dd_pa.relay.brokers import open_queue
 from dd_pa.relay.publisher import BATCH
+from dd_pa.settings.relay_address import address
 from dd_pa.settings.settings import Settings
 from tests.processes.chaos import ROOT, Service
 from tests.relay.brokers import OWN, OwnServer, own_server
@@ -157,6 +159,12 @@ class Trial:
             arrived = Counter(event["dd_pa"]["event_id"] for event in emulator.events)
         return arrived
 
+    def left(self, url: str) -> str:
+        """Say what is still on its way: what has not arrived in time need not be lost."""
+        waits = sum(path.stat().st_size for path in self._place.glob("spool-*/*/*.seg"))
+        with contextlib.closing(open_queue(address("--from", url))) as queue:
+            return f"  {waits} bytes in the spools' segments; on the broker {queue.counts()}"
+
     def end(self, *services: Service) -> None:
         for service in services:
             service.end(signal.SIGKILL)
@@ -185,12 +193,14 @@ def run(kind: str, *, events: int, seed: int, seconds: float, folder: Path) -> i
             arrived = trial.wait_for_the_rest(emulator, seconds)
         finally:
             trial.end(*trial.publishers, *trial.deliverers, *trial.sweepers)
+        left = trial.left(server.url)
     tracked = trial.ids()
     missing, again, allowed = tracked - set(arrived), arrived.total() - len(arrived), BOUNDS[kind].of(trial.done)
     print(f"{kind}, seed {seed}: {', '.join(f'{count} × {what}' for what, count in sorted(trial.done.items()))}")
     print(f"  {len(tracked)} events tracked, {len(missing)} lost, {again} arrived again (at most {allowed})", end=", ")
     print(f"{time.monotonic() - began:.0f} s")
     if missing:
+        print(left)
         print("\n".join([*sorted(missing)[:5], *(folder / "processes.txt").read_text().splitlines()[-30:]]))
     return 0 if tracked and not missing and again <= allowed else 1
 
