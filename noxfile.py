@@ -16,8 +16,8 @@ nox.options.download_python = "never"
 @nox.session(python=["3.12", "3.13"])
 @nox.parametrize("django", ["5.2", "6.0", "6.1"])
 def django(session: nox.Session, django: str) -> None:
-    """Run Django's tests."""
-    _test(session, f"django=={django}.*", tests=["tests/django_app"])
+    """Run Django's tests, and those of its tasks, which are its own since Django 6.0."""
+    _test(session, f"django=={django}.*", tests=["tests/django_app", "tests/jobs/test_django_tasks.py"])
 
 
 @nox.session

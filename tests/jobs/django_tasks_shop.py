@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import django
 from django.conf import settings
@@ -12,6 +12,7 @@ from django.core.management import call_command
 from django.http import HttpRequest, HttpResponse
 from django.urls import path
 
+TASKS = "django_tasks" if django.VERSION < (6, 0) else "django.tasks"
 BACKEND = "dd_pa_django.tasks.identity_backend"
 settings.configure(
     SECRET_KEY="of-the-shop",
@@ -24,7 +25,7 @@ settings.configure(
         "django.contrib.auth",
         "django.contrib.contenttypes",
         "django.contrib.sessions",
-        "django_tasks",
+        *(["django_tasks"] if django.VERSION < (6, 0) else []),
         "django_tasks_db",
         "dd_pa_django",
     ],
@@ -35,14 +36,17 @@ settings.configure(
     ],
     TASKS={
         "default": {"BACKEND": BACKEND, "OPTIONS": {"BACKEND": "django_tasks_db.DatabaseBackend"}},
-        "now": {"BACKEND": BACKEND, "OPTIONS": {"BACKEND": "django_tasks.backends.immediate.ImmediateBackend"}},
-        "plain": {"BACKEND": "django_tasks.backends.immediate.ImmediateBackend"},
+        "now": {"BACKEND": BACKEND, "OPTIONS": {"BACKEND": f"{TASKS}.backends.immediate.ImmediateBackend"}},
+        "plain": {"BACKEND": f"{TASKS}.backends.immediate.ImmediateBackend"},
     },
     DD_PA={"ACCOUNT_ID": f"{__name__}.account_of"},
 )
 django.setup()
 
-from django_tasks import TaskContext, task  # noqa: E402 - needs the settings
+if TYPE_CHECKING or django.VERSION < (6, 0):
+    from django_tasks import TaskContext, task
+else:
+    from django.tasks import TaskContext, task
 
 from dd_pa_django import track  # noqa: E402
 
