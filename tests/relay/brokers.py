@@ -399,7 +399,7 @@ class OwnRabbitmq(RabbitmqQueues, OwnServer):
     def prepare(self) -> None:
         """Make the queues, and end once in order.
 
-        The node writes down which quorum queues it has (`names.dets`) minutes after they were made, or when it ends.
+        The node writes down which quorum queues it has (`names.dets`) some time after they were made, or when it ends.
         One that is killed before has "0 registered servers" afterwards, and the queue no leader, whoever asks.
         """
         with self.channel() as channel:

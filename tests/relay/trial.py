@@ -40,6 +40,9 @@ PACE = "0.0005"
 TROUBLE = 0.9
 """Part of the events that must have arrived before the trouble ends."""
 
+ARRIVALS = 10_000_000
+"""Events that are kept of those that arrive, so all: publishers run ahead of what they are asked for while a node starts."""
+
 LOOK = 5.0
 """Seconds between two looks at what has arrived, each of which reads it all."""
 
@@ -179,7 +182,7 @@ def _strike(service: Service, number: int) -> None:
 def run(kind: str, *, events: int, seed: int, seconds: float, folder: Path) -> int:
     """Return 0 if nothing was lost, and no more arrived again than may."""
     (folder / "broker").mkdir()
-    emulator = Emulator(kept=3 * events)
+    emulator = Emulator(kept=ARRIVALS)
     began = time.monotonic()
     with (
         emulator.running() as intake,
