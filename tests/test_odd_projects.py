@@ -104,6 +104,12 @@ FLASK = {
 }  # fmt: skip
 
 
+@pytest.fixture(autouse=True)
+def no_settings_of_this_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Tests of Django beside these name theirs in the environment."""
+    monkeypatch.delenv("DJANGO_SETTINGS_MODULE", raising=False)
+
+
 def write(folder: Path, files: dict[str, bytes]) -> None:
     for name, content in files.items():
         (folder / name).parent.mkdir(exist_ok=True, parents=True)

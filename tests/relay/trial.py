@@ -41,7 +41,7 @@ TROUBLE = 0.9
 """Part of the events that must have arrived before the trouble ends."""
 
 ARRIVALS = 10_000_000
-"""Events that are kept of those that arrive, so all: publishers run ahead of what they are asked for while a node starts."""
+"""Events that are kept of those that arrive, so all: publishers run ahead of what is asked for while a node starts."""
 
 LOOK = 5.0
 """Seconds between two looks at what has arrived, each of which reads it all."""
