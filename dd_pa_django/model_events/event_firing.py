@@ -39,7 +39,9 @@ class EventFiring:
         row: Mapping[str, Any] | None = None,
     ) -> None:
         """Fire one event of an instance; `row` is what is known of its row, if that was looked up already."""
-        event = self._built(declared, name, instance, declared.columns_of(instance, self._using, row), changed)
+        self._keep(self._built(declared, name, instance, declared.columns_of(instance, self._using, row), changed))
+
+    def _keep(self, event: BuiltEvent | None) -> None:
         if event is not None:
             hand_over(self._emitter, event, using=self._using)
 
@@ -90,17 +92,6 @@ class BatchFiring(EventFiring):
         super().__init__(emitter, using)
         self._batch = emitter.integration.batch()
         self._events: list[BuiltEvent] = []
-
-    def __call__(
-        self,
-        declared: ClassDeclaration,
-        name: str,
-        instance: Model,
-        changed: Change | None = None,
-        row: Mapping[str, Any] | None = None,
-    ) -> None:
-        """Build one event of an instance."""
-        self._keep(self._built(declared, name, instance, declared.columns_of(instance, self._using, row), changed))
 
     def of_all(self, events: Sequence[tuple[ClassDeclaration, str]], instances: Sequence[Model]) -> None:
         """Build these events of each instance."""

@@ -61,9 +61,7 @@ class CapturedEvents(Sequence[TrackedEvent]):
         personal data; of its class, the name.
         """
         __tracebackhide__ = True
-        links = {"usr": usr, "account": account, "session": session}
-        said, attributes, exact = expectation(name, attributes, exact=exact)
-        expected = Expected(name=said, attributes=attributes, exact=exact, links=links)
+        expected = _expected(name, attributes, {"usr": usr, "account": account, "session": session}, exact=exact)
         events = self._look()
         matching = [event for event in events if not expected.differences(event)]
         if count is None and not matching:
@@ -84,9 +82,7 @@ class CapturedEvents(Sequence[TrackedEvent]):
     ) -> None:
         """Assert that no such event was tracked; the arguments are those of `assert_tracked`."""
         __tracebackhide__ = True
-        links = {"usr": usr, "account": account, "session": session}
-        said, attributes, exact = expectation(name, attributes, exact=exact)
-        expected = Expected(name=said, attributes=attributes, exact=exact, links=links)
+        expected = _expected(name, attributes, {"usr": usr, "account": account, "session": session}, exact=exact)
         matching = [event for event in self._look() if not expected.differences(event)]
         if matching:
             raise AssertionError("\n".join([f"{expected} was tracked:", *_listed(matching)]))
@@ -124,6 +120,13 @@ class CapturedEvents(Sequence[TrackedEvent]):
 
     def _all(self, events: list[TrackedEvent]) -> list[str]:
         return [f"{_number(events)} tracked in all" + (":" if events else ""), *_listed(events), *self._remarks()]
+
+
+def _expected(
+    name: str | Event | type[Event], attributes: Mapping[str, Any] | None, links: dict[str, Any], *, exact: bool
+) -> Expected:
+    said, attributes, exact = expectation(name, attributes, exact=exact)
+    return Expected(name=said, attributes=attributes, exact=exact, links=links)
 
 
 def _none_expected() -> Any:
