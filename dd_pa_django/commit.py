@@ -10,7 +10,7 @@ from weakref import WeakSet
 from django.db.backends.base.base import BaseDatabaseWrapper
 
 from dd_pa import BuiltEvent, Emitter
-from dd_pa.observe import event_log
+from dd_pa.observe import panel_log
 from dd_pa.observe.signals import event_queued, send
 from dd_pa.process import testbed
 from dd_pa_django.transaction_block import TransactionBlock, blocks_of, when_committed
@@ -66,9 +66,9 @@ def call_on_commit(submission: Submission, connection: BaseDatabaseWrapper) -> N
     when_committed(connection, submission)
     if isinstance(submission, Announcement):
         return
-    if event_log.watching:
+    if panel_log.watching:
         for event in submission.events:
-            event_log.waits(event, waits_in(connection, event))
+            panel_log.waits(event, waits_in(connection, event))
     if testbed.watching:
         _of_tests.add(connection)
 

@@ -14,7 +14,7 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.backends.signals import connection_created
 
 from dd_pa import BuiltEvent, Emitter, EventError
-from dd_pa.observe import event_log
+from dd_pa.observe import panel_log
 from dd_pa.observe.signals import event_queued
 from dd_pa.process import testbed
 from dd_pa_django.commit import Announcement, Submission, call_on_commit, submit_on_commit, waits_in
@@ -107,9 +107,9 @@ def _is_stored(
 
 
 def _note_stored(emitter: Emitter, events: Sequence[BuiltEvent], transaction: BaseDatabaseWrapper | None) -> None:
-    if event_log.watching:
+    if panel_log.watching:
         for event in events:
-            event_log.stored(event, None if transaction is None else waits_in(transaction, event))
+            panel_log.stored(event, None if transaction is None else waits_in(transaction, event))
     if not event_queued.receivers:
         return
     announce = Announcement(emitter, events)

@@ -12,7 +12,7 @@ from debug_toolbar.panels import Panel
 from django.http import HttpRequest, HttpResponseBase, StreamingHttpResponse
 
 from dd_pa.gateways.debug_panel import report
-from dd_pa.observe.event_log import EventLog, follow
+from dd_pa.observe.panel_log import PanelLog, follow
 from dd_pa_django.emitter import slot
 
 _Panel: Any = Panel  # typed by the values of its own attributes, which panels are made to replace
@@ -27,8 +27,8 @@ class ProductAnalyticsPanel(_Panel):  # type: ignore[misc]
 
     def __init__(self, *arguments: Any) -> None:
         super().__init__(*arguments)
-        self._event_log = EventLog()
-        self._before: EventLog | None = None
+        self._panel_log = PanelLog()
+        self._before: PanelLog | None = None
         self._follows = False
 
     @property
@@ -38,7 +38,7 @@ class ProductAnalyticsPanel(_Panel):  # type: ignore[misc]
     def enable_instrumentation(self) -> None:
         """Follow the thread or task that serves the request."""
         if not self._follows:
-            self._before, self._follows = follow(self._event_log), True
+            self._before, self._follows = follow(self._panel_log), True
 
     def disable_instrumentation(self) -> None:
         """Follow what was followed before."""
@@ -52,29 +52,29 @@ class ProductAnalyticsPanel(_Panel):  # type: ignore[misc]
         if response.streaming and getattr(response, "file_to_stream", None) is None:
             stream = cast("StreamingHttpResponse", response)
             if stream.is_async:
-                stream.streaming_content = FollowedAsync(stream.streaming_content, self._event_log, self._record)
+                stream.streaming_content = FollowedAsync(stream.streaming_content, self._panel_log, self._record)
             else:
-                stream.streaming_content = FollowedBody(stream.streaming_content, self._event_log, self._record)
+                stream.streaming_content = FollowedBody(stream.streaming_content, self._panel_log, self._record)
 
     def _record(self) -> None:
         emitter = slot.find()
         if emitter is not None:
-            self.record_stats(report(self._event_log, emitter.settings))
+            self.record_stats(report(self._panel_log, emitter.settings))
 
 
 class FollowedBody:
-    """A sync body whose events come into the trail, too; between two chunks nothing is followed."""
+    """A sync body whose events come into the log, too; between two chunks nothing is followed."""
 
-    def __init__(self, chunks: Any, event_log: EventLog, at_end: Callable[[], None]) -> None:
+    def __init__(self, chunks: Any, panel_log: PanelLog, at_end: Callable[[], None]) -> None:
         self._chunks: Iterator[bytes] = iter(chunks)
-        self._event_log = event_log
+        self._panel_log = panel_log
         self._at_end = at_end
 
     def __iter__(self) -> Iterator[bytes]:
         return self
 
     def __next__(self) -> bytes:
-        before = follow(self._event_log)
+        before = follow(self._panel_log)
         try:
             return next(self._chunks)
         except BaseException:
@@ -87,16 +87,16 @@ class FollowedBody:
 class FollowedAsync:
     """The same for an async body."""
 
-    def __init__(self, chunks: Any, event_log: EventLog, at_end: Callable[[], None]) -> None:
+    def __init__(self, chunks: Any, panel_log: PanelLog, at_end: Callable[[], None]) -> None:
         self._chunks: AsyncIterator[bytes] = aiter(chunks)
-        self._event_log = event_log
+        self._panel_log = panel_log
         self._at_end = at_end
 
     def __aiter__(self) -> AsyncIterator[bytes]:
         return self
 
     async def __anext__(self) -> bytes:
-        before = follow(self._event_log)
+        before = follow(self._panel_log)
         try:
             return await anext(self._chunks)
         except BaseException:

@@ -14,7 +14,7 @@ from jinja2 import Environment, PackageLoader, Template
 from werkzeug import Request, Response
 
 from dd_pa.gateways.debug_panel import report
-from dd_pa.observe.event_log import EventLog, follow
+from dd_pa.observe.panel_log import PanelLog, follow
 from dd_pa_flask.state import AppState
 
 
@@ -26,7 +26,7 @@ class ProductAnalyticsPanel(DebugPanel):
 
     def __init__(self, jinja_env: Environment, context: dict[str, Any] | None = None) -> None:
         super().__init__(jinja_env, context)
-        self._event_log = EventLog()
+        self._panel_log = PanelLog()
         self._report: dict[str, Any] = {}
 
     @classmethod
@@ -48,13 +48,13 @@ class ProductAnalyticsPanel(DebugPanel):
 
     def process_request(self, request: Request) -> None:
         """Follow the thread or task that serves the request."""
-        follow(self._event_log)
+        follow(self._panel_log)
 
     def process_response(self, request: Request, response: Response) -> None:
         """Keep what is to be shown. What `@analytics.tracked` fires comes later, so that its names have to do."""
         state = AppState.of(current_app)
         if state is not None:
-            self._report = report(self._event_log, state.emitter.settings, state.expected())
+            self._report = report(self._panel_log, state.emitter.settings, state.expected())
 
     def content(self) -> str:
         return _template().render(self._report)

@@ -13,7 +13,7 @@ from flask import Flask, stream_with_context
 
 import tests.django_app.conftest  # noqa: F401 - sets Django up
 from dd_pa import Emitter
-from dd_pa.capture import rum as rum_module
+from dd_pa.capture import rum_session as rum_module
 from dd_pa.gateways import asgi, wsgi
 from dd_pa.testing import capture_events
 from dd_pa_flask import ProductAnalytics

@@ -14,7 +14,7 @@ from dd_pa.capture.person import Id, Identity, IdentityCallable
 from dd_pa.capture.sampling import Sampling, Switch
 from dd_pa.capture.traits import TraitsReader, Whose
 from dd_pa.errors import EventError, OffPlanError
-from dd_pa.observe import event_log
+from dd_pa.observe import panel_log
 from dd_pa.plan.event_class import Event, event_name
 from dd_pa.plan.event_writer import EventWriter
 from dd_pa.process import forks, testbed
@@ -131,7 +131,7 @@ class EventFactory:
     ) -> BuiltEvent | None:
         """Build an event that somebody looks at: a debug panel, or a test."""
         shown = event_name(name)
-        with event_log.step(shown) as step:
+        with panel_log.step(shown) as step:
             if self._enabled is not True and not self._is_on():
                 testbed.disabled(self._sender, shown)
                 return None
@@ -146,7 +146,7 @@ class EventFactory:
                 event = self.make(noted, name, attributes, usr, account, session)
             except Exception as error:
                 if self._strict:
-                    event_log.invalid(shown, _shown(error), raises=True)
+                    panel_log.invalid(shown, _shown(error), raises=True)
                 self.drop(name, None, error)  # here, where the step is open
                 return None
             if step is not None:
@@ -157,7 +157,7 @@ class EventFactory:
 
     def frame(self, link: Link) -> EventFrame | None:
         """Return what the events have in common that are linked like this; None if each is to be made by itself."""
-        if self._drafts is not None or self._sampling is not None or event_log.watching:
+        if self._drafts is not None or self._sampling is not None or panel_log.watching:
             return None
         if self._enabled is not True and not self._is_on():
             return None
@@ -190,8 +190,8 @@ class EventFactory:
     def drop_invalid(self, name: str | Event, error: Exception) -> None:
         """Count an event that could not be made because of `error`; raise that in strict mode."""
         name, problem = event_name(name), _shown(error)
-        if event_log.watching:
-            event_log.invalid(name, problem, raises=self._strict)
+        if panel_log.watching:
+            panel_log.invalid(name, problem, raises=self._strict)
         if self._strict:
             raise error
         ledger = self._pipelines.current.ledger

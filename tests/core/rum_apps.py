@@ -15,7 +15,7 @@ from wsgiref.simple_server import WSGIRequestHandler, WSGIServer
 
 from werkzeug.serving import make_server
 
-from dd_pa.capture.rum import RumSession, rum_session_from_environ, rum_session_from_scope
+from dd_pa.capture.rum_session import RumSession, rum_session_from_environ, rum_session_from_scope
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from dd_pa.capture.rum import RumSession, rum_session_from_environ, rum_session_from_scope
+from dd_pa.capture.rum_session import RumSession, rum_session_from_environ, rum_session_from_scope
 
 NOW = 1795424500.0
 A = "2b1b778e-9ef6-45d6-89b8-e68ca6ceb436"

@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from dd_pa import Emitter, EventError, identify
 from dd_pa.capture.attributes import LONG, MAX_INT
 from dd_pa.capture.batch import NO_PART, SHORT
-from dd_pa.observe import event_log, observers
+from dd_pa.observe import observers, panel_log
 from tests.core.spools import Watched, events, ids
 from tests.core.wire import without_ids
 
@@ -133,7 +133,7 @@ def test_a_bad_name_is_the_event_s_own_error(make: Make) -> None:
 
 def test_ids_and_time(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
     """Each event has an id of its own; all are of one moment, where nobody looks on."""
-    monkeypatch.setattr(event_log, "watching", False)
+    monkeypatch.setattr(panel_log, "watching", False)
     batch = make().integration.batch()
     columns = batch.columns("order", ["id"], [list(range(1000))])
     found = list(batch.events(("x.y", columns, row, NO_PART) for row in range(1000)))

@@ -12,9 +12,14 @@ from typing import Any
 import pytest
 
 from dd_pa.capture import baggage as baggage_module
-from dd_pa.capture import cookie as cookie_module
-from dd_pa.capture import rum as rum_module
-from dd_pa.capture.rum import MAX_HEADER_LENGTH, read_rum_session, rum_session_from_environ, rum_session_from_scope
+from dd_pa.capture import rum_cookie as cookie_module
+from dd_pa.capture import rum_session as rum_module
+from dd_pa.capture.rum_session import (
+    MAX_HEADER_LENGTH,
+    read_rum_session,
+    rum_session_from_environ,
+    rum_session_from_scope,
+)
 from tests.core.rum_samples import NOW, V2_A, B
 
 HOSTILE = [

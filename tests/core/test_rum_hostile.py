@@ -6,7 +6,7 @@ from collections.abc import Callable
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from dd_pa.capture.rum import RumSession, rum_session_from_scope
+from dd_pa.capture.rum_session import RumSession, rum_session_from_scope
 from tests.core.rum_samples import BAGGAGE_A, DEAD_SAMPLES, LIVE_SAMPLES, V2_A, A, B, read_asgi, read_wsgi
 
 COOKIES = [str(sample.values[0]) for sample in [*LIVE_SAMPLES, *DEAD_SAMPLES]]

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from dd_pa.capture.rum import rum_session_from_environ, rum_session_from_scope
+from dd_pa.capture.rum_session import rum_session_from_environ, rum_session_from_scope
 from tests.core.rum_samples import AID, DEAD_SAMPLES, LIVE, LIVE_SAMPLES, NOW, V2_A, A, B
 
 COMMAS = [

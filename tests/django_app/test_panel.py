@@ -16,7 +16,7 @@ from django.test.utils import CaptureQueriesContext
 from django.utils.html import escape
 
 from dd_pa.emulator import Emulator
-from dd_pa.observe.event_log import MAX_STEPS, EventLog, follow
+from dd_pa.observe.panel_log import MAX_STEPS, PanelLog, follow
 from dd_pa_django import get_emitter
 from tests.django_app.conftest import Configure, Events
 from tests.django_app.panel_views import HOSTILE, censor
@@ -354,8 +354,8 @@ def test_panel_changes_neither_queries_nor_vary(ada_client: Client, headers: dic
 
 def test_commit_is_noticed_in_whatever_thread(emulator: Emulator) -> None:
     """A trail that nobody follows any more still learns what became of its events."""
-    event_log = EventLog()
-    before = follow(event_log)
+    panel_log = PanelLog()
+    before = follow(panel_log)
     try:
         event = get_emitter().integration.build("order.placed", usr="u")
     finally:
@@ -364,4 +364,4 @@ def test_commit_is_noticed_in_whatever_thread(emulator: Emulator) -> None:
 
     get_emitter().integration.submit(event)
 
-    assert [step.state for step in event_log.steps] == ["sent"]
+    assert [step.state for step in panel_log.steps] == ["sent"]

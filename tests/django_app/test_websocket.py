@@ -12,7 +12,7 @@ from channels.generic.websocket import AsyncWebsocketConsumer, WebsocketConsumer
 from channels.testing import WebsocketCommunicator
 from django.contrib.auth.models import AnonymousUser, User
 
-from dd_pa.capture import rum as rum_module
+from dd_pa.capture import rum_session as rum_module
 from dd_pa.testing import capture_events
 from dd_pa_django import atrack, track, tracked
 from dd_pa_django.websocket import WebsocketMiddleware

@@ -18,7 +18,7 @@ from flask_sqlalchemy import SQLAlchemy
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 from dd_pa import EventDraft, identify
-from dd_pa.observe.event_log import follow
+from dd_pa.observe.panel_log import follow
 from dd_pa.outbox.sqlalchemy import outbox_table
 from dd_pa_flask import ProductAnalytics
 from tests.flask_app import rum

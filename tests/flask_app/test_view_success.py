@@ -12,7 +12,7 @@ from flask import Flask, redirect, request, session, url_for
 from flask.testing import FlaskClient
 from flask_socketio import SocketIO
 
-from dd_pa.capture import rum as rum_module
+from dd_pa.capture import rum_session as rum_module
 from dd_pa.testing import capture_events
 from dd_pa_flask import ProductAnalytics, form_accepted
 from tests.flask_app import rum

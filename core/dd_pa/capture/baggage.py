@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from urllib.parse import unquote
 
-from dd_pa.capture.cookie import SESSION_ID
+from dd_pa.capture.rum_cookie import SESSION_ID
 
 _BLANKS = " \t"
 _MAX_ENCODED_LENGTH = 3 * 36

@@ -11,7 +11,7 @@ from dd_pa.capture.person import DENIED, Id, Identity, IdentityCallable, Identit
 from dd_pa.capture.traits import TraitsReader
 from dd_pa.capture.work import Work, current_work, innermost_work
 from dd_pa.errors import EventError
-from dd_pa.observe import event_log
+from dd_pa.observe import panel_log
 
 OnProblem = Callable[[str], None]
 Link = Callable[[Id | None, Id | None, Id | None, OnProblem], Identity]
@@ -251,12 +251,12 @@ class Linker:
 
     def _origin(self, name: str, found: str, given: Id | None) -> str:
         if given is not None:
-            return event_log.IN_CODE
+            return panel_log.IN_CODE
         work = current_work()
         if work is not None and getattr(work.identity, name, None) == found:
-            return event_log.IN_BLOCK
+            return panel_log.IN_BLOCK
         if work is not None and getattr(_job(work), name, None) == found:
-            return event_log.IN_JOB
+            return panel_log.IN_JOB
         try:
             source: object = None if self._identity is None else self._identity()
             say = getattr(source, "origin", None)

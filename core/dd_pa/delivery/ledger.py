@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import Literal
 
 from dd_pa.capture.event import BuiltEvent, shown_name
-from dd_pa.observe import event_log, log, signals
+from dd_pa.observe import log, panel_log, signals
 from dd_pa.process.atomic_counter import Tally
 
 LOG_INTERVAL = 60.0
@@ -122,15 +122,15 @@ class Ledger:
 
     def count_repaired(self, problem: str, *more: str) -> None:
         """Count an event that goes without something; the first problem is said."""
-        if event_log.watching:
-            event_log.repaired([problem, *more])
+        if panel_log.watching:
+            panel_log.repaired([problem, *more])
         self._repaired.add()
         self.say("repaired", "an event was sent without what is wrong in it: %r; set STRICT to raise", problem[:200])
 
     def count_off_plan(self, name: str, problem: str) -> None:
         """Count a typed event that is sent although it is not as its class says; the first difference is said."""
-        if event_log.watching:
-            event_log.repaired([problem])
+        if panel_log.watching:
+            panel_log.repaired([problem])
         self._off_plan.add()
         self.say("off plan", "event %s is off the plan: %r; set STRICT to raise", shown_name(name), problem[:200])
 

@@ -1,4 +1,4 @@
-"""What a debug panel shows of a trail: plain texts and numbers, for a template that escapes them.
+"""What a debug panel shows of the events of a request: plain texts and numbers, for a template that escapes them.
 
 There is no key and no header in it. A page that shows it is for whoever develops the application.
 """
@@ -16,7 +16,7 @@ import msgspec
 from dd_pa.capture.attributes import RESERVED
 from dd_pa.capture.event import shown_name
 from dd_pa.delivery.ledger import DROP_MEANING
-from dd_pa.observe.event_log import EventLog, EventState, Step
+from dd_pa.observe.panel_log import EventState, PanelLog, Step
 from dd_pa.settings.settings import Settings
 
 MAX_TEXT = 4_000
@@ -45,16 +45,16 @@ _GOOD = ("sent", "sent_on_commit", "stored")
 _OPEN = ("built", "waits", "waits_in_outbox")
 
 
-def report(event_log: EventLog, settings: Settings, expected: Iterable[str] = ()) -> dict[str, Any]:
+def report(panel_log: PanelLog, settings: Settings, expected: Iterable[str] = ()) -> dict[str, Any]:
     """Return what a panel shows, as JSON has it. `expected`: names of events that the end of the request may fire."""
-    events = [_shown(step, event_log, settings) for step in event_log.steps]
+    events = [_shown(step, panel_log, settings) for step in panel_log.steps]
     lost = sum(event["kind"] == "lost" for event in events)
     return {
         "events": events,
-        "omitted": event_log.omitted,
+        "omitted": panel_log.omitted,
         "expected": list(expected),
         "emulator": _emulator(settings),
-        "summary": _summary(len(events) + event_log.omitted, lost),
+        "summary": _summary(len(events) + panel_log.omitted, lost),
     }
 
 
@@ -65,7 +65,7 @@ def _summary(count: int, lost: int) -> str:
     return f"{counted}, {lost} not sent" if lost else counted
 
 
-def _shown(step: Step, event_log: EventLog, settings: Settings) -> dict[str, Any]:
+def _shown(step: Step, panel_log: PanelLog, settings: Settings) -> dict[str, Any]:
     body = {} if step.event is None else msgspec.json.decode(step.event.body)
     ids = _ids(step, body)
     state, kind = _state(step, settings)
@@ -73,7 +73,7 @@ def _shown(step: Step, event_log: EventLog, settings: Settings) -> dict[str, Any
     return {
         "name": _name(step),
         "time": time.strftime("%H:%M:%S", time.localtime(step.at)),
-        "offset": f"+{max(0.0, step.at - event_log.started) * 1000:.1f} ms",
+        "offset": f"+{max(0.0, step.at - panel_log.started) * 1000:.1f} ms",
         "id": "" if step.event is None else step.event.id,
         "fate": state,
         "kind": kind,

@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from dd_pa.capture.rum import Handshake
+from dd_pa.capture.rum_session import Handshake
 from dd_pa.capture.traits import Whose, fields_of, require_same
 from dd_pa.capture.work import Steps, Work, is_request_known
 from dd_pa.errors import EventError, SettingsError

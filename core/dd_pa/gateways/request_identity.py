@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Protocol, cast
 
 from dd_pa.capture.consent import request_consent
-from dd_pa.capture.rum import (
+from dd_pa.capture.rum_session import (
     Handshake,
     RumSession,
     anonymous_id_from_environ,
@@ -15,7 +15,7 @@ from dd_pa.capture.rum import (
     rum_session_from_scope,
 )
 from dd_pa.capture.traits import Whose
-from dd_pa.observe.event_log import session_origin
+from dd_pa.observe.panel_log import session_origin
 from dd_pa.settings.settings import Settings
 
 Resolver = Callable[[Any], Any]

@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session, SessionTransaction
 from dd_pa.capture.batch import Build
 from dd_pa.capture.event import BuiltEvent
 from dd_pa.emitter import Emitter
-from dd_pa.observe import event_log
+from dd_pa.observe import panel_log
 from dd_pa.observe.signals import event_queued, send
 from dd_pa.outbox.sqlalchemy import store
 
@@ -130,8 +130,8 @@ def submit_on_commit(session: AnySession, emitter: Emitter, event: BuiltEvent) -
     if transaction is None:
         return emitter.integration.submit(event)
     pending_in(plain).events.setdefault(transaction, []).append((emitter.integration, event))
-    if event_log.watching:
-        event_log.waits(event, partial(_is_waiting, plain, event))
+    if panel_log.watching:
+        panel_log.waits(event, partial(_is_waiting, plain, event))
     return True
 
 
@@ -146,8 +146,8 @@ def _store(session: Session, emitter: Emitter, event: BuiltEvent) -> None:
 
 def _note_stored(session: Session, emitter: Emitter, event: BuiltEvent) -> None:
     transaction = innermost(session)
-    if event_log.watching:
-        event_log.stored(event, None if transaction is None else partial(_is_waiting, session, event))
+    if panel_log.watching:
+        panel_log.stored(event, None if transaction is None else partial(_is_waiting, session, event))
     if not event_queued.receivers:
         return
     if transaction is None:

@@ -19,7 +19,7 @@ from sqlalchemy.orm import ORMExecuteState, Session, SessionTransaction, scoped_
 
 from dd_pa.capture.event import BuiltEvent
 from dd_pa.emitter import Emitter
-from dd_pa.observe import event_log
+from dd_pa.observe import panel_log
 from dd_pa.observe.signals import event_queued, send
 from dd_pa.outbox.sqlalchemy import add, store
 from dd_pa.sqlalchemy.pending_events import around, innermost, submit_on_commit
@@ -180,8 +180,8 @@ def _unit(session: Session) -> UnitOfWork:
 
 def _keep(session: Session, unit: UnitOfWork, entry: Entry, transaction: SessionTransaction | None) -> None:
     unit.keep(entry, transaction)
-    if event_log.watching:
-        event_log.waits(entry.event, partial(unit.holds, entry.event))
+    if panel_log.watching:
+        panel_log.waits(entry.event, partial(unit.holds, entry.event))
 
 
 def _has_work(session: Session, transaction: SessionTransaction | None) -> bool:

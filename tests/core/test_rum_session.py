@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import pytest
 
-from dd_pa.capture.rum import (
+from dd_pa.capture.rum_session import (
     MAX_HEADER_LENGTH,
     RumSession,
     read_rum_session,

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from dd_pa.capture.cookie import is_sampled, live_state
+from dd_pa.capture.rum_cookie import is_sampled, live_state
 
 NOW_MS = 1795424500000
 A = "2b1b778e-9ef6-45d6-89b8-e68ca6ceb436"

@@ -1,6 +1,6 @@
 """What became of the events of one request, for a debug panel. Nothing is written down unless a panel follows.
 
-A panel makes an `EventLog` and lets the thread or task of its request `follow` it. Each event that is tracked there
+A panel makes an `PanelLog` and lets the thread or task of its request `follow` it. Each event that is tracked there
 becomes a `Step`: whom it was linked to and by what, and where it went.
 """
 
@@ -18,7 +18,7 @@ import msgspec
 from dd_pa.observe import observers, signals
 
 MAX_STEPS = 500
-"""Most events that a trail keeps; the rest is only counted."""
+"""Most events that a log keeps; the rest is only counted."""
 
 EventState = Literal["built", "waits", "waits_in_outbox", "sent", "sent_on_commit", "stored", "dropped", "raised"]
 
@@ -59,7 +59,7 @@ class Step(msgspec.Struct, weakref=True, kw_only=True):
     """Tells whether it still waits for a commit. If not, and nothing came of it, it was rolled back."""
 
 
-class EventLog:
+class PanelLog:
     """The events of one request, in the order of the calls. Any thread or task that works for it may add some."""
 
     def __init__(self) -> None:
@@ -81,23 +81,23 @@ class _Built(Protocol):
     def id(self) -> str: ...
 
 
-_event_log: ContextVar[EventLog | None] = ContextVar("dd_pa_trail", default=None)
-_open: ContextVar[Step | None] = ContextVar("dd_pa_trail_step", default=None)
+_panel_log: ContextVar[PanelLog | None] = ContextVar("dd_pa_panel_log", default=None)
+_open: ContextVar[Step | None] = ContextVar("dd_pa_panel_step", default=None)
 """The event that is being built here."""
 
 _steps: WeakValueDictionary[str, Step] = WeakValueDictionary()
 """By the event's id, since a commit or a drop need not come from where the event was built."""
 
 
-def follow(event_log: EventLog | None) -> EventLog | None:
-    """Write what this thread or task tracks from now on into a trail (None: nowhere); return what was followed before.
+def follow(panel_log: PanelLog | None) -> PanelLog | None:
+    """Write what this thread or task tracks from now on into a log (None: nowhere); return what was followed before.
 
     Whoever follows puts that back at the end of its request.
     """
-    if event_log is not None and not watching:
+    if panel_log is not None and not watching:
         _listen()
-    before = _event_log.get()
-    _event_log.set(event_log)
+    before = _panel_log.get()
+    _panel_log.set(panel_log)
     return before
 
 
@@ -112,12 +112,12 @@ def _listen() -> None:
 @contextmanager
 def step(name: object) -> Iterator[Step | None]:
     """Open a step while an event is built; gives None where nobody follows. What is raised is written down."""
-    event_log = _event_log.get()
-    if event_log is None:
+    panel_log = _panel_log.get()
+    if panel_log is None:
         yield None
         return
     opened = Step(name=name)
-    event_log.add(opened)
+    panel_log.add(opened)
     token = _open.set(opened)
     try:
         yield opened
@@ -136,10 +136,10 @@ def invalid(name: object, problem: str, *, raises: bool) -> None:
     """Note an event that could not be made, perhaps before it came to `track()`."""
     found = _open.get()
     if found is None:
-        event_log = _event_log.get()
-        if event_log is None:
+        panel_log = _panel_log.get()
+        if panel_log is None:
             return
-        event_log.add(found := Step(name=name))
+        panel_log.add(found := Step(name=name))
     found.problems.append(problem)
     found.state, found.reason = ("raised", None) if raises else ("dropped", "invalid")
 

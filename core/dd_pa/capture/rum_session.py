@@ -15,7 +15,7 @@ from typing import Any, Literal
 import msgspec
 
 from dd_pa.capture.baggage import session_id_in_baggage
-from dd_pa.capture.cookie import anonymous_id, live_state
+from dd_pa.capture.rum_cookie import anonymous_id, live_state
 
 SESSION_LASTS = 4 * 3600
 """Seconds after which nothing claims a browser session that was read before. Datadog ends a session 4 hours after it
