@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from dd_pa.capture.event import BuiltEvent
-from dd_pa.relay.message import Binding, Messages
+from dd_pa.relay.cloud_event import Binding, Messages
 
 BODY = 500
 """Bytes of an event, as in the measurements."""

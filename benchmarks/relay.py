@@ -26,7 +26,7 @@ from dd_pa.network.outcome import DELIVERED
 from dd_pa.network.outlet import Done
 from dd_pa.outbox import OutboxDeliverer
 from dd_pa.relay.brokers import open_queue
-from dd_pa.relay.message import Binding, Messages
+from dd_pa.relay.cloud_event import Binding, Messages
 from dd_pa.settings.relay_address import address as address_of
 from dd_pa.store.store_factory import open_store
 from tests.relay.brokers import broker_of

@@ -297,4 +297,4 @@ def test_hurry_opens_now_and_keeps_waits_short() -> None:
     assert gate.room(10.0) == 12
     fail(gate, limit(900.0), now=11.0, started=10.0)
     assert gate.opens_at == 11.0 + HURRIED_WAIT
-    assert not gate.pace.is_set
+    assert not gate.rate_limit.is_set

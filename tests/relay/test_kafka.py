@@ -17,7 +17,7 @@ from dd_pa.doctor import examine_relay
 from dd_pa.network.outcome import Outcome, Verdict
 from dd_pa.process import testbed
 from dd_pa.relay.brokers import open_publisher
-from dd_pa.relay.message import Message
+from dd_pa.relay.cloud_event import Message
 from dd_pa.settings.relay_address import RelayAddress, address
 from dd_pa.store.event_queue import Row
 from tests.relay.mock_kafka import METADATA_TOO_LARGE, TOO_LARGE, UNKNOWN_TOPIC, MockKafka
@@ -28,7 +28,7 @@ pytest.importorskip("confluent_kafka", reason="needs confluent-kafka, which has 
 
 from confluent_kafka import KafkaException, Producer
 
-from dd_pa.relay import kafka_queue, kafka_share
+from dd_pa.relay import kafka_partitions, kafka_queue
 from dd_pa.relay.kafka_queue import KafkaQueue
 
 LEASE = 3.0
@@ -182,7 +182,7 @@ def test_what_is_no_event_and_large_is_set_aside_whole(cluster: MockKafka, membe
 def test_no_more_is_taken_than_may_be_ahead_of_one_event(
     cluster: MockKafka, member: Members, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(kafka_share, "MOST_AHEAD", 20)
+    monkeypatch.setattr(kafka_partitions, "MOST_AHEAD", 20)
     fill(cluster, 100, partition=0)
     alone = member()
     wait_until(lambda: (alone.claim(10), len(alone.held) >= 20)[1])

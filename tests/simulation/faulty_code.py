@@ -252,21 +252,31 @@ _STORE = (
     ),
 )
 
-PACE = "delivery/pace.py"
+LIMIT = "delivery/rate_limit.py"
 """What the simulation of a fleet looks at; that of one host has nobody to share a limit with."""
 
 _PACE = (
-    _in(PACE, "nobody slows down after a 429", "self.rate, self._threshold = FIRST, math.inf", "self.rate = math.inf"),
-    _in(PACE, "begins at a hundred times the pace", "\nFIRST = 1.0\n", "\nFIRST = 100.0\n"),
-    _in(PACE, "another 429 cuts nothing", "self._cuts = self.is_set\n", "self._cuts = False\n"),
-    _in(PACE, "each 429 of requests in flight together counts", "if started < self._limited_at:", "if False:"),
-    _in(PACE, "becomes faster ten times as fast", "\nFASTER_EACH_SUCCESS = 0.01\n", "\nFASTER_EACH_SUCCESS = 0.1\n"),
-    _in(PACE, "never becomes faster than it was", "self.rate *= 1.0 + min(", "self.rate *= 1.0 + 0.0 * min("),
-    _in(PACE, "does not look for a wider limit", "\nRELIEF = 60.0\n", "\nRELIEF = 1e9\n"),
-    _in(PACE, "what is sent uses nothing up", "self._tokens -= 1.0", "self._tokens -= 0.0"),
-    _in(PACE, "two seconds of the pace at once", "\nLUMP = 0.02\n", "\nLUMP = 2.0\n"),
-    _in(PACE, "all begin at the same moment", "self._tokens = self._draw(0.0, 1.0)", "self._tokens = 1.0"),
-    _in(PACE, "slow from the first event on", "        self.rate = math.inf\n", "        self.rate = FIRST\n"),
+    _in(
+        LIMIT,
+        "nobody slows down after a 429",
+        "self.rate, self._threshold = FIRST, math.inf",
+        "self.rate = math.inf",
+    ),
+    _in(LIMIT, "begins at a hundred times the pace", "\nFIRST = 1.0\n", "\nFIRST = 100.0\n"),
+    _in(LIMIT, "another 429 cuts nothing", "self._cuts = self.is_set\n", "self._cuts = False\n"),
+    _in(LIMIT, "each 429 of requests in flight together counts", "if started < self._limited_at:", "if False:"),
+    _in(
+        LIMIT,
+        "becomes faster ten times as fast",
+        "\nFASTER_EACH_SUCCESS = 0.01\n",
+        "\nFASTER_EACH_SUCCESS = 0.1\n",
+    ),
+    _in(LIMIT, "never becomes faster than it was", "self.rate *= 1.0 + min(", "self.rate *= 1.0 + 0.0 * min("),
+    _in(LIMIT, "does not look for a wider limit", "\nRELIEF = 60.0\n", "\nRELIEF = 1e9\n"),
+    _in(LIMIT, "what is sent uses nothing up", "self._tokens -= 1.0", "self._tokens -= 0.0"),
+    _in(LIMIT, "two seconds of the pace at once", "\nLUMP = 0.02\n", "\nLUMP = 2.0\n"),
+    _in(LIMIT, "all begin at the same moment", "self._tokens = self._draw(0.0, 1.0)", "self._tokens = 1.0"),
+    _in(LIMIT, "slow from the first event on", "        self.rate = math.inf\n", "        self.rate = FIRST\n"),
 )
 
 MUTATIONS = (*_DELIVERY, *_STORE, *_PACE)

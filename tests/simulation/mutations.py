@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 
 import dd_pa
 from tests.simulation.campaigns import CAMPAIGNS, Campaign
-from tests.simulation.faulty_code import MUTATIONS, PACE, Mutation
+from tests.simulation.faulty_code import LIMIT, MUTATIONS, Mutation
 
 ROOT = Path(__file__).parents[2]
 CODE = Path(dd_pa.__file__).parent
@@ -48,7 +48,7 @@ def hunt(mutation: Mutation, campaigns: Iterable[Campaign]) -> Found:
     with tempfile.TemporaryDirectory() as folder:
         shutil.copytree(CODE, Path(folder) / "dd_pa", ignore=shutil.ignore_patterns("__pycache__", "emulator"))
         (Path(folder) / "dd_pa" / mutation.path).write_text(mutated(mutation))
-        if mutation.path == PACE:
+        if mutation.path == LIMIT:
             return Found(mutation, *_first_failing_test(folder))
         for campaign in campaigns:
             if outcome := _first_failure(folder, campaign):

@@ -12,7 +12,7 @@ import click
 from dd_pa.cli.deliver import broker
 from dd_pa.observe.log import printable
 from dd_pa.relay.brokers import RelayQueue, open_queue
-from dd_pa.relay.dead_letters import RelayLetter
+from dd_pa.relay.relay_letters import RelayLetter
 
 _ca_file = click.option(
     "--ca-file", envvar="DD_PA_CA_FILE", show_envvar=True, help="PEM file of authorities to trust too."

@@ -117,8 +117,8 @@ class Dispatcher:
         room = self.gate.room(now) - in_flight
         if room <= 0:
             return self.gate.room_for_fresh(now) > in_flight and self._send_if_room(now)
-        if self.gate.pace.is_set:
-            room = min(room, self.gate.pace.allowance(now))
+        if self.gate.rate_limit.is_set:
+            room = min(room, self.gate.rate_limit.allowance(now))
             if room < 1:
                 self._wait_for_pace(now)
                 return False
@@ -127,7 +127,7 @@ class Dispatcher:
     def _wait_for_pace(self, now: float) -> None:
         """Fill again when the next event may go, if there is one."""
         if self._store.waiting or self.quarantine:
-            wait = self.gate.pace.held(now)
+            wait = self.gate.rate_limit.held(now)
             if not self._paced:
                 self._paced = True
                 self._loop.call_later(wait, self._go_on)
@@ -200,8 +200,8 @@ class Dispatcher:
             return
         if failed is None:
             self.gate.started_fresh(now)
-        if self.gate.pace.is_set:
-            self.gate.pace.spend()
+        if self.gate.rate_limit.is_set:
+            self.gate.rate_limit.spend()
         self._begin(event, body, lambda outcome: self._done(attempt, outcome))
 
     def _begin(self, event: BuiltEvent, body: bytes, done: Callable[[Outcome], None]) -> None:
@@ -292,8 +292,8 @@ class Dispatcher:
         """Note that the destination is well."""
         self._passed += 1
         paused = self.gate.paused_by
-        if self.gate.pace.is_set:
-            self.gate.pace.succeeded(self._loop.time())
+        if self.gate.rate_limit.is_set:
+            self.gate.rate_limit.succeeded(self._loop.time())
         if alone := self.gate.succeeded(attempt.started):
             for failed in self.quarantine.waiting(alone):
                 self._convict(failed)

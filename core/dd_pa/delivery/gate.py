@@ -15,7 +15,7 @@ import random
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from dd_pa.delivery.pace import Pace
+from dd_pa.delivery.rate_limit import RateLimit
 from dd_pa.network.outcome import Outcome, Verdict
 
 HURRIED_WAIT = 0.2
@@ -88,7 +88,7 @@ class Gate:
         self.closed = False
         """The destination fails; not only an event."""
 
-        self.pace = Pace(policy.draw)
+        self.rate_limit = RateLimit(policy.draw)
         """How many events a second may be sent, once the intake has answered 429."""
 
         self._limited = False
@@ -160,7 +160,7 @@ class Gate:
         if outcome.verdict is Verdict.LIMIT:
             self._limited = True
             if not self.hurried:
-                self.pace.limited(now, started)
+                self.rate_limit.limited(now, started)
         if outcome.verdict is Verdict.PAUSE:
             self._refusal = outcome
         if outcome.verdict is not Verdict.LIMIT and len(self._row) < ROW:
@@ -213,5 +213,5 @@ class Gate:
     def hurry(self) -> None:
         """Forget the wait and wait little from now on: the process is about to end."""
         self.opens_at = 0.0
-        self.pace.lift()
+        self.rate_limit.lift()
         self.longest_wait = HURRIED_WAIT

@@ -9,8 +9,8 @@ from collections.abc import Callable
 from typing import Any, Protocol
 
 from dd_pa.network.log_filter import keep_out_of_logs
-from dd_pa.relay.dead_letters import RelayLetters
 from dd_pa.relay.publisher import Publisher
+from dd_pa.relay.relay_letters import RelayLetters
 from dd_pa.settings.relay_address import RelayAddress
 from dd_pa.store.event_queue import EventQueue
 

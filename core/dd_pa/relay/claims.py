@@ -5,7 +5,7 @@ from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
-from dd_pa.relay.message import is_understood
+from dd_pa.relay.cloud_event import is_understood
 from dd_pa.store.event_queue import Row
 
 HandleT = TypeVar("HandleT", bound=Hashable)

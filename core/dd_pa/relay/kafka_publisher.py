@@ -13,8 +13,8 @@ from functools import partial
 from confluent_kafka import KafkaError, KafkaException, Producer
 
 from dd_pa.network.outcome import DELIVERED, Outcome, Verdict
+from dd_pa.relay.cloud_event import Binding, Message
 from dd_pa.relay.kafka_client import PREFIX, ordering_key, pairs, producer_options
-from dd_pa.relay.message import Binding, Message
 from dd_pa.settings.relay_address import RelayAddress
 
 FIRST_LOOK, LONGEST_LOOK = 0.001, 0.02

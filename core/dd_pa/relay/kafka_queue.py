@@ -18,11 +18,11 @@ from itertools import islice
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
 from dd_pa.relay.claims import Claim, Claims
-from dd_pa.relay.dead_letters import RelayCounts, RelayLetter
 from dd_pa.relay.kafka_client import GROUP, PREFIX, client_options, headers_of
-from dd_pa.relay.kafka_letters import KafkaLetters
-from dd_pa.relay.kafka_lookout import KafkaLookout
-from dd_pa.relay.kafka_share import KafkaShare
+from dd_pa.relay.kafka_dead_letters import KafkaDeadLetters
+from dd_pa.relay.kafka_partitions import KafkaPartitions
+from dd_pa.relay.kafka_topic import KafkaTopic
+from dd_pa.relay.relay_letters import RelayCounts, RelayLetter
 from dd_pa.settings.relay_address import RelayAddress
 from dd_pa.store.event_queue import Row
 
@@ -63,13 +63,13 @@ class KafkaQueue:
     def __init__(self, address: RelayAddress, *, ca_file: str | None, timeout: float = 10.0) -> None:
         self._address, self._topic, self._timeout = address, address.stream, timeout
         self._options = partial(client_options, address, ca_file)
-        self._letters = KafkaLetters(address, ca_file=ca_file, timeout=timeout)
-        self._lookout = KafkaLookout(address, ca_file=ca_file, timeout=timeout)
+        self._letters = KafkaDeadLetters(address, ca_file=ca_file, timeout=timeout)
+        self._kafka_topic = KafkaTopic(address, ca_file=ca_file, timeout=timeout)
         self._member: Consumer | None = None
         self._claims: Claims[tuple[int, int]] = Claims()
         self._arrived: deque[Claim[tuple[int, int]]] = deque()
         self._leased_until: dict[int, float] = {}
-        self._share = KafkaShare(self._topic, self._lookout)
+        self._share = KafkaPartitions(self._topic, self._kafka_topic)
         self._error: KafkaError | None = None
         """What the client has said of the connection since it was last seen to work."""
 
@@ -225,16 +225,16 @@ class KafkaQueue:
         self.settle(ids)
 
     def oldest(self) -> int | None:
-        return self._lookout.oldest(self._member)
+        return self._kafka_topic.oldest(self._member)
 
     def is_there(self) -> bool:
-        return self._lookout.is_there()
+        return self._kafka_topic.is_there()
 
     def weaknesses(self) -> list[str]:
-        return self._lookout.weaknesses()
+        return self._kafka_topic.weaknesses()
 
     def counts(self) -> RelayCounts:
-        return RelayCounts(self._lookout.waiting(self._member), None, self._letters.count())
+        return RelayCounts(self._kafka_topic.waiting(self._member), None, self._letters.count())
 
     def letters(self) -> Iterator[RelayLetter]:
         yield from self._letters.all()
@@ -269,7 +269,7 @@ class KafkaQueue:
         """Commit what is settled, and leave the group."""
         self._leave()
         self._letters.close()
-        self._lookout.close()
+        self._kafka_topic.close()
 
 
 def _close(member: Consumer) -> None:

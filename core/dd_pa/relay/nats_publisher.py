@@ -14,7 +14,7 @@ from nats.errors import Error as NatsError
 from nats.js.api import Header
 
 from dd_pa.network.outcome import Outcome, Verdict
-from dd_pa.relay.message import Binding, Message, escaped
+from dd_pa.relay.cloud_event import Binding, Message, escaped
 from dd_pa.relay.nats_confirmations import NO_STREAM, NatsConfirmations
 from dd_pa.relay.nats_connection import NatsConnection
 from dd_pa.settings.relay_address import RelayAddress

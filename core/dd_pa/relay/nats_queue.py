@@ -18,9 +18,9 @@ from nats.js.api import AckPolicy, ConsumerConfig, DiscardPolicy, Header, RawStr
 from nats.js.errors import NotFoundError
 
 from dd_pa.relay.claims import Claim, Claims
-from dd_pa.relay.dead_letters import RelayCounts, RelayLetter
-from dd_pa.relay.message import milliseconds, unescaped
+from dd_pa.relay.cloud_event import milliseconds, unescaped
 from dd_pa.relay.nats_connection import FAREWELL, NatsConnection
+from dd_pa.relay.relay_letters import RelayCounts, RelayLetter
 from dd_pa.settings.relay_address import RelayAddress
 from dd_pa.store.event_queue import Row
 

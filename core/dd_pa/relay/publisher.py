@@ -11,7 +11,7 @@ from typing import Protocol
 from dd_pa.capture.event import BuiltEvent
 from dd_pa.network.outcome import Outcome, Verdict
 from dd_pa.network.outlet import Done
-from dd_pa.relay.message import Message, Messages
+from dd_pa.relay.cloud_event import Message, Messages
 
 BATCH = 250
 """Most events of one batch. One is on its way at a time, so that events keep their order."""

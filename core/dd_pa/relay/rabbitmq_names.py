@@ -7,7 +7,7 @@ from typing import Any
 
 from pika import BasicProperties, SSLOptions, URLParameters
 
-from dd_pa.relay.message import CONTENT_TYPE
+from dd_pa.relay.cloud_event import CONTENT_TYPE
 from dd_pa.relay.tls import tls_context
 from dd_pa.settings.relay_address import RelayAddress
 

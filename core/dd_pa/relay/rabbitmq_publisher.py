@@ -24,7 +24,7 @@ from pika.frame import Method
 from pika.spec import Basic
 
 from dd_pa.network.outcome import DELIVERED, Outcome, Verdict
-from dd_pa.relay.message import Binding, Message
+from dd_pa.relay.cloud_event import Binding, Message
 from dd_pa.relay.rabbitmq_names import PREFIX, QUORUM, connection_parameters, properties
 from dd_pa.settings.relay_address import RelayAddress
 

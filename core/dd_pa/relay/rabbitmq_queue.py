@@ -17,9 +17,9 @@ from pika.exceptions import ChannelClosedByBroker
 from pika.spec import Basic
 
 from dd_pa.relay.claims import Claim, Claims
-from dd_pa.relay.dead_letters import RelayCounts, RelayLetter
-from dd_pa.relay.message import milliseconds
+from dd_pa.relay.cloud_event import milliseconds
 from dd_pa.relay.rabbitmq_names import PREFIX, QUORUM, connection_parameters, dead_queue, properties
+from dd_pa.relay.relay_letters import RelayCounts, RelayLetter
 from dd_pa.settings.relay_address import RelayAddress
 from dd_pa.store.event_queue import Row
 

@@ -24,7 +24,7 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
 from dd_pa.network.outcome import DELIVERED, Outcome, Verdict
-from dd_pa.relay.message import Binding, Message
+from dd_pa.relay.cloud_event import Binding, Message
 from dd_pa.settings.relay_address import RelayAddress
 
 BODY = "data"

@@ -16,9 +16,9 @@ from redis.exceptions import RedisError, ResponseError
 from redis.retry import Retry
 
 from dd_pa.relay.claims import Claim, Claims
-from dd_pa.relay.dead_letters import RelayCounts, RelayLetter
-from dd_pa.relay.message import milliseconds
+from dd_pa.relay.cloud_event import milliseconds
 from dd_pa.relay.redis_publisher import BODY, connection_options, fields
+from dd_pa.relay.relay_letters import RelayCounts, RelayLetter
 from dd_pa.settings.relay_address import RelayAddress
 from dd_pa.store.event_queue import Row
 

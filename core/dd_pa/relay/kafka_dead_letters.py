@@ -12,7 +12,6 @@ from typing import Any, NamedTuple
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Producer, TopicPartition
 
-from dd_pa.relay.dead_letters import RelayLetter
 from dd_pa.relay.kafka_client import (
     GROUP,
     PREFIX,
@@ -23,6 +22,7 @@ from dd_pa.relay.kafka_client import (
     pairs,
     producer_options,
 )
+from dd_pa.relay.relay_letters import RelayLetter
 from dd_pa.settings.relay_address import RelayAddress
 
 
@@ -46,7 +46,7 @@ class _Entry(NamedTuple):
         )
 
 
-class KafkaLetters:
+class KafkaDeadLetters:
     """For one thread. What is written is confirmed when a method returns; else it raises."""
 
     def __init__(self, address: RelayAddress, *, ca_file: str | None, timeout: float) -> None:

@@ -42,7 +42,7 @@ LUMP = 0.02
 """Seconds of the pace that may be sent at once."""
 
 
-class Pace:
+class RateLimit:
     """Not limited before the first 429, and then nothing of it costs anything."""
 
     def __init__(self, draw: Callable[[float, float], float]) -> None:

@@ -8,9 +8,9 @@ from typing import NamedTuple
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
+from dd_pa.relay.cloud_event import milliseconds
 from dd_pa.relay.kafka_client import GROUP, PREFIX, client_options, headers_of
-from dd_pa.relay.kafka_letters import partitions_of
-from dd_pa.relay.message import milliseconds
+from dd_pa.relay.kafka_dead_letters import partitions_of
 from dd_pa.settings.relay_address import RelayAddress
 
 
@@ -22,7 +22,7 @@ class Position(NamedTuple):
     """What was committed beside it."""
 
 
-class KafkaLookout:
+class KafkaTopic:
     """For one thread; connects when it is asked. Each call blocks for `timeout` at each of its steps, and raises."""
 
     def __init__(self, address: RelayAddress, *, ca_file: str | None, timeout: float) -> None:

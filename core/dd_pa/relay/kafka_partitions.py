@@ -7,18 +7,18 @@ from collections.abc import Collection, Sequence
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
-from dd_pa.relay.kafka_lookout import KafkaLookout
+from dd_pa.relay.kafka_topic import KafkaTopic
 from dd_pa.relay.offset_ledger import OffsetLedger
 
 MOST_AHEAD = 20_000
 """Messages of one partition that may be given out while one before them is not settled."""
 
 
-class KafkaShare:
+class KafkaPartitions:
     """Partitions come and go within the client's calls, on the thread that makes them."""
 
-    def __init__(self, topic: str, lookout: KafkaLookout) -> None:
-        self._topic, self._lookout = topic, lookout
+    def __init__(self, topic: str, kafka_topic: KafkaTopic) -> None:
+        self._topic, self._kafka_topic = topic, kafka_topic
         self._ledgers: dict[int, OffsetLedger] = {}
         self._uncommitted: set[int] = set()
         self._takes_notes = True
@@ -46,10 +46,10 @@ class KafkaShare:
         for partition in partitions:
             self._ledgers[partition.partition] = OffsetLedger()
         with contextlib.suppress(KafkaException):  # then what is settled behind the positions goes twice
-            found = self._lookout.positions(member, [partition.partition for partition in partitions])
+            found = self._kafka_topic.positions(member, [partition.partition for partition in partitions])
             for number, (offset, note) in found.items():
                 ledger = OffsetLedger(offset, note)
-                if not note or ledger.reach <= self._lookout.end(member, number):  # else the topic is not what it was
+                if not note or ledger.reach <= self._kafka_topic.end(member, number):  # else it is another
                     self._ledgers[number] = ledger
 
     def lose(self, gone: Collection[int]) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import pytest
 
-from dd_pa.delivery.pace import CUT, DEEPEST_CUT, FIRST, FORGOTTEN, LEAST, RELIEF, Pace
+from dd_pa.delivery.rate_limit import CUT, DEEPEST_CUT, FIRST, FORGOTTEN, LEAST, RELIEF, RateLimit
 
 Draw = Callable[[float, float], float]
 AT_ONCE: Draw = lambda least, most: most  # noqa: E731 - a process that begins with the pause's end
@@ -18,29 +18,29 @@ class Sender:
     """Sends as much as it may, or so many a second; the intake takes all at once."""
 
     def __init__(self, draw: Draw = AT_ONCE) -> None:
-        self.pace = Pace(draw)
+        self.rate_limit = RateLimit(draw)
         self.now = 100.0
         self.sent = 0
 
     def limit(self, wait: float = 1.0) -> None:
         """Hear a 429 now, and pause."""
-        self.pace.limited(self.now, self.now - STEP)
+        self.rate_limit.limited(self.now, self.now - STEP)
         self.now += wait
-        self.pace.allowance(self.now)
+        self.rate_limit.allowance(self.now)
 
     def may_send(self) -> bool:
-        return not self.pace.is_set or self.pace.allowance(self.now) > 0
+        return not self.rate_limit.is_set or self.rate_limit.allowance(self.now) > 0
 
     def send(self, seconds: float, most: float = 1e9) -> float:
         """Return how many were sent a second."""
         sent, began = 0, self.now
         while self.now < began + seconds:
             while self.may_send() and sent < most * (self.now - began):
-                self.pace.spend()
-                self.pace.succeeded(self.now)
+                self.rate_limit.spend()
+                self.rate_limit.succeeded(self.now)
                 sent += 1
             if not self.may_send():
-                self.pace.held(self.now)
+                self.rate_limit.held(self.now)
             self.now += STEP
         self.sent += sent
         return sent / seconds
@@ -56,7 +56,7 @@ def settled() -> Sender:
 
 
 def test_nothing_is_held_back_before_the_first_limit() -> None:
-    assert not Pace(AT_ONCE).is_set
+    assert not RateLimit(AT_ONCE).is_set
 
 
 def test_it_starts_slowly_and_doubles() -> None:
@@ -65,7 +65,7 @@ def test_it_starts_slowly_and_doubles() -> None:
     sender.limit()
     rates = [sender.send(1.0) for _ in range(7)]
 
-    assert sender.pace.is_set
+    assert sender.rate_limit.is_set
     assert rates[0] <= 2 * FIRST
     assert rates[6] == pytest.approx(2.0**6, rel=0.5)
 
@@ -75,10 +75,10 @@ def test_another_limit_leaves_a_part_of_what_was_achieved_with_the_pause(wait: f
     """A quota of a minute that was gone in seconds makes a pace far below theirs, if not at once."""
     sender = settled()
     achieved = sender.send(10.0) * 10.0 / (10.0 + wait)
-    before = sender.pace.rate
+    before = sender.rate_limit.rate
     sender.limit(wait)
 
-    assert sender.pace.rate == pytest.approx(max(CUT * achieved, DEEPEST_CUT * before), rel=0.01)
+    assert sender.rate_limit.rate == pytest.approx(max(CUT * achieved, DEEPEST_CUT * before), rel=0.01)
 
 
 def test_it_creeps_after_that() -> None:
@@ -93,12 +93,12 @@ def test_answers_to_what_was_in_flight_together_are_one_limit() -> None:
     sender.limit()
     sender.send(8.0)
     for _ in range(50):
-        sender.pace.limited(sender.now, sender.now - STEP)
-    rate = sender.pace.rate
+        sender.rate_limit.limited(sender.now, sender.now - STEP)
+    rate = sender.rate_limit.rate
     sender.now += 1.0
-    sender.pace.allowance(sender.now)
+    sender.rate_limit.allowance(sender.now)
 
-    assert rate / 4 < sender.pace.rate < rate
+    assert rate / 4 < sender.rate_limit.rate < rate
 
 
 def test_it_never_stops_for_good() -> None:
@@ -107,13 +107,13 @@ def test_it_never_stops_for_good() -> None:
     sender.limit()
     sender.send(8.0)
     sender.limit()
-    before = sender.pace.rate
+    before = sender.rate_limit.rate
     for _ in range(100):
         sender.limit()
-    assert sender.pace.rate == LEAST
+    assert sender.rate_limit.rate == LEAST
     sender.send(30.0)
 
-    assert sender.pace.rate >= before
+    assert sender.rate_limit.rate >= before
 
 
 def test_a_wider_limit_is_looked_for_after_a_while() -> None:
@@ -135,12 +135,12 @@ def test_what_holds_nothing_back_does_not_grow_and_is_forgotten() -> None:
     sender = Sender()
     sender.limit()
     sender.send(8.0)
-    rate = sender.pace.rate
+    rate = sender.rate_limit.rate
     sender.send(10.0, most=rate / 10)
-    assert sender.pace.rate <= rate * 1.5
+    assert sender.rate_limit.rate <= rate * 1.5
     sender.send(FORGOTTEN, most=rate / 10)
 
-    assert not sender.pace.is_set
+    assert not sender.rate_limit.is_set
 
 
 def test_processes_that_open_together_do_not_send_together() -> None:
@@ -150,7 +150,7 @@ def test_processes_that_open_together_do_not_send_together() -> None:
     for _ in range(100):
         sender = Sender(draws.uniform)
         sender.limit()
-        waits.append(sender.pace.held(sender.now))
+        waits.append(sender.rate_limit.held(sender.now))
 
     assert min(waits) < 0.1 / FIRST
     assert max(waits) > 0.9 / FIRST
