@@ -28,7 +28,7 @@ pytest.importorskip("confluent_kafka", reason="needs confluent-kafka, which has 
 
 from confluent_kafka import KafkaException, Producer
 
-from dd_pa.relay import kafka_partitions, kafka_queue
+from dd_pa.relay import kafka_queue, offset_ledger
 from dd_pa.relay.kafka_queue import KafkaQueue
 
 LEASE = 3.0
@@ -182,7 +182,7 @@ def test_what_is_no_event_and_large_is_set_aside_whole(cluster: MockKafka, membe
 def test_no_more_is_taken_than_may_be_ahead_of_one_event(
     cluster: MockKafka, member: Members, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(kafka_partitions, "MOST_AHEAD", 20)
+    monkeypatch.setattr(offset_ledger, "MOST_AHEAD", 20)
     fill(cluster, 100, partition=0)
     alone = member()
     wait_until(lambda: (alone.claim(10), len(alone.held) >= 20)[1])

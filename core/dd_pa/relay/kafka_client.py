@@ -6,8 +6,6 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import unquote, urlsplit
 
-import msgspec
-
 from dd_pa.settings.relay_address import RelayAddress
 
 if TYPE_CHECKING:
@@ -82,25 +80,3 @@ def headers_of(message: Message) -> dict[str, str]:
 def pairs(headers: Mapping[str, str]) -> list[tuple[str, str | bytes | None]]:
     """Return headers as the client takes them."""
     return cast("list[tuple[str, str | bytes | None]]", list(headers.items()))
-
-
-class _Link(msgspec.Struct):
-    id: str = ""
-
-
-class _Linked(msgspec.Struct):
-    session: _Link | None = None
-    usr: _Link | None = None
-    account: _Link | None = None
-
-
-_linked = msgspec.json.Decoder(_Linked)
-
-
-def ordering_key(body: bytes) -> str | None:
-    """Return what the events that keep their order have in common: session, else user, else account."""
-    try:
-        found = _linked.decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError):  # somebody else's
-        return None
-    return next((link.id for link in (found.session, found.usr, found.account) if link is not None and link.id), None)

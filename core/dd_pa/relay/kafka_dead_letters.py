@@ -18,10 +18,10 @@ from dd_pa.relay.kafka_client import (
     client_options,
     dead_topic,
     headers_of,
-    ordering_key,
     pairs,
     producer_options,
 )
+from dd_pa.relay.kafka_publisher import ordering_key
 from dd_pa.relay.relay_letters import RelayLetter
 from dd_pa.settings.relay_address import RelayAddress
 

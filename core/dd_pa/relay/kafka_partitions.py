@@ -10,9 +10,6 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 from dd_pa.relay.kafka_topic import KafkaTopic
 from dd_pa.relay.offset_ledger import OffsetLedger
 
-MOST_AHEAD = 20_000
-"""Messages of one partition that may be given out while one before them is not settled."""
-
 
 class KafkaPartitions:
     """Partitions come and go within the client's calls, on the thread that makes them."""
@@ -86,7 +83,7 @@ class KafkaPartitions:
 
     def hold_back(self, member: Consumer, *, everything: bool) -> None:
         """Fetch no more of partitions that have run far ahead of one event, or of any."""
-        wanted = {number for number, ledger in self._ledgers.items() if everything or ledger.ahead >= MOST_AHEAD}
+        wanted = {number for number, ledger in self._ledgers.items() if everything or ledger.is_far_ahead}
         for change, numbers in ((member.pause, wanted - self._paused), (member.resume, self._paused - wanted)):
             if numbers:
                 change([TopicPartition(self._topic, number) for number in numbers])

@@ -10,11 +10,12 @@ import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 
+import msgspec
 from confluent_kafka import KafkaError, KafkaException, Producer
 
 from dd_pa.network.outcome import DELIVERED, Outcome, Verdict
 from dd_pa.relay.cloud_event import Binding, Message
-from dd_pa.relay.kafka_client import PREFIX, ordering_key, pairs, producer_options
+from dd_pa.relay.kafka_client import PREFIX, pairs, producer_options
 from dd_pa.settings.relay_address import RelayAddress
 
 FIRST_LOOK, LONGEST_LOOK = 0.001, 0.02
@@ -135,3 +136,25 @@ def refusal(error: KafkaError) -> Outcome:
     if code in _ABOUT_US:
         return Outcome(verdict=Verdict.PAUSE, reason=reason)
     return Outcome(verdict=Verdict.LIMIT if code in _FULL else Verdict.RETRY, reason=reason)
+
+
+class _Link(msgspec.Struct):
+    id: str = ""
+
+
+class _Linked(msgspec.Struct):
+    session: _Link | None = None
+    usr: _Link | None = None
+    account: _Link | None = None
+
+
+_linked = msgspec.json.Decoder(_Linked)
+
+
+def ordering_key(body: bytes) -> str | None:
+    """Return what the events that keep their order have in common: session, else user, else account."""
+    try:
+        found = _linked.decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError):  # somebody else's
+        return None
+    return next((link.id for link in (found.session, found.usr, found.account) if link is not None and link.id), None)

@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
+from dd_pa.relay.broker_weaknesses import kafka_weaknesses
 from dd_pa.relay.cloud_event import milliseconds
 from dd_pa.relay.kafka_client import GROUP, PREFIX, client_options, headers_of
 from dd_pa.relay.kafka_dead_letters import partitions_of
@@ -111,9 +112,7 @@ class KafkaTopic:
     def weaknesses(self) -> list[str]:
         """Return what the cluster tells of the topic that may lose events."""
         found = self._opened().list_topics(self._topic, timeout=self._timeout).topics[self._topic]
-        if any(len(partition.replicas) < 2 for partition in found.partitions.values()):
-            return [f"topic {self._topic} has one replica: it is lost with the disk of one broker"]
-        return []
+        return kafka_weaknesses(self._topic, [len(partition.replicas) for partition in found.partitions.values()])
 
     def close(self) -> None:
         """Close the connection."""

@@ -17,6 +17,7 @@ from nats.js import JetStreamContext
 from nats.js.api import AckPolicy, ConsumerConfig, DiscardPolicy, Header, RawStreamMsg, StorageType
 from nats.js.errors import NotFoundError
 
+from dd_pa.relay.broker_weaknesses import nats_weaknesses
 from dd_pa.relay.claims import Claim, Claims
 from dd_pa.relay.cloud_event import milliseconds, unescaped
 from dd_pa.relay.nats_connection import FAREWELL, NatsConnection
@@ -217,12 +218,11 @@ async def _counts(connection: NatsConnection) -> RelayCounts:
 
 async def _weaknesses(connection: NatsConnection) -> list[str]:
     config = (await connection.jetstream.stream_info(connection.stream)).config
-    found = []
-    if config.storage == StorageType.MEMORY:
-        found.append("the stream is kept in memory: it is lost with the server")
-    if config.discard == DiscardPolicy.OLD and max(config.max_msgs or 0, config.max_bytes or 0) > 0:
-        found.append("a full stream drops its oldest events: set its discard policy to new")
-    return found
+    is_bounded = max(config.max_msgs or 0, config.max_bytes or 0) > 0
+    return nats_weaknesses(
+        is_in_memory=config.storage == StorageType.MEMORY,
+        drops_oldest=is_bounded and config.discard == DiscardPolicy.OLD,
+    )
 
 
 async def _next_dead(sequence: int, connection: NatsConnection) -> RawStreamMsg | None:

@@ -8,6 +8,9 @@ from collections import deque
 from collections.abc import Iterator
 from itertools import pairwise
 
+MOST_AHEAD = 20_000
+"""Messages of one partition that may be given out while one before them is not settled."""
+
 LONGEST_NOTE = 3_000
 """Most characters of a note; brokers take 4,096 unless their operators say otherwise."""
 
@@ -39,6 +42,11 @@ class OffsetLedger:
     def ahead(self) -> int:
         """Number of offsets from the position to the last message."""
         return (self._end or 0) - (self.position or 0)
+
+    @property
+    def is_far_ahead(self) -> bool:
+        """So much was given out behind an event that is not settled that no more may be."""
+        return self.ahead >= MOST_AHEAD
 
     @property
     def reach(self) -> int:

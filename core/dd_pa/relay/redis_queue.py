@@ -15,6 +15,7 @@ from redis.backoff import NoBackoff
 from redis.exceptions import RedisError, ResponseError
 from redis.retry import Retry
 
+from dd_pa.relay.broker_weaknesses import redis_weaknesses
 from dd_pa.relay.claims import Claim, Claims
 from dd_pa.relay.cloud_event import milliseconds
 from dd_pa.relay.redis_publisher import BODY, connection_options, fields
@@ -30,9 +31,6 @@ LOOK_FOR_DEAD = 2.0
 
 FORGET_NAME = 24 * 3600
 """Seconds after which the name of a deliverer that holds nothing is forgotten."""
-
-OLDEST = (6, 2)
-"""Version of Redis that first knew all commands that are used here."""
 
 PAGE = 100
 """Entries that are read at a time to look at them."""
@@ -196,17 +194,7 @@ class RedisQueue:
 
     def weaknesses(self) -> list[str]:
         told: Any = self._client.info("everything")
-        found = []
-        version = str(told.get("redis_version", ""))
-        if _numbers(version) < OLDEST:
-            oldest = ".".join(map(str, OLDEST))
-            found.append(f"Redis {version} cannot hand over what a dead deliverer held: {oldest} can (XAUTOCLAIM)")
-        if not told.get("aof_enabled"):
-            found.append("appendonly is off: what came since the last snapshot is lost with the server")
-        policy = str(told.get("maxmemory_policy", ""))
-        if told.get("maxmemory") and policy.startswith("allkeys"):
-            found.append(f"maxmemory-policy is {policy}: a full server drops the stream; set noeviction")
-        return found
+        return redis_weaknesses(told)
 
     def counts(self) -> RelayCounts:
         self._make_group()
@@ -281,10 +269,6 @@ def _letter(handle: str, entry: Mapping[bytes, bytes]) -> RelayLetter:
         rejected_at=int(rejected_at) if rejected_at.isdigit() else 0,
         body=entry.get(_BODY, b""),
     )
-
-
-def _numbers(version: str) -> tuple[int, ...]:
-    return tuple(int(part) for part in version.split(".") if part.isdigit()) or OLDEST
 
 
 def _moment(entry: str) -> tuple[int, int]:
