@@ -3,7 +3,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from dd_pa.capture.event import BuiltEvent
-from dd_pa.network.http2_outlet import Http2Outlet, speaks_http2_itself
+from dd_pa.network.http2_outlet import Http2Outlet
+from dd_pa.network.http_version import speaks_http2_itself
 from dd_pa.network.intake_protocol import Heard
 from dd_pa.network.outcome import Outcome, Verdict
 from dd_pa.network.outlet import DirectOutlet, Outlet

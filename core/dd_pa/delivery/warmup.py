@@ -38,7 +38,7 @@ def warm_up(settings: Settings) -> None:
         importlib.import_module("certifi")
     if is_secure(settings) and hosts.serves():  # else the delivery thread makes it, while the caller goes on
         tls_context(settings.ca_file)
-    from dd_pa.network.http2_outlet import needs_httpx  # noqa: PLC0415 - the outlet factory has loaded it
+    from dd_pa.network.http_version import needs_httpx  # noqa: PLC0415 - the outlet factory has loaded it
 
     if needs_httpx(settings) or hosts.stalls_at_imports():
         from dd_pa.network.httpx_library import warm_up_httpx  # noqa: PLC0415 - dearer than all of the above
