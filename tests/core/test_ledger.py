@@ -6,7 +6,8 @@ import threading
 import pytest
 
 from dd_pa import BuiltEvent
-from dd_pa.delivery.ledger import LOG_INTERVAL, Ledger
+from dd_pa.delivery.ledger import Ledger
+from dd_pa.observe.log import INTERVAL
 
 EVENT = BuiltEvent(id="e" * 32, name="order.placed", occurred_at=0, body=b'{"card":"4111-1111"}')
 
@@ -38,7 +39,7 @@ def test_each_trouble_is_said_once_per_interval(ledger: Ledger, clock: Clock, ca
     with caplog.at_level(logging.DEBUG, logger="dd_pa"):
         for _ in range(1000):
             ledger.count_dropped("overflow", EVENT)
-        clock.now += LOG_INTERVAL - 0.1
+        clock.now += INTERVAL - 0.1
         ledger.count_dropped("overflow", EVENT)
         clock.now += 0.1
         ledger.count_dropped("overflow", EVENT)

@@ -28,9 +28,6 @@ MAX_IN_FLIGHT = 16 * 1024 * 1024
 SLICE = 256
 """Steps of filling in one turn of the loop; those that expired, say, need no room, and there may be any number."""
 
-REJECTIONS = 100
-"""So many events rejected in a row, and none taken: it is the address, or us, and no longer the events."""
-
 OUTLIVED, OUTLIVED_LIMIT = 2, 5
 """So often others pass between two failures of an event, and it is to blame though none passed beside it; a limit
 on the rate hits anyone, and asks for more."""
@@ -74,7 +71,7 @@ class Dispatcher:
 
         self._asking = False
         self._again = self._bytes = 0
-        self._passed = self._rejections = 0
+        self._passed = 0
         self._filling = self._ending = self._paced = False
         self._turn = False
         self._dry = False
@@ -274,7 +271,7 @@ class Dispatcher:
         match outcome.verdict:
             case Verdict.DELIVERED:
                 self._settle(attempt.event)
-                self._rejections = 0
+                self.gate.accepted()
                 self._pass(attempt)
                 self._ledger.count_delivered(attempt.event)
             case Verdict.REJECT:
@@ -303,11 +300,10 @@ class Dispatcher:
 
     def _judge_rejection(self, attempt: Attempt, outcome: Outcome) -> None:
         """Take a rejection for a sign of life, unless everything is rejected."""
-        self._rejections += 1
-        if self._rejections < REJECTIONS:
+        refusal = self.gate.rejected(outcome)
+        if refusal is None:
             self._pass(attempt)
         else:
-            refusal = Outcome(verdict=Verdict.PAUSE, reason=outcome.reason)
             self._blame_destination(attempt, refusal)
 
     def _judge_failure(self, attempt: Attempt, outcome: Outcome) -> None:

@@ -24,6 +24,9 @@ HURRIED_WAIT = 0.2
 ROW = 3
 """So many different events that fail in a row are a fault of the destination."""
 
+REJECTIONS = 100
+"""So many events rejected in a row, and none taken: it is the address, or us, and no longer the events."""
+
 FRESH, MOST_FRESH = 8, 128
 """Fresh events that may be tried for each second that the next probe may have to wait, and at most until then."""
 
@@ -84,6 +87,7 @@ class Gate:
         self._failed_at = self._closed_at = -math.inf
         self._row: set[str] = set()
         self._passed_since = self._fresh = 0
+        self._rejections = 0
         self._refusal: Outcome | None = None
         self.closed = False
         """The destination fails; not only an event."""
@@ -153,6 +157,15 @@ class Gate:
         self._rounds = self._passed_since = self._fresh = 0
         self.opens_at = 0.0
         return alone
+
+    def accepted(self) -> None:
+        """Note that the intake took an event: what it rejects is about the events."""
+        self._rejections = 0
+
+    def rejected(self, outcome: Outcome) -> Outcome | None:
+        """Note that an event was rejected; return what that says of the destination, or None: it is a sign of life."""
+        self._rejections += 1
+        return None if self._rejections < REJECTIONS else Outcome(verdict=Verdict.PAUSE, reason=outcome.reason)
 
     def failed(self, event_id: str, outcome: Outcome, now: float, started: float) -> None:
         """Note that an event failed with nothing to say that others pass."""

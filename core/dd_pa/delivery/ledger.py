@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from collections import Counter
 from collections.abc import Callable
@@ -11,9 +10,6 @@ from typing import Literal
 from dd_pa.capture.event import BuiltEvent, shown_name
 from dd_pa.observe import log, panel_log, signals
 from dd_pa.process.atomic_counter import Tally
-
-LOG_INTERVAL = 60.0
-"""Seconds between two log lines about the same thing."""
 
 DropReason = Literal[
     "invalid",
@@ -73,9 +69,7 @@ class Ledger:
         """`report` is told the reason and the name of each drop."""
         self._sender = sender
         self._report = report
-        self._clock = clock
-        self._saying = threading.RLock()  # a handler of a signal may say something while this thread does
-        self._said: dict[str, float] = {}
+        self._complaints = log.Complaints(clock)
         self.delivered = 0
         self.retried = 0
         self.rejected = 0
@@ -150,9 +144,4 @@ class Ledger:
 
     def say(self, about: str, message: str, *values: object) -> None:
         """Log a warning, unless one about the same thing was logged within the interval."""
-        now = self._clock()
-        with self._saying:
-            if now - self._said.get(about, float("-inf")) < LOG_INTERVAL:
-                return
-            self._said[about] = now
-        log.warning(message, *values)
+        self._complaints.say(about, message, *values)

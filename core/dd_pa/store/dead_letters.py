@@ -24,6 +24,9 @@ from dd_pa.store.record import DamagedRecordError, Header, checked_body, encode,
 from dd_pa.store.segment import Segment, SegmentFiles, ack_name
 from dd_pa.store.segment_reader import SegmentReader
 
+SHARE, LEAST_ROOM = 16, 64 * 1024
+"""They take a 16th of the spool's room, but may take so many bytes."""
+
 MAX_SAMPLE = 4096
 """Bytes of a damaged record that are kept."""
 
@@ -62,20 +65,21 @@ _decode = msgspec.json.Decoder(DeadLetter).decode
 
 
 class DeadLetters:
-    """Appends to the dead letters of one destination; for one thread. The oldest go when `max_bytes` are reached.
+    """Appends to the dead letters of one destination; for one thread. The oldest go when their room is taken.
 
-    `on_gone` is called with each one that went, None if its event cannot be read.
+    `spool_bytes` is how many the spool may have. `on_gone` is called with each one that went, None if its event cannot
+    be read.
     """
 
     def __init__(
         self,
         destination: Destination,
         *,
-        max_bytes: int,
+        spool_bytes: int,
         on_gone: Callable[[BuiltEvent | None], None] = lambda event: None,
     ) -> None:
         self._destination = destination
-        self._max_bytes = max_bytes
+        self._max_bytes = max(LEAST_ROOM, spool_bytes // SHARE)
         self._on_gone = on_gone
         self._segment: Segment | None = None
 

@@ -62,7 +62,7 @@ class Spool:
         self._handed_over = Tally()
         self._dead = DeadLetters(
             destination,
-            max_bytes=max(64 * 1024, options.max_bytes // 16),
+            spool_bytes=options.max_bytes,
             on_gone=lambda event: on_dropped("dead_letters", event),
         )
         self._writer = self._make_writer(own_reader=options.reads)

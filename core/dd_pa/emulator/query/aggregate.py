@@ -1,8 +1,10 @@
-"""Aggregations over a metric, as SQL over prepared columns."""
+"""Aggregations over a metric, as SQL over prepared columns, and their values in an answer."""
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
+from typing import Any
 
 from dd_pa.emulator.query.fields import Fields, aggregation_of
 from dd_pa.emulator.query.statement import Statement
@@ -56,3 +58,12 @@ class Compute:
             case "avg" | "min" | "max" | "sum":
                 return f"{self.aggregation}({column})"
         return f"quantile_cont({column}, {int(self.aggregation[2:]) / 100})"
+
+
+def finite(value: Any) -> Any:
+    """Return an answer with null for what is beyond every number, as sums may be: JSON has no infinity."""
+    if isinstance(value, dict):
+        return {name: finite(member) for name, member in value.items()}
+    if isinstance(value, list):
+        return [finite(element) for element in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value

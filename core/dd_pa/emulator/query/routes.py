@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import math
 import uuid
 from collections.abc import Awaitable, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -20,6 +19,7 @@ from dd_pa.emulator.http.connection import drop, left, read_within
 from dd_pa.emulator.http.guard import API, QUERIES
 from dd_pa.emulator.intake.faults import QUERY_RATE_LIMITED, Fault, Faults
 from dd_pa.emulator.query import analytics, audience_routes, conversion, retention_routes
+from dd_pa.emulator.query.aggregate import finite
 from dd_pa.emulator.query.audience_filter import Audience
 from dd_pa.emulator.query.fields import MAX_BODY, BadRequest, Fields, data_of
 from dd_pa.emulator.query.funnel import funnel
@@ -274,14 +274,5 @@ def _json(document: object, status: int, headers: Mapping[str, str]) -> Response
     try:
         text = json.dumps(document, allow_nan=False)
     except ValueError:
-        text = json.dumps(_finite(document))
+        text = json.dumps(finite(document))
     return Response(text.encode(), status, headers=dict(headers), media_type=_TYPE)
-
-
-def _finite(value: Any) -> Any:
-    """Return it with null for what is beyond every number, as sums may be: JSON has no infinity."""
-    if isinstance(value, dict):
-        return {name: _finite(member) for name, member in value.items()}
-    if isinstance(value, list):
-        return [_finite(element) for element in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value
