@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 import click
 
 from dd_pa.agents import EmulatorTools, make_server
-from dd_pa.settings.checks import is_loopback
+from dd_pa.settings.addresses import is_loopback
 
 
 @click.command("mcp")

@@ -3,8 +3,8 @@ from __future__ import annotations
 from importlib.metadata import version
 
 from dd_pa.errors import SettingsError
-from dd_pa.settings import checks
-from dd_pa.settings.secret import Secret
+from dd_pa.settings import addresses, secrets
+from dd_pa.settings.secrets import Secret
 from dd_pa.settings.settings import Settings
 
 LOCAL_KEY = Secret("local")
@@ -20,8 +20,8 @@ class Access:
     """
 
     def __init__(self, settings: Settings) -> None:
-        self.url = checks.api(settings.api_url, settings.intake_url, settings.site)
-        self._keys = _keys(settings, is_local=checks.is_local(self.url))
+        self.url = addresses.api(settings.api_url, settings.intake_url, settings.site)
+        self._keys = _keys(settings, is_local=addresses.is_local(self.url))
 
     def headers(self) -> dict[str, str]:
         """Return the headers with the keys in clear; do not keep them."""
@@ -43,17 +43,17 @@ class Access:
 def _keys(settings: Settings, *, is_local: bool) -> dict[str, tuple[str, Secret]]:
     bearer, app_key, api_key = map(_given, (settings.bearer_token, settings.app_key, settings.api_key))
     if bearer is not None:
-        return {"Authorization": ("Bearer ", checks.clean("BEARER_TOKEN", bearer))}
+        return {"Authorization": ("Bearer ", secrets.clean("BEARER_TOKEN", bearer))}
     if is_local:
         app_key, api_key = app_key or LOCAL_KEY, api_key or LOCAL_KEY
     if app_key is None:
         raise SettingsError("APP_KEY", "is missing; queries need an application key with the scope rum_apps_read")
     return {
-        "DD-API-KEY": ("", checks.api_key(api_key)),
-        "DD-APPLICATION-KEY": ("", checks.clean("APP_KEY", app_key)),
+        "DD-API-KEY": ("", secrets.api_key(api_key)),
+        "DD-APPLICATION-KEY": ("", secrets.clean("APP_KEY", app_key)),
     }
 
 
 def _given(key: str | Secret | None) -> Secret | None:
-    found = checks.masked(key)
+    found = secrets.masked(key)
     return found if found is not None and found.reveal() else None

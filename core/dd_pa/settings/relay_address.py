@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import SplitResult, parse_qs, urlsplit, urlunsplit
 
 from dd_pa.errors import SettingsError
-from dd_pa.settings import checks
-from dd_pa.settings.secret import Secret
+from dd_pa.settings import addresses
+from dd_pa.settings.secrets import Secret
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -137,7 +137,7 @@ def address(key: str, url: str | Secret) -> RelayAddress:
     if secret.reveal() == str(secret):
         raise SettingsError(key, "is the mask of an address; settings that were copied or pickled lose it")
     secret, others = _first_of_hosts(secret)
-    parts = checks.split_url(key, secret.reveal())
+    parts = addresses.split_url(key, secret.reveal())
     kind = KINDS.get(parts.scheme)
     if kind is None:
         raise SettingsError(key, f"{parts.scheme[:20]!r} is none of {', '.join(KINDS)}; give redis://127.0.0.1:6379")
@@ -176,7 +176,7 @@ def _first_of_hosts(url: Secret) -> tuple[Secret, list[str]]:
 
 def _each(key: str, scheme: str, hosts: Iterable[str]) -> Iterator[SplitResult]:
     for host in hosts:
-        yield checks.split_url(key, f"{scheme}://{host}")
+        yield addresses.split_url(key, f"{scheme}://{host}")
 
 
 def _place(key: str, parts: SplitResult) -> str:

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from dd_pa.errors import SettingsError
-from dd_pa.settings import checks
+from dd_pa.settings import addresses
 
 _CLIENT_TOKEN = re.compile(r"pub[0-9A-Za-z_-]{1,100}")
 _VERSION = re.compile(r"v[0-9]{1,3}")
@@ -44,8 +44,8 @@ def sdk(version: str, url: str | None, integrity: str | None) -> None:
 def _sdk_url(url: str) -> None:
     if _PATH.fullmatch(url):
         return
-    parts = checks.split_url("RUM_SDK_URL", url)
-    plain = parts.scheme == "http" and checks.is_loopback(parts.hostname or "")
+    parts = addresses.split_url("RUM_SDK_URL", url)
+    plain = parts.scheme == "http" and addresses.is_loopback(parts.hostname or "")
     if not parts.hostname or "@" in parts.netloc or "\\" in url or not (parts.scheme == "https" or plain):
         raise SettingsError(
             "RUM_SDK_URL", "must be a path of this site (/static/datadog-rum.js) or an https address without a user"

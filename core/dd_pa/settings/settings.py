@@ -11,10 +11,10 @@ from typing import Any, Literal, Self
 from urllib.parse import urlsplit
 
 from dd_pa.errors import SettingsError
-from dd_pa.settings import checks, rum_checks
+from dd_pa.settings import addresses, checks, rum_checks, secrets
 from dd_pa.settings.checks import Resolver
 from dd_pa.settings.relay_address import RelayAddress, address
-from dd_pa.settings.secret import Secret
+from dd_pa.settings.secrets import Secret
 from dd_pa.settings.source import read
 
 Switch = Callable[[], bool] | str
@@ -230,22 +230,22 @@ class Settings:
 
     def _mask_secrets(self) -> None:
         for key in ("api_key", "app_key", "bearer_token"):
-            self._set(key, checks.masked(getattr(self, key)))
-        self._set("job_secret", checks.job_secret("JOB_SECRET", self.job_secret))
-        self._set("job_secret_fallbacks", checks.job_secret_fallbacks(self.job_secret_fallbacks))
-        self._set("personal_data_key", checks.personal_data_key(self.personal_data, self.personal_data_key))
+            self._set(key, secrets.masked(getattr(self, key)))
+        self._set("job_secret", secrets.job_secret("JOB_SECRET", self.job_secret))
+        self._set("job_secret_fallbacks", secrets.job_secret_fallbacks(self.job_secret_fallbacks))
+        self._set("personal_data_key", secrets.personal_data_key(self.personal_data, self.personal_data_key))
 
     def _check_destination(self) -> None:
         self._set("application_id", checks.application_id(self.application_id))
-        self._set("relay_url", checks.masked(self.relay_url))
-        self._set("tap_url", checks.masked(self.tap_url))
+        self._set("relay_url", secrets.masked(self.relay_url))
+        self._set("tap_url", secrets.masked(self.tap_url))
         if self.tap is not None and self.relay is not None and self.tap.shown == self.relay.shown:
             raise SettingsError("TAP_URL", "is the stream of RELAY_URL, which has every event already")
         if self.relay is None:
-            self._set("api_key", checks.api_key(checks.masked(self.api_key)))
-        self._set("intake_url", checks.intake(self.intake_url, self.site))
-        self._set("api_url", checks.api(self.api_url, self.intake_url, self.site))
-        checks.proxy(self.proxy)
+            self._set("api_key", secrets.api_key(secrets.masked(self.api_key)))
+        self._set("intake_url", addresses.intake(self.intake_url, self.site))
+        self._set("api_url", addresses.api(self.api_url, self.intake_url, self.site))
+        addresses.proxy(self.proxy)
         checks.ca_file(self.ca_file)
 
     def _set(self, name: str, value: object) -> None:
@@ -274,7 +274,7 @@ class Settings:
     @property
     def is_local(self) -> bool:
         """Whether events go to an intake on this machine."""
-        return self.relay_url is None and checks.is_loopback(urlsplit(str(self.intake_url)).hostname or "")
+        return self.relay_url is None and addresses.is_loopback(urlsplit(str(self.intake_url)).hostname or "")
 
     def reveal_api_key(self) -> str:
         """Return the API key in clear; for the one place that puts it into a header."""

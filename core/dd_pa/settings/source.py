@@ -15,7 +15,7 @@ import msgspec
 from dd_pa.errors import SettingsError
 from dd_pa.process import testbed
 from dd_pa.settings.checks import Resolver
-from dd_pa.settings.secret import Secret
+from dd_pa.settings.secrets import Secret
 
 SettingsT = TypeVar("SettingsT")
 

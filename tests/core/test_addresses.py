@@ -5,7 +5,7 @@ import re
 import pytest
 
 from dd_pa import SettingsError
-from dd_pa.settings.sites import INTAKE_HOSTS, WITHOUT_INTAKE, intake_url
+from dd_pa.settings.addresses import INTAKE_HOSTS, WITHOUT_INTAKE, site_intake
 from tests.core.wire import settings
 
 
@@ -22,7 +22,7 @@ from tests.core.wire import settings
 )
 def test_each_site_has_its_intake(site: str, intake: str) -> None:
     """The dash form of the host, which is the one that resolves."""
-    assert intake_url(site) == intake
+    assert site_intake(site) == intake
     assert settings(site=site).intake_url == intake
 
 

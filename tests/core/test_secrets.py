@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from dd_pa.settings.secret import Secret
+from dd_pa.settings.secrets import Secret
 from tests.core.wire import settings
 
 KEY = "marked-api-key-4711"
