@@ -16,6 +16,7 @@ import pytest
 
 from dd_pa.cli.deliver import command
 from dd_pa.settings.settings import Settings
+from dd_pa.store.trusted_directory import open_place
 
 yaml: Any = importlib.import_module("yaml")
 
@@ -68,13 +69,43 @@ def test_the_unit_is_one_and_its_command_is_understood(tmp_path: Path) -> None:
 @pytest.mark.parametrize("manifest", MANIFESTS, ids=lambda manifest: manifest.stem)
 def test_what_a_manifest_runs_is_understood(manifest: Path) -> None:
     for container in containers(manifest):
-        names = {variable["name"] for variable in container["env"]}
+        names = {variable["name"] for variable in container.get("env", [])}
         known = {f"DD_PA_{item.name.upper()}" for item in fields(Settings)} | DATADOG | options_from_environment()
         assert names <= known
-        if container["image"].startswith("dd-pa-deliver"):
+        if container["image"].startswith("dd-pa-deliver") and "command" not in container:
             params = understood([*entrypoint(), *container.get("args", [])])
             assert [port["containerPort"] for port in container["ports"]] == [params["port"]]
             assert params["host"] == "0.0.0.0"
+
+
+def volumes_that_all_can_write(manifest: Path) -> set[str]:
+    """Return the names of the volumes that live and end with a pod."""
+    pods = [
+        document["spec"].get("template", {}).get("spec", {}) for document in yaml.safe_load_all(manifest.read_text())
+    ]
+    return {volume["name"] for pod in pods for volume in pod.get("volumes", []) if "emptyDir" in volume}
+
+
+def test_a_spool_on_a_volume_of_the_pod_is_trusted(tmp_path: Path) -> None:
+    """What Kubernetes makes is 0777; the containers run in the order in which they stand."""
+    tried = []
+    for manifest in MANIFESTS:
+        volumes = volumes_that_all_can_write(manifest)
+        for container in containers(manifest):
+            for mount in container.get("volumeMounts", []):
+                here = tmp_path / manifest.stem / mount["name"]
+                if mount["name"] in volumes and not here.exists():
+                    here.mkdir(parents=True)
+                    here.chmod(0o777)
+                if container.get("command", [])[:1] == ["chmod"]:
+                    assert container["command"][2] == mount["mountPath"]
+                    here.chmod(int(container["command"][1], 8))
+                for variable in container.get("env", []):
+                    if variable["name"] == "DD_PA_SPOOL_DIR" and mount["name"] in volumes:
+                        spool = here / Path(variable["value"]).relative_to(mount["mountPath"])
+                        open_place(str(spool)).close()
+                        tried.append((manifest.stem, container["name"]))
+    assert tried == [("sidecar", "dd-pa-deliver"), ("sidecar", "web")]
 
 
 def test_the_image_has_the_extras_that_there_are() -> None:
