@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
+import dataclasses
 import importlib
 import json
 import signal
+import threading
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 import httpx
+import pytest
 
+from dd_pa import Emitter, RetryPolicy, Settings
+from dd_pa.cli.status_server import SpoolDeliverer, StatusServer
+from dd_pa.delivery import pipeline as pipeline_module
+from dd_pa.delivery.pipeline import Pipeline
 from tests.relay.brokers import OwnRedis, own_server
 from tests.relay.test_contract import Running
 from tests.relay.test_crashes import Processes, all_arrived
-from tests.waiting import wait_until
+from tests.waiting import PATIENCE, wait_until
 
 parse: Any = importlib.import_module("prometheus_client.openmetrics.parser").text_string_to_metric_families
 
@@ -62,6 +69,36 @@ def test_liveness_readiness_and_metrics_of_a_deliverer(emulator: Running, tmp_pa
         first, *_, last = said()
         assert set(first) == {"time", "level", "logger", "message"}
         assert last["message"].startswith("20 events delivered")
+
+
+def test_a_deliverer_of_a_spool_that_hangs_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Kubernetes starts it again by that."""
+    monkeypatch.setattr(pipeline_module, "STUCK", 4.0)  # it looks every second
+    hangs, goes_on = threading.Event(), threading.Event()
+
+    async def answer(request: httpx.Request) -> httpx.Response:
+        hangs.set()
+        goes_on.wait()
+        return httpx.Response(202)
+
+    settings = Settings(application_id="shop", api_key="k" * 32, spool_dir=str(tmp_path / "spool"))
+    transport = httpx.MockTransport(answer)
+    pipeline = Pipeline(None, settings, transport=transport, retry=RetryPolicy(), for_all=True)
+    with StatusServer("127.0.0.1", 0, SpoolDeliverer(settings, pipeline)) as server:
+
+        def livez() -> int:
+            return httpx.get(f"http://127.0.0.1:{server.port}/livez").status_code
+
+        pipeline.start()
+        wait_until(lambda: livez() == 200)
+        with Emitter(dataclasses.replace(settings, delivery="process"), transport=transport) as emitter:
+            emitter.track("order.placed", usr="u-1")
+        assert hangs.wait(PATIENCE)
+        wait_until(lambda: livez() == 503)
+
+        goes_on.set()
+        wait_until(lambda: livez() == 200)
+        pipeline.close(PATIENCE)
 
 
 def test_a_broker_that_is_away_is_one_line_of_a_single_run(emulator: Running, tmp_path: Path) -> None:

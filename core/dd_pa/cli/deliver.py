@@ -127,7 +127,7 @@ def _deliver(settings: Settings, say: log_lines.Say, serve: Serve) -> None:
     pipeline = Pipeline(None, settings, transport=None, retry=RetryPolicy(), for_all=True)
     pipeline.start()
     say(f"dd-pa delivers from {spool_path(str(settings.spool_dir))} to {settings.destination}")
-    with serve(SpoolDeliverer(settings, pipeline.stats)):
+    with serve(SpoolDeliverer(settings, pipeline)):
         signal.sigwait(_ENDING)
         pipeline.close(settings.shutdown_timeout)
     stats = pipeline.stats()

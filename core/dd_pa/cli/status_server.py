@@ -7,11 +7,14 @@ import threading
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from importlib.util import find_spec
-from typing import Any, Protocol, cast
+from typing import TYPE_CHECKING, Any, Protocol, cast
 
 from dd_pa.delivery.stats import Stats, trouble_of
 from dd_pa.metrics import COUNTERS, GAUGES, CountedEmitter
 from dd_pa.settings.settings import Settings
+
+if TYPE_CHECKING:
+    from dd_pa.delivery.pipeline import Pipeline
 
 PATIENCE = 5.0
 """Seconds for which one who connects may say nothing."""
@@ -133,12 +136,16 @@ class _Collector:
 class SpoolDeliverer:
     """The delivery of a spool, as it is asked here."""
 
-    def __init__(self, settings: Settings, stats: Callable[[], Stats]) -> None:
-        self.settings, self.stats = settings, stats
+    def __init__(self, settings: Settings, pipeline: Pipeline) -> None:
+        self.settings, self._pipeline = settings, pipeline
+
+    def stats(self) -> Stats:
+        """Return its numbers."""
+        return self._pipeline.stats()
 
     def is_alive(self) -> bool:
-        """Tell whether its thread has not ended."""
-        return self.stats().state != "closed"
+        """Tell whether its thread goes on: it hangs in no call."""
+        return not self._pipeline.hangs
 
     def trouble(self) -> str | None:
         """Return why nothing is delivered now."""

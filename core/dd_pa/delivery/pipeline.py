@@ -13,7 +13,7 @@ from dd_pa.delivery.ledger import DropReason, Ledger
 from dd_pa.delivery.plan_report import PlanReport
 from dd_pa.delivery.stats import Stats
 from dd_pa.delivery.tap import TappedStore, tap_settings
-from dd_pa.delivery.worker import Worker
+from dd_pa.delivery.worker import STUCK, Worker
 from dd_pa.network.local_emulator import local_emulator
 from dd_pa.observe import observers, signals
 from dd_pa.process import forks, hosts, shutdown, testbed
@@ -269,6 +269,11 @@ class Pipeline:
         for event in rest:
             self.ledger.count_dropped("shutdown", event)
         return len(rest)
+
+    @property
+    def hangs(self) -> bool:
+        """The thread of a pipeline that delivers for all, which looks every few seconds, has not for long."""
+        return time.monotonic() - self._worker.turned_at > STUCK
 
     def stats(self) -> Stats:
         ledger, pending, oldest = self.ledger, self._store.pending, self._store.oldest()

@@ -41,6 +41,11 @@ RESTART = 1.0
 """Seconds before the loop is started again after an error that should not happen."""
 
 
+STUCK = 120.0
+"""Seconds without a turn after which a loop that turns by itself counts as hanging: far more than any of its
+time-outs."""
+
+
 class Worker:
     """Delivers the events of one store, in one process. The thread starts with the first event."""
 
@@ -68,6 +73,9 @@ class Worker:
         self._dispatcher: Dispatcher | None = None
         self.awake = False
         """The thread looks for events by itself; else whoever stores one is to call `wake()`."""
+
+        self.turned_at = time.monotonic()
+        """When the thread last looked for something to do."""
 
         self._hurry = False
         self._flushes: dict[threading.Event, Any] = {}
@@ -247,6 +255,7 @@ class Worker:
         busy_at = now()
         while not self._stop.is_set():
             poked.clear()
+            self.turned_at = time.monotonic()
             if self._hurry:
                 self._hurry = False
                 dispatcher.hurry()

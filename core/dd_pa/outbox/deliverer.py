@@ -15,7 +15,7 @@ from dd_pa.delivery.ledger import Ledger
 from dd_pa.delivery.outlet_factory import open_outlet
 from dd_pa.delivery.plan_report import PlanReport
 from dd_pa.delivery.stats import Stats, trouble_of
-from dd_pa.delivery.worker import Worker
+from dd_pa.delivery.worker import STUCK, Worker
 from dd_pa.network.local_emulator import local_emulator
 from dd_pa.network.outlet import DirectOutlet, Outlet
 from dd_pa.outbox.lessee import BATCH, Lessee
@@ -37,9 +37,6 @@ FIRST_POLL = 0.05
 
 LONGEST_TROUBLE = 10.0
 """Most seconds before a database that fails is tried again."""
-
-STUCK = 120.0
-"""Seconds without a turn after which a deliverer counts as hanging: far more than any of its time-outs."""
 
 PATIENCE = 30.0
 """Seconds without news of any event after which `run(once=True)` gives up."""
