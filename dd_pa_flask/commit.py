@@ -54,7 +54,7 @@ class CommitWatch:
         if session is None:
             _refuse(emitter, on_commit)
             return emitter.integration.submit(event)
-        from dd_pa.sqlalchemy.unit_of_work import submit_on_next_commit  # noqa: PLC0415 - needs SQLAlchemy
+        from dd_pa.sqlalchemy.session_work import submit_on_next_commit  # noqa: PLC0415 - needs SQLAlchemy
 
         self._expect(session)
         return submit_on_next_commit(session, emitter, event)
@@ -64,7 +64,7 @@ class CommitWatch:
         return has_app_context() and getattr(current_app.extensions.get("dd_pa"), "commits", None) is self
 
     def _with_work(self, sessions: scoped_session[Any], emitter: Emitter, event: BuiltEvent) -> bool:
-        from dd_pa.sqlalchemy.unit_of_work import submit_with_work  # noqa: PLC0415 - needs SQLAlchemy
+        from dd_pa.sqlalchemy.session_work import submit_with_work  # noqa: PLC0415 - needs SQLAlchemy
 
         # A script that never commits may stay in one app context for ever: there, only what has begun is waited for.
         if not has_request_context() and not (sessions.registry.has() and sessions().in_transaction()):
@@ -79,7 +79,7 @@ class CommitWatch:
         if extension is None or (sessions := getattr(extension, "session", None)) is None:
             return None
         if sessions is not self._watched:
-            from dd_pa.sqlalchemy.unit_of_work import watch  # noqa: PLC0415 - needs SQLAlchemy
+            from dd_pa.sqlalchemy.session_work import watch  # noqa: PLC0415 - needs SQLAlchemy
 
             if not watch(sessions):
                 return None
@@ -95,7 +95,7 @@ class CommitWatch:
         waiting = self._waiting.get(app_ctx._get_current_object())  # type: ignore[attr-defined] # a proxy
         if not waiting:
             return
-        from dd_pa.sqlalchemy.unit_of_work import settle  # noqa: PLC0415 - needs SQLAlchemy
+        from dd_pa.sqlalchemy.session_work import settle  # noqa: PLC0415 - needs SQLAlchemy
 
         current = request_context().request
         for session, request in list(waiting.items()):
@@ -111,7 +111,7 @@ class CommitWatch:
         waiting = self._waiting.pop(app_ctx._get_current_object(), None)  # type: ignore[attr-defined] # a proxy
         if not waiting:
             return
-        from dd_pa.sqlalchemy.unit_of_work import release  # noqa: PLC0415 - needs SQLAlchemy
+        from dd_pa.sqlalchemy.session_work import release  # noqa: PLC0415 - needs SQLAlchemy
 
         for session in waiting:
             release(session)

@@ -17,7 +17,8 @@ from dd_pa.model_events import Answers, Change, Declaration, ModelOptions, ask
 from dd_pa.sqlalchemy.changes import Members, column_changes, expressions, member_changes, members_left, split
 from dd_pa.sqlalchemy.mapping import check_kinds, check_names, other_sides, written_aside
 from dd_pa.sqlalchemy.pending_events import follow_flushes, pending_in, submit_on_commit
-from dd_pa.sqlalchemy.row_columns import ReadColumns, columns_before, columns_now, columns_written_over
+from dd_pa.sqlalchemy.row_columns import ReadColumns, columns_before, columns_now, columns_set
+from dd_pa.sqlalchemy.row_switch import is_switched, note_row_switch
 
 
 def answers_of(
@@ -179,19 +180,14 @@ class _Follower:
             self._expect(object_session(instance), emitter, name, instance)
 
     def _note_replaced(self, mapper: Mapper[Any], connection: Any, instance: Any) -> None:
-        """Hear of a new object that takes the row of one that this flush deletes: no insert and no deletion is told."""
-        session = object_session(instance)
-        former = None if session is None else session.identity_map.get(mapper.identity_key_from_instance(instance))
-        if session is None or former is None or former is instance or former not in session.deleted:
-            return
-        pending_in(session).replacing.add(id(instance))
+        former = note_row_switch(mapper, instance)
         if self._declaration.deleted and isinstance(former, self._model):
             self._deleted(mapper, connection, former)
 
     def _created_in_place(self, mapper: Mapper[Any], connection: Any, instance: Any) -> None:
         emitter, session, name = self._emitter(), object_session(instance), self._declaration.created
-        if emitter is not None and session is not None and id(instance) in pending_in(session).replacing:
-            self._expect(session, emitter, name, instance, columns=columns_written_over)
+        if emitter is not None and session is not None and is_switched(session, instance):
+            self._expect(session, emitter, name, instance, columns=columns_set)
 
     def _note_expressions(self, mapper: Mapper[Any], connection: Any, instance: Any) -> None:
         found, session = expressions(instance, self._declaration.followed), object_session(instance)
@@ -200,7 +196,7 @@ class _Follower:
 
     def _updated(self, mapper: Mapper[Any], connection: Any, instance: Any) -> None:
         emitter, session = self._emitter(), object_session(instance)
-        if emitter is None or session is None or id(instance) in pending_in(session).replacing:
+        if emitter is None or session is None or is_switched(session, instance):
             return
         parts = self._parts.get(mapper)
         if parts is None:

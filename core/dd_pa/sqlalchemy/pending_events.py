@@ -94,8 +94,8 @@ class PendingEvents:
         self.told: dict[int, set[str]] = {}
         """The columns whose changes in this flush have their event, by `id()` of the instance."""
 
-        self.replacing: set[int] = set()
-        """Objects, by `id()`, that the flush writes over the row of one that is deleted: by an UPDATE."""
+        self.switched: set[int] = set()
+        """Objects of row switches, by `id()`; see `row_switch`."""
 
         self.together: EventBatch | None = None
         """What goes into the outbox when all events of the flush that ends now are built."""
@@ -199,7 +199,7 @@ def _after_flush(session: Session, flush_context: Any) -> None:
     waiting: PendingEvents | None = session.info.get(_KEY)
     if waiting is None:
         return
-    due, waiting.after_flush, waiting.told, waiting.replacing = waiting.after_flush, [], {}, set()
+    due, waiting.after_flush, waiting.told, waiting.switched = waiting.after_flush, [], {}, set()
     enclosing, waiting.together = waiting.together, EventBatch(session)  # a callable of an event may flush, too
     try:
         for act in due:
@@ -233,4 +233,4 @@ def _after_end(session: Session, transaction: SessionTransaction) -> None:
         waiting.after_flush.clear()
         waiting.expressions.clear()
         waiting.told.clear()
-        waiting.replacing.clear()
+        waiting.switched.clear()

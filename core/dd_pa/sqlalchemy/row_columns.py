@@ -21,11 +21,11 @@ def columns_now(instance: Any, names: Sequence[str]) -> Mapping[str, Any]:
     try:
         return as_stored(object_mapper(instance), {name: getattr(instance, name) for name in names})
     except InvalidRequestError:  # a query has said `raiseload`: this is no mistake of the application's
-        return columns_written_over(instance, names)
+        return columns_set(instance, names)
 
 
-def columns_written_over(instance: Any, names: Sequence[str]) -> Mapping[str, Any]:
-    """Return what a row has in which a new object has taken the place of a deleted one: what it sets, over what was."""
+def columns_set(instance: Any, names: Sequence[str]) -> Mapping[str, Any]:
+    """Return what an object sets, over what its row had; nothing is loaded into the object."""
     values = inspect(instance).dict
     loaded = {name: values[name] for name in names if name in values}
     return {

@@ -306,14 +306,14 @@ MUTANTS = (
     ),
     _sqlalchemy(
         "a new object over the row of a deleted one is told as a change",
-        "model_events.py",
-        "        pending_in(session).replacing.add(id(instance))\n",
+        "row_switch.py",
+        "    pending_in(session).switched.add(id(instance))\n",
         "",
     ),
     _sqlalchemy(
         "a new object over the row of a deleted one is told without what it has kept",
         "model_events.py",
-        "instance, columns=columns_written_over)",
+        "instance, columns=columns_set)",
         "instance)",
     ),
     _sqlalchemy(

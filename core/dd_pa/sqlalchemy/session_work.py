@@ -6,16 +6,14 @@ transaction that only read ends without a commit. `submit_with_work` therefore a
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 from functools import partial
 from itertools import groupby
 from operator import attrgetter
 from typing import NamedTuple
 
-from sqlalchemy import TextClause
-from sqlalchemy.event import contains, listen, listens_for
-from sqlalchemy.orm import ORMExecuteState, Session, SessionTransaction, scoped_session
+from sqlalchemy.event import listens_for
+from sqlalchemy.orm import Session, SessionTransaction
 
 from dd_pa.capture.event import BuiltEvent
 from dd_pa.emitter import Emitter
@@ -23,9 +21,7 @@ from dd_pa.observe import panel_log
 from dd_pa.observe.signals import event_queued, send
 from dd_pa.outbox.sqlalchemy import add, store
 from dd_pa.sqlalchemy.pending_events import around, innermost, submit_on_commit
-
-_READS = re.compile(r"\s*(?:select|with|values|table|show|explain|describe|pragma)\b", re.IGNORECASE)
-"""How SQL in text begins that is taken to only read."""
+from dd_pa.sqlalchemy.session_writes import SessionWrites, has_work, is_noted, watch_writes, writes_of
 
 _KEY = "dd_pa_work"
 """Where a session keeps its unit of work: in its `info`, which ends with it."""
@@ -40,10 +36,12 @@ class Entry(NamedTuple):
     """It vanishes with any end but a commit; else only if something was written."""
 
 
-class UnitOfWork:
+class SessionWork:
     """What is known of a session's transactions, and what waits for them. For the one thread that uses the session."""
 
-    def __init__(self) -> None:
+    def __init__(self, writes: SessionWrites) -> None:
+        self.writes = writes
+
         self.ahead: list[Entry] = []
         """What waits for a transaction that has not begun."""
 
@@ -52,15 +50,6 @@ class UnitOfWork:
 
         self.stored: list[Entry] = []
         """What is in the outbox, and said to be when the transaction has committed."""
-
-        self.written: set[SessionTransaction] = set()
-        """Open transactions and savepoints in which rows were changed or objects were added."""
-
-        self.begins_with_write = False
-        """A statement is about to begin a transaction and to write."""
-
-        self.has_ended = False
-        """The session has had a transaction that is over."""
 
     def keep(self, entry: Entry, transaction: SessionTransaction | None) -> None:
         """Let an event wait for a transaction, or for the next one."""
@@ -92,7 +81,7 @@ def submit_with_work(session: Session, emitter: Emitter, event: BuiltEvent) -> b
     what is done. Returns False if it was dropped.
     """
     unit, transaction = _unit(session), innermost(session)
-    if unit.has_ended and not session.in_nested_transaction() and not _has_work(session, transaction):
+    if unit.writes.has_ended and not session.in_nested_transaction() and not has_work(session, transaction):
         return emitter.integration.submit(event)
     _keep(session, unit, Entry(emitter, event, needs_commit=False), transaction)
     return True
@@ -120,10 +109,10 @@ def settle(session: Session) -> None:
     Objects that are changed by now and not flushed are remembered: the session forgets them when it is closed.
     """
     unit, transaction = _unit(session), innermost(session)
-    if transaction is not None and _has_work(session, transaction):
-        unit.written.add(transaction)
+    if transaction is not None and has_work(session, transaction):
+        unit.writes.written.add(transaction)
     unit.ahead, due = _parted(unit.ahead)
-    while transaction is not None and transaction not in unit.written:
+    while transaction is not None and transaction not in unit.writes.written:
         unit.entries[transaction], found = _parted(unit.entries.get(transaction, []))
         due += found
         transaction = around(transaction)
@@ -133,61 +122,25 @@ def settle(session: Session) -> None:
 
 def watch(sessions: object) -> bool:
     """Note what the sessions of a registry write from now on, for `submit_with_work`; False if it is no registry."""
-    if not isinstance(sessions, scoped_session):
-        return False
-    if contains(sessions, "after_flush", _note_flush):
-        return True
-    listen(sessions, "do_orm_execute", _note_statement)
-    listen(sessions, "transient_to_pending", _note_object)
-    listen(sessions, "after_flush", _note_flush)
-    listen(sessions, "after_transaction_end", _note_end)
-    return True
+    return watch_writes(sessions)
 
 
-def _note_statement(state: ORMExecuteState) -> None:
-    statement = state.statement
-    if statement.is_dml or (isinstance(statement, TextClause) and not _READS.match(statement.text)):
-        _note_written(state.session)
-
-
-def _note_object(session: Session, instance: object) -> None:
-    _note_written(session)
-
-
-def _note_flush(session: Session, context: object) -> None:
-    _note_written(session)
-
-
-def _note_written(session: Session) -> None:
-    unit, transaction = _unit(session), innermost(session)
-    if transaction is None:
-        unit.begins_with_write = True
-    else:
-        unit.written.add(transaction)
-
-
-def _note_end(session: Session, transaction: SessionTransaction) -> None:
-    if transaction.parent is None:
-        _unit(session).has_ended = True
-
-
-def _unit(session: Session) -> UnitOfWork:
-    found: UnitOfWork | None = session.info.get(_KEY)
+def _unit(session: Session) -> SessionWork:
+    found: SessionWork | None = session.info.get(_KEY)
     if found is None:
-        found = session.info[_KEY] = UnitOfWork()
+        found = session.info[_KEY] = SessionWork(writes_of(session))
     return found
 
 
-def _keep(session: Session, unit: UnitOfWork, entry: Entry, transaction: SessionTransaction | None) -> None:
+def _known(session: Session) -> SessionWork | None:
+    """Return what is known of a session, if anything is."""
+    return _unit(session) if _KEY in session.info or is_noted(session) else None
+
+
+def _keep(session: Session, unit: SessionWork, entry: Entry, transaction: SessionTransaction | None) -> None:
     unit.keep(entry, transaction)
     if panel_log.watching:
         panel_log.waits(entry.event, partial(unit.holds, entry.event))
-
-
-def _has_work(session: Session, transaction: SessionTransaction | None) -> bool:
-    if session.new or session.dirty or session.deleted:
-        return True
-    return transaction is not None and transaction in _unit(session).written
 
 
 def _parted(entries: Iterable[Entry]) -> tuple[list[Entry], list[Entry]]:
@@ -217,20 +170,18 @@ def _submit_or_store(session: Session, entry: Entry) -> None:
 
 @listens_for(Session, "after_transaction_create")
 def _after_create(session: Session, transaction: SessionTransaction) -> None:
-    unit: UnitOfWork | None = session.info.get(_KEY)
+    unit = _known(session)
     if unit is None or transaction.parent is not None:
         return
     if unit.ahead:
         unit.entries[transaction], unit.ahead = unit.ahead, []
-    if unit.begins_with_write:
-        unit.written.add(transaction)
-        unit.begins_with_write = False
+    unit.writes.begin(transaction)
 
 
 @listens_for(Session, "before_commit")
 def _before_commit(session: Session) -> None:
     """Put what waits for the outermost transaction into the outbox: as rows of that very transaction."""
-    unit: UnitOfWork | None = session.info.get(_KEY)
+    unit = _known(session)
     transaction = None if unit is None else innermost(session)
     if unit is None or transaction is None or around(transaction) is not None:
         return
@@ -244,15 +195,14 @@ def _before_commit(session: Session) -> None:
 
 @listens_for(Session, "after_commit")
 def _after_commit(session: Session) -> None:
-    unit: UnitOfWork | None = session.info.get(_KEY)
+    unit = _known(session)
     transaction = None if unit is None else innermost(session)
     if unit is None or transaction is None:
         return
     entries, outer = unit.entries.pop(transaction, []), around(transaction)
     if outer is not None:
         unit.entries.setdefault(outer, []).extend(entries)
-        if transaction in unit.written:
-            unit.written.add(outer)
+        unit.writes.commit(transaction, outer)
         return
     for entry in entries:
         entry.emitter.integration.submit(entry.event)
@@ -263,18 +213,18 @@ def _after_commit(session: Session) -> None:
 
 @listens_for(Session, "after_rollback")
 def _after_rollback(session: Session) -> None:
-    unit: UnitOfWork | None = session.info.get(_KEY)
+    unit = _known(session)
     transaction = None if unit is None else innermost(session)
     if unit is not None and transaction is not None:
-        unit.end(transaction, has_work=_has_work(session, transaction))
+        unit.end(transaction, has_work=has_work(session, transaction))
 
 
 @listens_for(Session, "after_transaction_end")
 def _after_end(session: Session, transaction: SessionTransaction) -> None:
-    unit: UnitOfWork | None = session.info.get(_KEY)
+    unit = _known(session)
     if unit is None:
         return
-    unit.end(transaction, has_work=transaction in unit.written)
-    unit.written.discard(transaction)
+    unit.end(transaction, has_work=transaction in unit.writes.written)
+    unit.writes.written.discard(transaction)
     if transaction.parent is None:
         unit.stored = []
