@@ -14,8 +14,8 @@ import pytest
 from dd_pa.capture import baggage as baggage_module
 from dd_pa.capture import rum_cookie as cookie_module
 from dd_pa.capture import rum_session as rum_module
+from dd_pa.capture.rum_cookie import MAX_HEADER_LENGTH
 from dd_pa.capture.rum_session import (
-    MAX_HEADER_LENGTH,
     read_rum_session,
     rum_session_from_environ,
     rum_session_from_scope,

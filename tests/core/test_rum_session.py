@@ -5,8 +5,8 @@ from collections.abc import Callable
 
 import pytest
 
+from dd_pa.capture.rum_cookie import MAX_HEADER_LENGTH
 from dd_pa.capture.rum_session import (
-    MAX_HEADER_LENGTH,
     RumSession,
     read_rum_session,
     rum_session_from_environ,

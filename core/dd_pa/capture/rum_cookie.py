@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import math
 import re
-from typing import Literal
+from collections.abc import Mapping
+from typing import Any, Literal
 
 CookieName = Literal["_dd_s_v2", "_dd_s"]
 State = dict[str, str]
@@ -19,9 +20,22 @@ SESSION_ID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}
 MAX_SESSION_AGE_MS = 4 * 60 * 60 * 1000
 MAX_DIGITS = 100
 
+MAX_HEADER_LENGTH = 16 * 1024
+READ_LENGTH = MAX_HEADER_LENGTH + 1  # one more, to see whether the limit falls behind a whole cookie
+
 _ENTRY = re.compile(r"&(id|aid|created|expire|isExpired|rum|c)=([a-z0-9-]++)(?![^&])")
 _BLANKS = " \t"
 _KNUTH_FACTOR = 1111111111111111111
+_JOINT = re.compile(r",(?=[ \t]*+[!#$%'*+\-.^_`|~0-9A-Za-z]++[ \t]*+=)")  # a token, without `&`
+
+
+def cookie_of_environ(environ: Mapping[str, Any]) -> str:
+    """Return the cookies of a WSGI request. Servers join repeated fields with a comma, which a value may hold as well.
+
+    It ends a cookie where what follows reads as another one: a name, but no list of pairs as the SDK writes it.
+    """
+    cookie: str = environ.get("HTTP_COOKIE", "")
+    return _JOINT.sub(";", cookie[:READ_LENGTH]) if "," in cookie else cookie
 
 
 def live_state(

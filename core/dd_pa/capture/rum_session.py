@@ -7,7 +7,6 @@ well-formed id leaves this module, and nothing is logged. No input raises.
 
 from __future__ import annotations
 
-import re
 import time
 from collections.abc import Iterable, Mapping
 from typing import Any, Literal
@@ -15,15 +14,12 @@ from typing import Any, Literal
 import msgspec
 
 from dd_pa.capture.baggage import session_id_in_baggage
-from dd_pa.capture.rum_cookie import anonymous_id, live_state
+from dd_pa.capture.rum_cookie import MAX_HEADER_LENGTH, READ_LENGTH, anonymous_id, cookie_of_environ, live_state
 
 SESSION_LASTS = 4 * 3600
 """Seconds after which nothing claims a browser session that was read before. Datadog ends a session 4 hours after it
 began, and the server knows only when it read the id."""
 
-MAX_HEADER_LENGTH = 16 * 1024
-_READ_LENGTH = MAX_HEADER_LENGTH + 1  # one more, to see whether the limit falls behind a whole cookie
-_JOINT = re.compile(r",(?=[ \t]*+[!#$%'*+\-.^_`|~0-9A-Za-z]++[ \t]*+=)")  # a token, without `&`
 _MAX_DATE = 8_640_000_000_000_000  # of JavaScript's Date
 
 
@@ -104,7 +100,7 @@ def rum_session_from_environ(
     For ASGI use `rum_session_from_scope`, also where a framework offers a WSGI-like mapping there.
     """
     return read_rum_session(
-        cookie=_cookie_of_environ(environ),
+        cookie=cookie_of_environ(environ),
         baggage=environ.get("HTTP_BAGGAGE", ""),
         now=now,
         sample_rate=sample_rate,
@@ -138,7 +134,7 @@ def rum_session_from_scope(
 
 def anonymous_id_from_environ(environ: Mapping[str, Any], *, cookie_options: str | None = None) -> str | None:
     """Read the SDK's id of the visitor of a WSGI request; see `anonymous_id_from_scope`."""
-    return anonymous_id(_cut(_cookie_of_environ(environ), ";"), cookie_options=cookie_options)
+    return anonymous_id(_cut(cookie_of_environ(environ), ";"), cookie_options=cookie_options)
 
 
 def anonymous_id_from_scope(headers: Iterable[tuple[bytes, bytes]], *, cookie_options: str | None = None) -> str | None:
@@ -151,24 +147,15 @@ def anonymous_id_from_scope(headers: Iterable[tuple[bytes, bytes]], *, cookie_op
     return anonymous_id(_cut(_joined(cookies, b";"), ";"), cookie_options=cookie_options)
 
 
-def _cookie_of_environ(environ: Mapping[str, Any]) -> str:
-    """Return the cookies of a WSGI request. Servers join repeated fields with a comma, which a value may hold as well.
-
-    It ends a cookie where what follows reads as another one: a name, but no list of pairs as the SDK writes it.
-    """
-    cookie: str = environ.get("HTTP_COOKIE", "")
-    return _JOINT.sub(";", cookie[:_READ_LENGTH]) if "," in cookie else cookie
-
-
 def _joined(fields: list[bytes], separator: bytes) -> str:
-    return separator.join(fields)[:_READ_LENGTH].decode("latin-1")
+    return separator.join(fields)[:READ_LENGTH].decode("latin-1")
 
 
 def _cut(header: str, separator: str) -> str:
     """Cut a header at the last separator within the limit."""
     if len(header) <= MAX_HEADER_LENGTH:
         return header
-    return header[: max(header.rfind(separator, 0, _READ_LENGTH), 0)]
+    return header[: max(header.rfind(separator, 0, READ_LENGTH), 0)]
 
 
 def _date(milliseconds: str | None) -> int | None:

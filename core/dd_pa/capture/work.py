@@ -6,14 +6,14 @@ piece of work has an end, and once it is over it acts for nobody, wherever its c
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from threading import current_thread, get_ident
+from threading import get_ident
 from typing import Any
 
 from dd_pa.capture.person import Identity
+from dd_pa.capture.thread_context import THREADS_INHERIT, is_context_of_thread
 
 
 class Work:
@@ -69,18 +69,15 @@ class Work:
 
 _current: ContextVar[Work | None] = ContextVar("dd_pa_work", default=None)
 
-_mark: ContextVar[object] = ContextVar("dd_pa_thread_mark", default=None)
-
 
 def uninherited_work() -> Work | None:
     """Return the innermost work, unless this thread has it only from the one that started it.
 
-    Without a GIL, and with `-X thread_inherit_context`, a thread begins in a copy of its starter's context: each of a
-    pool would work for the request that happened to start it. What is run in a context (`copy_context().run(…)`, or by
-    asgiref) works for that one's request, in whichever thread.
+    See `thread_context`. What is run in a context (`copy_context().run(…)`, or by asgiref) works for that one's
+    request, in whichever thread.
     """
     work = _current.get()
-    if work is None or work.thread == get_ident() or not _is_context_of_thread():
+    if work is None or work.thread == get_ident() or not is_context_of_thread():
         return work
     _current.set(None)
     ended = Work()
@@ -88,20 +85,7 @@ def uninherited_work() -> Work | None:
     return ended
 
 
-def _is_context_of_thread() -> bool:
-    """Tell whether the context in force is the one that this thread began in."""
-    own = getattr(current_thread(), "_context", None)  # there is no public way to it, in Python 3.14
-    if own is None:
-        return False
-    mark = object()
-    token = _mark.set(mark)
-    try:
-        return own.get(_mark) is mark
-    finally:
-        _mark.reset(token)
-
-
-innermost_work = uninherited_work if getattr(sys.flags, "thread_inherit_context", 0) else _current.get
+innermost_work = uninherited_work if THREADS_INHERIT else _current.get
 """Return the innermost work of this thread or task, over or not; mostly None, which nothing tells at a lower price."""
 
 
