@@ -14,7 +14,7 @@ from django.http import HttpRequest
 
 from dd_pa import Emitter, Identity, bound_identity
 from dd_pa_django.emitter import slot
-from dd_pa_django.identity import identity_of, serving
+from dd_pa_django.identity import identity_of, key_of, serving
 from dd_pa_django.impersonation import is_impersonated, is_switching
 from dd_pa_django.tracking import track
 
@@ -63,18 +63,26 @@ def _sign_in_failed(*, request: Any = None, **kwargs: Any) -> None:
 
 
 def _track(name: str, request: Any, user: Any) -> None:
-    """Track an event of this user: at these moments the request may still have the one before, or none."""
+    """Track an event of this user: at these moments the request may still have the one before, or none.
+
+    Of one who has no key, as he was deleted before he left, nothing is known but the browser.
+    """
     emitter = _active_emitter()
     if emitter is None or user is None:
         return
     with _serving_user(_http_request(request), user) as seen:
         try:
             has_own_id = seen is not None and emitter.settings.user_id is not None
-            usr = identity_of(seen, emitter.settings).usr if seen is not None and has_own_id else str(user.pk)
+            usr = identity_of(seen, emitter.settings).usr if seen is not None and has_own_id else key_of(user)
+            gone = None if usr is not None else Identity(session=_own_session(seen, emitter))
         except Exception as error:
             emitter.integration.drop_invalid(name, error)
             return
-        track(name, usr=usr)
+        track(name, usr=usr, identity=gone)
+
+
+def _own_session(request: HttpRequest | None, emitter: Emitter) -> str | None:
+    return None if request is None else identity_of(request, emitter.settings).session
 
 
 def _active_emitter() -> Emitter | None:

@@ -154,7 +154,11 @@ def _fields(whose: Whose, user: Any, names: tuple[str, ...], usr: str | None) ->
 
 
 def primary_key(request: HttpRequest) -> str | None:
-    user = current_user(request)
+    return key_of(current_user(request))
+
+
+def key_of(user: Any) -> str | None:
+    """Return a user's primary key; None of a visitor, and of one who is not saved or was deleted."""
     if user is None or not getattr(user, "is_authenticated", False):
         return None
     key = getattr(user, "pk", None)

@@ -1,7 +1,8 @@
 """Staff who act as somebody else: the request's user is that person, and the browser is not his.
 
 So events name him, and neither the browser session nor the SDK's anonymous id. What is known of are django-hijack,
-django-impersonate and django-loginas; a middleware of the project's says it by `request.user.is_impersonate = True`.
+django-impersonate, django-loginas and django-su; a middleware of the project's says it by
+`request.user.is_impersonate = True`.
 """
 
 from __future__ import annotations
@@ -15,8 +16,11 @@ from django.http import HttpRequest
 from dd_pa_django.login import current_user, is_session_login
 from dd_pa_django.unmarked_session import is_pending
 
-_VIEWS = frozenset({"hijack.views", "loginas.views"})
+_VIEWS = frozenset({"hijack.views", "loginas.views", "django_su.views"})
 """Where they do so. What happens there is neither a sign-in nor anything that this person does."""
+
+_KEYS = {"hijack": "hijack_history", "django_su": "exit_users_pk"}
+"""Apps that log the staff in as somebody else, and what of the session says so; django-loginas has a setting for it."""
 
 
 def is_switching(request: HttpRequest | None) -> bool:
@@ -45,7 +49,7 @@ def is_impersonated(request: HttpRequest) -> bool:
 
 def _is_told_by_session() -> bool:
     """Tell whether there are apps which log the staff in as somebody else, and perhaps say so in the session only."""
-    return "hijack" in apps.app_configs or "loginas" in apps.app_configs
+    return "loginas" in apps.app_configs or not _KEYS.keys().isdisjoint(apps.app_configs)
 
 
 def _is_told(session: Any) -> bool:
@@ -55,7 +59,7 @@ def _is_told(session: Any) -> bool:
 
 
 def _session_keys() -> list[str]:
-    keys = ["hijack_history"]
+    keys = [key for label, key in _KEYS.items() if label in apps.app_configs]
     if "loginas" in apps.app_configs:
         keys.append(import_module("loginas.settings").USER_SESSION_FLAG)
     return keys

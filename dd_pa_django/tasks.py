@@ -60,7 +60,7 @@ def _carrying(backend_class: Any) -> Any:
         async def aenqueue(self, task: Any, args: Any, kwargs: Any) -> Any:
             emitter = find_emitter()
             if emitter is not None:
-                await load_current_user(emitter, strict=False)
+                await load_current_user(emitter)
             carried = _with_header(task, args, kwargs) if isinstance(task, IdentityTask) else kwargs
             return await super().aenqueue(task, args, carried)
 

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from typing import Any, ParamSpec, TypeVar
 
 from asgiref.sync import sync_to_async
@@ -70,7 +70,7 @@ async def atrack(
     asks = emitter.settings.asks_consent  # first, so that no user is loaded for an event that may not be
     with identify(consent=await sync_to_async(emitter.integration.consent)()) if asks else nullcontext():
         if usr is None and identity is None:
-            await load_current_user(emitter, strict=emitter.settings.strict)
+            await load_current_user(emitter)
         has_all = identity is not None or (usr is not None and account is not None and session is not None)
         run = _at_once if _needs_no_thread(emitter, has_all, on_commit) else sync_to_async
         return await run(track)(
@@ -110,15 +110,16 @@ def _needs_no_thread(emitter: Emitter, has_all_ids: bool, on_commit: bool | None
     return not (settings.user_id or settings.account_id or settings.session_id) and is_at_hand(request)
 
 
-async def load_current_user(emitter: Emitter, *, strict: bool) -> None:
-    """Load the request's user where an event will need one; a failure is raised in strict mode only."""
+async def load_current_user(emitter: Emitter) -> None:
+    """Load the request's user where an event will need one.
+
+    Where that fails, it is tried again where the event is built, as sync code does it: a backend that is no
+    `BaseBackend` knows no other way. What fails there, too, is said there.
+    """
     request, bound = served_request(), bound_identity()
     if request is None or emitter.settings.user_id is not None:
         return
     if bound is not None and (bound.usr is not None or bound.consent is False):
         return
-    try:
+    with suppress(Exception):  # is said where the event is built
         await load_user(request)
-    except Exception:
-        if strict:
-            raise

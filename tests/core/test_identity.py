@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dd_pa import Emitter, EventError, Identity, bound_identity, identify
-from dd_pa.capture.person import ID_LIMIT, as_id
+from dd_pa.capture.person import ID_LIMIT, NO_IDS, as_id
 from dd_pa.capture.work import uninherited_work
 from tests.core.attribute_values import HostileText, HostileUUID, Subtext
 from tests.core.wire import parsed
@@ -94,6 +94,17 @@ def test_what_is_no_id(value: Any, make: Make) -> None:
 
     emitter = make()
     assert ids(emitter, usr="u-1", account=value, session="s-1") == {"usr": "u-1", "session": "s-1"}
+    assert emitter.stats().repaired == 1
+
+
+@pytest.mark.parametrize("text", sorted(NO_IDS))
+def test_the_text_of_no_id_is_none(text: str, make: Make) -> None:
+    """`str(request.user.pk)` of everybody who is not logged in would be one user; whoever is named alike is not."""
+    with pytest.raises(EventError, match=rf"^usr: .*'{text}'"):
+        make(strict=True).track("x.y", usr=text)
+
+    emitter = make()
+    assert ids(emitter, usr=text, account=f"{text}-1", session="s-1") == {"account": f"{text}-1", "session": "s-1"}
     assert emitter.stats().repaired == 1
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from asgiref.sync import async_to_sync
+from asgiref.sync import async_to_sync, sync_to_async
 from django.contrib.auth import aauthenticate, alogin, alogout, authenticate, login, logout
 from django.contrib.auth.models import AnonymousUser, User
 from django.contrib.auth.signals import user_logged_in
@@ -78,6 +78,22 @@ def test_another_user_signs_in(ada: User, events: Events) -> None:
 
     names = [(name, usr) for name, usr, _ in linked(events)]
     assert names == [("user.signed_in", str(grace.pk)), ("user.signed_out", str(grace.pk))]
+
+
+@pytest.mark.parametrize("method", [logout, async_to_sync(alogout)], ids=["sync", "async"])
+@pytest.mark.parametrize("user_id", [None, lambda request: request.user.pk], ids=["key", "USER_ID"])
+def test_deleted_before_he_leaves(
+    switched_on: Configure, ada: User, events: Events, user_id: Any, method: Callable[..., Any]
+) -> None:
+    """He has no key any more: neither `None` made a text, nor the user of a block is who leaves."""
+    switched_on(USER_ID=user_id, ACCOUNT_ID=lambda request: "acme")
+    request = request_with(ada)
+    request.auser = sync_to_async(lambda: ada)
+    ada.delete()
+    with identify(usr="a job"):
+        method(request)
+
+    assert events() == [{"event": {"name": "user.signed_out"}, "session": {"id": SESSION}}]
 
 
 @pytest.mark.usefixtures("switched_on")

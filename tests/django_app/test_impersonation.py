@@ -75,6 +75,7 @@ class Hijack:
     """django-hijack: the staff are logged in as somebody else."""
 
     app, middleware = "hijack", "hijack.middleware.HijackUserMiddleware"
+    backends: tuple[str, ...] = ("django.contrib.auth.backends.ModelBackend",)
 
     def urls(self) -> list[Any]:
         """Return where the package is; not before it is installed, as it may have models."""
@@ -117,6 +118,19 @@ class LoginAs(Hijack):
         assert client.get("/loginas/logout/", headers=browser(client)).status_code == 302
 
 
+class Su(Hijack):
+    """django-su: as django-hijack, and the session alone says so."""
+
+    app, middleware = "django_su", ""
+    backends = (*Hijack.backends, "django_su.backends.SuBackend")
+
+    def begin(self, client: Client, user: User) -> None:
+        assert client.post(f"/django_su/{user.pk}/", headers=browser(client)).status_code == 302
+
+    def end(self, client: Client) -> None:
+        assert client.get("/django_su/", headers=browser(client)).status_code == 302
+
+
 def browser(client: Client | AsyncClient) -> dict[str, str]:
     """Return what the staff's browser sends: its session of the application, and that of the SDK."""
     now = time.time_ns() // 1_000_000
@@ -124,7 +138,7 @@ def browser(client: Client | AsyncClient) -> dict[str, str]:
     return {"cookie": f"{login}_dd_s_v2=id={SESSION}&aid={VISITOR}&created={now}&expire={now + 600_000}"}
 
 
-@pytest.fixture(params=[Hijack, HijackUnmarked, Impersonate, LoginAs])
+@pytest.fixture(params=[Hijack, HijackUnmarked, Impersonate, LoginAs, Su])
 def package(request: pytest.FixtureRequest) -> Iterator[Any]:
     package = request.param()
     apps = modify_settings(INSTALLED_APPS={"append": package.app})
@@ -132,6 +146,7 @@ def package(request: pytest.FixtureRequest) -> Iterator[Any]:
     registered = dict(admin.site._registry)
     ContentType.objects.clear_cache()  # tests empty the tables; django-loginas writes into the admin's log
     options: dict[str, Any] = {"IMPERSONATE": {"DISABLE_LOGGING": True}, "LOGIN_REDIRECT_URL": "/act/"}
+    options["AUTHENTICATION_BACKENDS"] = package.backends
     with apps, chain, override_settings(ROOT_URLCONF=(*urlpatterns, *package.urls()), **options):
         yield package
     for model in set(admin.site._registry) - set(registered):  # by apps that are not installed any more

@@ -15,6 +15,10 @@ ID_LIMIT = 256
 
 Id = str | int | uuid.UUID
 
+NO_IDS = frozenset({"None", "null", "undefined", "NaN", "AnonymousUser"})
+"""Texts that are made of no id: `str(user.pk)` of a visitor, a template's or a script's nothing. All visitors would be
+one person."""
+
 
 class Traits(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """What is known about somebody besides the ids, encoded once: the members of JSON objects, without the braces."""
@@ -108,7 +112,7 @@ def is_same(usr: object, other: object) -> bool:
 
 def as_id(path: str, value: object) -> str:
     """Return an id as the text that goes on the wire; raise `EventError` naming `path` if it cannot be one."""
-    if type(value) is str and 0 < len(value) <= ID_LIMIT and value.isprintable():
+    if type(value) is str and 0 < len(value) <= ID_LIMIT and value.isprintable() and value not in NO_IDS:
         return value
     if isinstance(value, uuid.UUID) or (type(value) is int and value.bit_length() <= 64):
         value = str(value)
@@ -117,4 +121,6 @@ def as_id(path: str, value: object) -> str:
     text = str.__str__(value)
     if not text or len(text) > ID_LIMIT or not text.isprintable():
         raise EventError(path, f"must have 1 to {ID_LIMIT} printable characters")
+    if text in NO_IDS:
+        raise EventError(path, f"must be an id, and {text!r} is the text of none: give None where there is nobody")
     return text
