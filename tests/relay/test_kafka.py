@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
@@ -26,10 +27,10 @@ from tests.waiting import wait_until
 
 pytest.importorskip("confluent_kafka", reason="needs confluent-kafka, which has a mock of Kafka")
 
-from confluent_kafka import KafkaException, Producer
+from confluent_kafka import Consumer, KafkaException, Producer, TopicPartition
 
-from dd_pa.relay import kafka_queue, offset_ledger
-from dd_pa.relay.kafka_queue import KafkaQueue
+from dd_pa.relay import kafka_partitions, kafka_queue, offset_ledger
+from dd_pa.relay.kafka_queue import LEAVING, KafkaQueue
 
 LEASE = 3.0
 """Seconds; the mock shares partitions out anew a second before a session of this length would end."""
@@ -90,6 +91,7 @@ def member(where: RelayAddress) -> Iterator[Members]:
             return made
 
         yield join
+    assert LEAVING not in [thread.name for thread in threading.enumerate()]
 
 
 def fill(cluster: MockKafka, count: int, partition: int | None = None) -> None:
@@ -145,6 +147,30 @@ def test_partitions_move_to_who_joins_and_nothing_is_lost(
     assert len(unsettled) == 40
     wait_until(have_moved)
     wait_until(all_settled)
+
+
+def test_who_is_given_partitions_while_it_leaves_is_not_kept(
+    cluster: MockKafka, member: Members, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is committed of them was asked for, which a client that is being closed answers after ten seconds."""
+    monkeypatch.setattr(kafka_queue, "PATIENCE", 0.0)
+    given: list[int] = []
+    begin = kafka_partitions.KafkaPartitions.begin
+
+    def noted(share: kafka_partitions.KafkaPartitions, client: Consumer, partitions: Sequence[TopicPartition]) -> None:
+        given.append(len(partitions))
+        begin(share, client, partitions)
+
+    monkeypatch.setattr(kafka_partitions.KafkaPartitions, "begin", noted)
+    fill(cluster, 4)
+    while not given:  # the group may give out nothing before it is left
+        alone = member()
+        alone.claim()
+        client = alone.queue._member
+        assert client is not None
+        wait_until(client.memberid)
+        alone.queue.close()
+        assert LEAVING not in [thread.name for thread in threading.enumerate()]
 
 
 def test_what_is_not_renewed_in_time_waits_again(cluster: MockKafka, member: Members) -> None:

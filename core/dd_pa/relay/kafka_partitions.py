@@ -23,6 +23,13 @@ class KafkaPartitions:
         self._unread: set[int] | None = None
         """Partitions that were not yet read to their end; None before the group has given us our share."""
 
+        self.leaves = False
+        """The member is about to leave the group: what it is given now, it gives back at once.
+
+        Nothing may be asked then about what it is given: a client that leaves answers no question about commits, and
+        waits for the whole of the question's time-out.
+        """
+
     def __contains__(self, place: tuple[int, int]) -> bool:
         """Tell whether the message at a partition and offset is ours, and not settled."""
         partition, offset = place
@@ -39,6 +46,8 @@ class KafkaPartitions:
 
     def begin(self, member: Consumer, partitions: Sequence[TopicPartition]) -> None:
         """Take over partitions, and what is committed of them."""
+        if self.leaves:
+            return
         self._unread = (self._unread or set()) | {partition.partition for partition in partitions}
         for partition in partitions:
             self._ledgers[partition.partition] = OffsetLedger()
@@ -59,7 +68,7 @@ class KafkaPartitions:
     def leave(self) -> None:
         """Forget them all, and wait to be given some again."""
         self.lose(self.partitions)
-        self._unread = None
+        self._unread, self.leaves = None, False
 
     def add(self, partition: int, offset: int) -> bool:
         """Note a message that has arrived; return whether it is to be given out."""

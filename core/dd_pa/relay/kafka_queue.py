@@ -38,6 +38,9 @@ MOST_ARRIVED = 250
 FAREWELL = 5.0
 """Seconds that leaving the group may take."""
 
+LEAVING = "dd-pa-kafka-close"
+"""Name of the thread that waits for it."""
+
 SHORTEST_LEASE, LONGEST_LEASE = 6.0, 300.0
 """Seconds of silence after which a deliverer is taken for dead: what brokers allow where nothing else is said."""
 
@@ -251,15 +254,17 @@ class KafkaQueue:
             self._leave()
 
     def _leave(self) -> None:
-        """Leave the group, and wait no longer than `FAREWELL` for it: the client can hang there in a rebalance.
+        """Leave the group, and wait no longer than `FAREWELL` for it.
 
-        Then what is settled is committed all the same, and others take over when the lease has run out.
+        A client whose commit is on its way when the brokers go waits for its answer when it is closed, for ever
+        (librdkafka 3740). Then what was settled last may go again, and others take over when the lease has run out.
         """
         member, self._member = self._member, None
         if member is not None:
+            self._share.leaves = True
             with contextlib.suppress(KafkaException):
                 self._share.commit(member)
-            leaving = threading.Thread(target=_close, args=(member,), name="dd-pa-kafka-close", daemon=True)
+            leaving = threading.Thread(target=_close, args=(member,), name=LEAVING, daemon=True)
             leaving.start()
             leaving.join(FAREWELL)
         self._lose(self._share.partitions)
