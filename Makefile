@@ -9,7 +9,7 @@ SOURCES = core/dd_pa dd_pa_django dd_pa_flask dd_pa_pytest
 
 .DEFAULT_GOAL := help
 FUZZ ?= 500
-.PHONY: help demo test check pytest fuzz matrix lint types vendor vendor-check bench simulate mutations chaos soak docs openapi \
+.PHONY: help demo test check pytest fuzz answers matrix lint types vendor vendor-check bench simulate mutations chaos soak docs openapi \
   release-check clean
 
 help: ## Show this list
@@ -34,6 +34,9 @@ pytest: $(VENV)/installed
 
 fuzz: $(VENV)/installed ## Random programs of the ORM, held against triggers of three databases (FUZZ=500 on each)
 	DD_PA_FUZZ=$(FUZZ) $(RUN) -m pytest tests/django_app/oracle --timeout=0
+
+answers: $(VENV)/installed ## Random questions to the emulator, held against plain Python (ANSWERS=500 of each kind, SEED=1)
+	DD_PA_ANSWERS=$(or $(ANSWERS),500) DD_PA_SEED=$(or $(SEED),1) $(RUN) -m pytest tests/emulator/test_plain_answers.py --timeout=0
 
 matrix: $(VENV)/installed ## The glue's tests with each Django and Flask on each Python that is here, the delivery's with httpx
 	$(VENV)/bin/pip install --quiet --group matrix
