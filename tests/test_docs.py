@@ -4,16 +4,27 @@ from __future__ import annotations
 
 import ast
 import importlib
+import json
 import re
+import sys
 import textwrap
 from collections.abc import Iterator
 from dataclasses import fields
 from pathlib import Path
+from typing import get_args
 
+import click
 import pytest
 
-from dd_pa import Settings
+from dd_pa import Identity, Settings, Stats, signals
+from dd_pa.capture import event as event_module
+from dd_pa.capture.event import EventBuilder
+from dd_pa.capture.person import Traits
 from dd_pa.cli.program import COMMANDS
+from dd_pa.delivery.event_age import without_session
+from dd_pa.delivery.ledger import DropReason, LostIdentityReason
+from dd_pa.delivery.worker import State
+from dd_pa.metrics import COUNTERS, GAUGES
 from dd_pa_flask.commands import COMMANDS as FLASK_COMMANDS
 
 ROOT = Path(__file__).parents[1]
@@ -66,6 +77,69 @@ def test_commands(page: Path) -> None:
     assert set(re.findall(r"flask dd-pa ([a-z]+)", text)) <= set(FLASK_COMMANDS)
     assert set(re.findall(r"^\$ dd-pa ([a-z]+)", text, re.MULTILINE)) <= set(COMMANDS)
     assert set(re.findall(r"`dd-pa ([a-z]+)[ `]", text)) <= set(COMMANDS)
+
+
+def rows(page: str) -> set[str]:
+    """Return what the first column of a page's tables names."""
+    return set(re.findall(r"^\| `(\w+)` \|", (ROOT / "docs" / page).read_text(), re.MULTILINE))
+
+
+def test_every_number_is_explained() -> None:
+    """Whoever is called at night looks here for what a counter means, and what to do."""
+    delivery = (ROOT / "docs/delivery.md").read_text()
+    metrics = [name for name in (*COUNTERS, *GAUGES) if not name.startswith("dd_pa.tap.")]
+    states, reasons = get_args(State), get_args(DropReason)
+    (told,) = re.findall(r"^\| `state` \| (.*?) \|", delivery, re.MULTILINE)
+
+    assert rows("delivery.md") == {item.name for item in fields(Stats)} | set(reasons)
+    assert set(get_args(LostIdentityReason)) <= rows("jobs.md")
+    assert re.findall(r"`(\w+)`", told) == list(states)
+    assert [
+        name for name in metrics if f"`{name}`" not in delivery and f"`.{name.split('.')[-1]}`" not in delivery
+    ] == []
+    assert [name for name in signals.__all__ if f"`{name}`" not in delivery] == []
+
+
+def options(command: click.Command) -> Iterator[str]:
+    """Yield the long options of a command, and of those in it."""
+    for inner in command.commands.values() if isinstance(command, click.Group) else ():
+        yield from options(inner)
+    for parameter in command.params:
+        if isinstance(parameter, click.Option):
+            yield from (name for name in parameter.opts if name.startswith("--"))
+
+
+def test_every_option_is_told() -> None:
+    """On some page, beside what it is for; `--help` has the rest."""
+    text = "\n".join(page.read_text() for page in PAGES)
+    django = (ROOT / "dd_pa_django/management/commands").glob("dd_pa_*.py")
+    there = {name for path in django for name in re.findall(r'add_argument\(\s*"(--[a-z-]+)"', path.read_text())}
+    modules = [*(module for module, *_ in COMMANDS.values()), *FLASK_COMMANDS.values()]
+    there |= {name for module in modules for name in options(importlib.import_module(module).command)}
+
+    assert {name for name in there if not re.search(rf"{name}(?![\w-])", text)} == set()
+
+
+def test_what_is_added_to_an_event_is_listed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing leaves that the page of events does not name; the attributes here are none."""
+    monkeypatch.setattr(event_module, "current_trace", lambda: ("1" * 32, "2"))
+    monkeypatch.setitem(sys.modules, "ddtrace", sys)
+    settings = Settings(
+        application_id="a", api_key="k", service="s", env="e", version="v", sample_rates={"*": 50}, spool_dir=None
+    )
+    traits = Traits(usr=b'"plan":"pro"', account=b'"tier":1', anonymous_id="x")
+    built, _ = EventBuilder(settings).build("a.b", None, Identity(usr="u", account="a", session="s", traits=traits))
+    late = without_session(built.body)
+    assert late is not None
+    bodies = [json.loads(built.body), json.loads(late)]
+    ours = {f"dd_pa.{name}" for body in bodies for name in body["dd_pa"]}
+    text = (ROOT / "docs/events.md").read_text()
+
+    assert {name for body in bodies for name in body} == {
+        *("type", "application", "event", "dd_pa", "service", "env", "version", "usr", "account", "session")
+    }
+    assert {name for name in ours if f"`{name}`" not in text} == set()
+    assert ours == set(re.findall(r"`(dd_pa\.\w+)`", text))
 
 
 def test_the_site_lists_every_page() -> None:

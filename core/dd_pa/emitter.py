@@ -71,7 +71,8 @@ class Emitter:
         `attributes` are JSON-like (also Decimal, datetime, UUID, Enum, dataclass, set, lazy text) and are copied
         before the call returns. Ids given here win over `identify()`, which wins over the request's login; an id that
         is left out is taken from there unless `usr` is another user. `identity` is a whole person: nothing is taken
-        from anywhere. Never blocks, never asks the network. In strict mode a bad event raises `EventError`.
+        from anywhere. Waits for no network, and for the disk with SPOOL_SYNC only. In strict mode a bad event raises
+        `EventError`.
         """
         event = None
         try:

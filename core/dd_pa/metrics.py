@@ -111,7 +111,7 @@ def observe_where_used(emitter: CountedEmitter) -> None:
 def observe(emitter: CountedEmitter, meter_provider: Any = None) -> None:
     """Offer the emitter's numbers to OpenTelemetry: to the global meter provider, or another one.
 
-    Emitters do this by themselves with the global one if `opentelemetry.metrics` was imported before their first event.
+    Emitters do this by themselves with the global one if `opentelemetry.metrics` was imported before they were made.
     Calling it again changes nothing. The emitter is not kept alive. Raises ImportError without `opentelemetry-api`.
     """
     global _has_instruments  # noqa: PLW0603 - one set of instruments in the one global provider

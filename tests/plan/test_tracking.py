@@ -5,11 +5,12 @@ from __future__ import annotations
 import datetime as dt
 import enum
 import logging
+import re
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import msgspec
 import pytest
@@ -150,6 +151,51 @@ def test_off_plan_in_a_test(make: Make, order: Any, problem: str) -> None:
 
     with capture_events(), pytest.raises(OffPlanError, match="order"):
         emitter.track(CheckoutCompleted(order=order), usr="u-1")
+
+
+class EachKind(Event, name="test.each_kind"):
+    at: Any = None
+    tier: Tier | None = None
+    size: Literal["s", "m"] | None = None
+    sizes: tuple[Literal["s", "m"], ...] = ()
+    by_country: dict[str, Tier] | None = None
+    level: Literal[1, 2] | None = None
+    code: Annotated[str, msgspec.Meta(pattern="^[a-z]$")] = "a"
+    day: dt.date | None = None
+    id: uuid.UUID | None = None
+    order: Order | None = None
+
+
+VALUE = "ada@example.test - at `$ada`"
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        *({name: VALUE} for name in EachKind.__struct_fields__ if name != "at"),
+        {"sizes": [VALUE]},
+        {"by_country": {"DE": VALUE}},
+        {"by_country": {VALUE: 1}},
+        {"level": 4711},
+        {"order": Order(id="1", total=VALUE)},  # type: ignore[arg-type]
+    ],
+    ids=str,
+)
+def test_what_is_off_the_plan_is_told_without_its_value(
+    make: Make, caplog: pytest.LogCaptureFixture, wrong: dict[str, Any]
+) -> None:
+    """Of whichever kind the field is: neither a log line nor an error shows it."""
+    event = EachKind(**wrong)
+
+    with caplog.at_level(logging.WARNING, logger="dd_pa"):
+        assert make(strict=False).track(event, usr="u-1")
+    with pytest.raises(OffPlanError) as error:
+        make(strict=True).track(event, usr="u-1")
+
+    assert str(error.value).startswith(next(iter(wrong)))
+    for told in (caplog.text, str(error.value)):
+        assert told
+        assert not {"ada", "4711"} & set(re.findall(r"\w+", told))
 
 
 @pytest.mark.parametrize(("order", "problem"), WRONG)

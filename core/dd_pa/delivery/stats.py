@@ -47,7 +47,7 @@ class Stats:
     """Bytes that wait on disk for the same application and intake, whichever process wrote them."""
 
     last_error: str | None
-    """The last failure of delivery, short: `503`, `ConnectError`."""
+    """The last failure of delivery, short: `503`, `ConnectError`. It stays when all is well again."""
 
     state: State
     """What the delivery is doing: `idle` until the first event."""

@@ -90,9 +90,18 @@ class EventWriter:
         try:
             type(event).__schema__.check(attributes)
         except msgspec.ValidationError as error:
-            problem, _, path = str(error).partition(" - at `$")
-            return path.strip(".`") or "attributes", problem
+            return _told(str(error))
         return None
+
+
+def _told(error: str) -> tuple[str, str]:
+    """Return the path of what msgspec says, and the problem: without the value, which it quotes if it is no choice."""
+    problem, found, path = error.rpartition(" - at `$")
+    problem, path = (problem, path.strip(".`")) if found else (error, "attributes")
+    for quoting in ("Invalid enum value", "Invalid value"):
+        if problem.startswith(quoting):
+            problem = quoting
+    return path, problem
 
 
 def _treatment(settings: Settings) -> personal_data.Treat | None:
