@@ -24,7 +24,9 @@ from dd_pa.cli.program import COMMANDS
 from dd_pa.delivery.event_age import without_session
 from dd_pa.delivery.ledger import DropReason, LostIdentityReason
 from dd_pa.delivery.worker import State
+from dd_pa.doctor import as_numbers
 from dd_pa.metrics import COUNTERS, GAUGES
+from dd_pa.store.inspection import SpoolContents
 from dd_pa_flask.commands import COMMANDS as FLASK_COMMANDS
 
 ROOT = Path(__file__).parents[1]
@@ -98,6 +100,14 @@ def test_every_number_is_explained() -> None:
         name for name in metrics if f"`{name}`" not in delivery and f"`.{name.split('.')[-1]}`" not in delivery
     ] == []
     assert [name for name in signals.__all__ if f"`{name}`" not in delivery] == []
+
+
+def test_what_monitoring_reads_is_explained() -> None:
+    """The checklist says which of the numbers to alarm on, and the names are those of the command."""
+    contents = SpoolContents(bytes=0, segments=0, oldest=None, rejected=0, is_delivered=True, path="")
+    named = set(re.findall(r"`(\w+)`", (ROOT / "docs/production.md").read_text()))
+
+    assert {"outbox", *as_numbers(contents)} <= named
 
 
 def options(command: click.Command) -> Iterator[str]:

@@ -2,9 +2,10 @@ from __future__ import annotations
 
 import os
 import socket
+import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import httpx
 import pytest
@@ -15,6 +16,8 @@ from dd_pa.cli.doctor import command
 from dd_pa.doctor import Finding, NotSentError, as_numbers, examine, failed, report, send_now, waiting
 from dd_pa.emulator import Emulator
 from dd_pa.network import httpx_library
+from dd_pa.store import segment
+from dd_pa.store.segment import Names
 from tests.waiting import PATIENCE, wait_until
 
 KEY = "0123456789abcdef0123456789abcdef"
@@ -163,6 +166,26 @@ def test_what_was_rejected_and_what_waits(url: str, emulator: Emulator, tmp_path
     other = waiting(settings(url, tmp_path, application_id="other"))
     assert other is not None
     assert (other.rejected, other.segments, other.age) == (0, 0, None)
+
+
+def test_how_long_something_waits(url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of an event, not of a file: a process that lives for days has the same file for days, and may owe nothing."""
+    began, now = time.time_ns(), time.time
+    monkeypatch.setattr(segment, "new_name", Names(lambda: began - 86_400_000_000_000).next)
+
+    def stats() -> dict[str, float | bool | None]:
+        return as_numbers(waiting(settings(url, tmp_path)))
+
+    with Emitter(settings(url, tmp_path)) as emitter:
+        emitter.track("order.placed", usr="u-1")
+        assert emitter.flush(60)
+        assert (stats()["segments"], stats()["oldest_pending_age"]) == (1, None)
+        assert "backlog" not in states(settings(url, tmp_path))
+
+    Emitter(settings(url, tmp_path, delivery="process")).track("order.placed", usr="u-1")
+    assert 0 <= cast("float", stats()["oldest_pending_age"]) < 60
+    monkeypatch.setattr(time, "time", lambda: now() + 3600)
+    assert cast("float", stats()["oldest_pending_age"]) > 3500
 
 
 def test_events_that_are_switched_off(tmp_path: Path) -> None:

@@ -198,7 +198,7 @@ def _explained(settings: Settings, found: SpoolContents) -> Iterator[Finding]:
 
 def _backlog(found: SpoolContents) -> Iterator[Finding]:
     if found.age is not None and found.age > OLD:
-        text = f"events may wait since {found.age / 60:,.0f} min"
+        text = f"an event waits since {found.age / 60:,.0f} min"
         yield Finding(
             state="warning", subject="backlog", text=text, fix="see whether a process delivers, and the intake"
         )

@@ -72,7 +72,7 @@ def as_lines(found: SpoolContents | None) -> list[str]:
     """Return the same for a person."""
     if found is None:
         return ["There is no spool: what waits is in the memory of each process."]
-    age = "nothing waits" if found.age is None else f"the oldest may wait since {found.age:,.0f} s"
+    age = "nothing waits" if found.age is None else f"the oldest event waits since {found.age:,.0f} s"
     return [
         f"{found.bytes:,} bytes in {found.segments} segments; {age}",
         f"{found.rejected} rejected events (dd-pa spool list)",

@@ -154,7 +154,7 @@ def entries(directory: Directory) -> Iterator[DeadLetterEntry]:
 
 def _entries(directory: Directory, name: str) -> Iterator[DeadLetterEntry]:
     reader = SegmentReader(directory.open(name), directory.files)
-    settled = _settled(directory, name)
+    settled = settled_of(directory, name)
     while (line := reader.next_line()) is not None:
         if line.offset and line.offset not in settled:
             with contextlib.suppress(DamagedRecordError, msgspec.DecodeError):
@@ -170,7 +170,8 @@ def _readable(directory: Directory, name: str) -> Iterator[DeadLetterEntry]:
             raise
 
 
-def _settled(directory: Directory, name: str) -> set[int]:
+def settled_of(directory: Directory, name: str) -> set[int]:
+    """Return the offsets of what is settled of a segment, as its journal says if there is one."""
     try:
         return Journal(directory.open(ack_name(name)), directory.files).settled()
     except FileNotFoundError:

@@ -10,11 +10,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from dd_pa.store.dead_letters import DeadLetterEntry, entries, settle
+from dd_pa.store.dead_letters import DeadLetterEntry, entries, settle, settled_of
 from dd_pa.store.deliverer_lock import NAME
 from dd_pa.store.destination import REJECTED, Destination
 from dd_pa.store.directory import AlienFileError, Directory
-from dd_pa.store.record import Header, encode
+from dd_pa.store.record import DamagedRecordError, Header, checked_body, encode, event_of
 from dd_pa.store.segment import SegmentFiles
 from dd_pa.store.segment_reader import SegmentReader
 from dd_pa.store.trusted_directory import UnsafePlaceError, open_place, open_room
@@ -44,8 +44,8 @@ class Room:
 
     @property
     def oldest(self) -> int | None:
-        """When the oldest segment that waits was begun, in epoch milliseconds."""
-        return next((int(name[:13]) for name in self.waiting.names()), None)
+        """When the oldest event that waits occurred, in epoch milliseconds."""
+        return _oldest(self.waiting)
 
     def replay(self, chosen: list[DeadLetterEntry]) -> int:
         """Have dead letters delivered again; return how many. Those that are damaged stay. Raises `OSError`."""
@@ -105,7 +105,7 @@ class SpoolContents:
     """Files that hold events, delivered ones not yet removed among them."""
 
     oldest: int | None
-    """When the oldest segment was begun, in epoch milliseconds."""
+    """When the oldest event that waits occurred, in epoch milliseconds."""
 
     rejected: int
     """Dead letters."""
@@ -118,22 +118,47 @@ class SpoolContents:
 
     @property
     def age(self) -> float | None:
-        """Seconds since the oldest segment was begun; None if there is none."""
+        """Seconds since the oldest event that waits occurred; None if none waits."""
         return None if self.oldest is None else max(0.0, time.time() - self.oldest / 1000)
 
 
 def look_into(destination: Destination) -> SpoolContents:
     """Look, and make the directory if it is missing. Raises `UnsafePlaceError`, `AlienFileError`, `OSError`."""
     directory = destination.directory()
-    names = directory.names()
     return SpoolContents(
         bytes=sum(directory.sizes().values()),
-        segments=len(names),
-        oldest=int(names[0][:13]) if names else None,
+        segments=len(directory.names()),
+        oldest=_oldest(directory),
         rejected=sum(1 for _ in entries(destination.rejected())),
         is_delivered=_is_delivered(directory),
         path=destination.path,
     )
+
+
+def _oldest(directory: Directory) -> int | None:
+    """Return when the oldest event occurred that is not settled, in epoch milliseconds.
+
+    A process keeps its segment for as long as it lives, so the age of the file says nothing.
+    """
+    found = []
+    for name in directory.names():
+        with contextlib.suppress(AlienFileError, FileNotFoundError):  # delivered meanwhile
+            found.append(_first_left(directory, name))
+    return min((moment for moment in found if moment is not None), default=None)
+
+
+def _first_left(directory: Directory, name: str) -> int | None:
+    """Return when the first event of a segment occurred that is not settled; None if there is none."""
+    reader = SegmentReader(directory.open(name), directory.files)
+    header = reader.header()
+    if header is None:
+        return None
+    settled = settled_of(directory, name)  # before the lines: what is settled meanwhile may still show
+    while (line := reader.next_line()) is not None:
+        if line.offset and line.offset not in settled:
+            with contextlib.suppress(DamagedRecordError):
+                return event_of(checked_body(line.data), header.application_id).occurred_at
+    return None
 
 
 def _is_delivered(directory: Directory) -> bool:
