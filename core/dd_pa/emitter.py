@@ -78,8 +78,10 @@ class Emitter:
         try:
             factory = self._factory
             link = factory.link if identity is None else factory.linker.link_whole(identity)
-            make = factory.make_observed if observers.present else factory.make
-            event = make(link, name, attributes, usr, account, session)
+            if observers.present:
+                event = factory.make_observed(link, name, attributes, usr, account, session)
+            else:
+                event = factory.make(link, name, attributes, usr, account, session)
             return event.id if event is not None and self._pipelines.latest.submit(event) else None
         except Exception as error:  # the one guard: nothing of ours ends the code that tracks
             self._factory.drop(name, event, error)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -66,16 +66,24 @@ class EventFactory:
         pipeline = self._pipelines.latest
         if pipeline.generation != forks.generation:
             pipeline = self._pipelines.current
-        builder, on_problem, written = pipeline.builder, pipeline.on_problem, None
+        builder, on_problem = pipeline.builder, pipeline.on_problem
         identity = link(usr, account, session, on_problem)
         whose = builder.links.get(identity)  # known of somebody who was reviewed before
-        if whose is None or self._reviews or type(name) is not str:
-            reviewed = self._reviewed(pipeline, name, attributes, identity)
-            if reviewed is None:
-                return None
-            (name, attributes, identity, written), whose = reviewed, None
-        event, repairs = builder.build(name, attributes, identity, written, whose)
-        return event if not repairs else _repaired(event, on_problem, repairs)
+        if whose is None or self._reviews or type(name) is not str or (start := builder.starts.get(name)) is None:
+            return self._make_reviewed(pipeline, name, attributes, identity)
+        return builder.join(name, attributes, start, whose, on_problem)
+
+    def _make_reviewed(
+        self, pipeline: Pipeline, name: str | Event, attributes: Mapping[str, Any] | None, identity: Identity
+    ) -> BuiltEvent | None:
+        """Make an event that is looked at as a whole, before anything is known of it."""
+        reviewed = self._reviewed(pipeline, name, attributes, identity)
+        if reviewed is None:
+            return None
+        event, repairs = pipeline.builder.build(*reviewed)
+        if repairs:
+            pipeline.on_problem(*repairs)
+        return event
 
     def _reviewed(
         self, pipeline: Pipeline, name: str | Event, attributes: Mapping[str, Any] | None, identity: Identity
@@ -206,11 +214,6 @@ class EventFactory:
 def _switch(settings: Settings) -> Switch | bool:
     ask = settings.enabled
     return Switch(ask, strict=settings.strict) if callable(ask) else bool(ask)
-
-
-def _repaired(event: BuiltEvent, on_problem: Callable[..., None], repairs: Sequence[str]) -> BuiltEvent:
-    on_problem(*repairs)
-    return event
 
 
 def _traits_reader(settings: Settings) -> TraitsReader | None:

@@ -214,7 +214,7 @@ def test_what_is_remembered_is_bounded() -> None:
         builder.build(f"n{number}", None, Identity(usr=f"u{number}"))
 
     assert len(names.known) == 5
-    assert (len(builder._starts), len(builder.links)) == (5, 5)
+    assert (len(builder.starts), len(builder.links)) == (5, 5)
 
 
 def test_names_that_are_not_text_are_not_remembered() -> None:

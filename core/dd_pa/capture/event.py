@@ -65,7 +65,9 @@ class EventBuilder:
         tags = {"service": settings.service, "env": settings.env, "version": settings.version}
         known = {name: value for name, value in tags.items() if value}
         self._common = self._encode({"type": "server", "application": {"id": settings.application_id}, **known})[:-1]
-        self._starts: dict[str, bytes] = {}
+        self.starts: dict[str, bytes] = {}
+        """What `start` returned before, by names that are texts and nothing else."""
+
         self.links: dict[Identity, bytes] = {}
         """What `link` returned before. Only who may be sent events of is asked for there."""
 
@@ -73,47 +75,60 @@ class EventBuilder:
         self._sampling = Sampling(settings.sample_rates) if settings.sample_rates else None
 
     def build(
-        self,
-        name: str,
-        attributes: Mapping[str, Any] | None,
-        identity: Identity,
-        details: bytes | None = None,
-        whose: bytes | None = None,
+        self, name: str, attributes: Mapping[str, Any] | None, identity: Identity, details: bytes | None = None
     ) -> tuple[BuiltEvent, Sequence[str]]:
         """Return the event and what had to be repaired; raise `EventError` for one that cannot be sent.
 
         In strict mode nothing is repaired. `identity` must hold at least one id. `details` are attributes that are
-        encoded already, `whose` the identity, as `link` returned it.
+        encoded already.
         """
+        repairs: list[str] = []
+        start, whose = self.start(name), self.link(identity)
+        event = self.join(str.__str__(name), attributes, start, whose, lambda *found: repairs.extend(found), details)
+        return event, repairs
+
+    def join(
+        self,
+        name: str,
+        attributes: Mapping[str, Any] | None,
+        start: bytes,
+        whose: bytes,
+        on_problem: Callable[..., object],
+        details: bytes | None = None,
+    ) -> BuiltEvent:
+        """Return an event of which `start` and `link` are known already, and tell what had to be repaired."""
         encode, clock, random_bits = self._encode, self.clock, self._random_bits  # quicker to call than as attributes
-        start = self._starts.get(name) if type(name) is str else None
-        if start is None:
-            name = checked_name(name)
-            start = self._start(name)
-        repairs = _NO_REPAIRS
-        if attributes is None:
-            details = details or _NONE
-        elif type(attributes) is dict:
+        members, repairs = None, _NO_REPAIRS
+        if type(attributes) is dict and attributes:
             try:
-                details = encode(plain(attributes, self._names))
+                members = encode(plain(attributes, self._names))
             except Exception:  # whatever is wrong with them, the cleaner finds it again and says it
-                details = None
-        if details is None:
-            cleaner = AttributeCleaner(strict=self._strict)
-            details, repairs = encode(cleaner.clean(attributes)), cleaner.repairs
+                members = None
+        if members is None:
+            members, repairs = self._cleaned(attributes) if details is None else (details, _NO_REPAIRS)
+            if members == _NONE:
+                whose = whose[:-1]  # no comma
         now = clock()
         # Random alone would repeat in processes forked without Python's knowledge (uWSGI); a system call costs more.
         event_id, occurred_at = (random_bits(128) ^ now).to_bytes(16).hex(), now // 1_000_000
         moment = encode(occurred_at)
         if ("opentelemetry.trace" in modules or "ddtrace" in modules) and self._has_trace_ids:
             moment += self._trace()
-        whose = whose or self.link(identity)
-        whose = whose if len(details) > len(_NONE) else whose[:-1]  # no comma
         # A third of what formatting costs.
-        body = b"".join((start, event_id.encode(), b'","occurred_at":', moment, whose, details[_BEHIND_BRACE]))
+        body = b"".join((start, event_id.encode(), b'","occurred_at":', moment, whose, members[_BEHIND_BRACE]))
         if len(body) > MAX_BYTES:
             raise EventError("", f"the event has {len(body):,} bytes; the limit is {MAX_BYTES:,}")
-        return BuiltEvent(id=event_id, name=name, occurred_at=occurred_at, body=body), repairs
+        event = BuiltEvent(id=event_id, name=name, occurred_at=occurred_at, body=body)
+        if repairs:
+            on_problem(*repairs)
+        return event
+
+    def _cleaned(self, attributes: object) -> tuple[bytes, Sequence[str]]:
+        """Return attributes encoded, and what had to be repaired."""
+        if attributes is None:
+            return _NONE, _NO_REPAIRS
+        cleaner = AttributeCleaner(strict=self._strict)
+        return self._encode(cleaner.clean(attributes)), cleaner.repairs
 
     def link(self, identity: Identity) -> bytes:
         """Return what stands between an event's own fields and its attributes; the identity has at least one id."""
@@ -121,7 +136,7 @@ class EventBuilder:
 
     def start(self, name: str) -> bytes:
         """Return an event of this name up to its id."""
-        return self._starts.get(name) or self._start(checked_name(name))
+        return (self.starts.get(name) if type(name) is str else None) or self._start(checked_name(name))
 
     def trace(self) -> bytes:
         """Return the members of the trace that is open now, if any."""
@@ -139,7 +154,7 @@ class EventBuilder:
         rate = 100.0 if self._sampling is None else self._sampling.rate(name)
         rated = b'"sample_rate":%b,' % self._encode(rate) if rate < 100 else b""
         made = b'%b,"event":{"name":%b},"dd_pa":{%b"event_id":"' % (self._common, self._encode(name), rated)
-        return _remember(self._starts, name, made)
+        return _remember(self.starts, name, made)
 
     def _link(self, identity: Identity) -> bytes:
         traits = identity.traits or _NO_TRAITS

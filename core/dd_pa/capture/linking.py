@@ -75,11 +75,13 @@ class Linker:
 
         Without consent returns `DENIED`; raises `ConsentUnknownError` if asking failed (the failure in strict mode).
         """
-        work = None if innermost_work() is None else current_work()
-        if (work is not None or self._asks_consent) and self._consent(work) is False:
-            return DENIED
-        if work is not None:
-            usr, account, session = self._completed_by_work(work, (usr, account, session), on_problem)
+        work = innermost_work()
+        if work is not None or self._asks_consent:
+            work = current_work()
+            if self._consent(work) is False:
+                return DENIED
+            if work is not None:
+                usr, account, session = self._completed_by_work(work, (usr, account, session), on_problem)
         if (
             self._identity is not None
             and (usr is None or account is None or session is None)

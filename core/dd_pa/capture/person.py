@@ -33,7 +33,7 @@ class Traits(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """`usr.anonymous_id`: the browser SDK's id of the visitor; goes nowhere but beside `usr.id`."""
 
 
-class Identity(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+class Identity(msgspec.Struct, frozen=True, kw_only=True, gc=False, cache_hash=True):
     """The user, account and browser session that an event belongs to: one person, and nobody else's ids."""
 
     usr: str | None = None
