@@ -67,6 +67,7 @@ def test_a_wait_is_read_from_every_answer_that_is_tried_again(status: int) -> No
         pytest.param({"retry-after": "Wed, 21 Oct 2015 07:28:00 GMT"}, 0.0, id="past date"),
         pytest.param({"retry-after": "Fri, 31 Dec 9999 23:59:59 GMT"}, MAX_WAIT, id="far date"),
         pytest.param({"retry-after": "Fri, 31 Dec 99999 23:59:59 GMT"}, None, id="no date"),
+        pytest.param({"retry-after": f"Fri, 31 Dec 2026 23:59:59 +{'9' * 20}"}, None, id="no zone"),
     ],
 )
 def test_the_asked_wait_is_clamped(headers: dict[str, str], wait: float | None) -> None:
@@ -81,6 +82,14 @@ def test_a_date_is_a_wait_from_now(usegmt: bool) -> None:
 
     assert wait is not None
     assert 55 < wait <= 60
+
+
+def test_a_date_is_a_wait_from_the_date_of_the_answer() -> None:
+    """Our own clock may be wrong by years."""
+    fields = {"retry-after": "Wed, 21 Oct 2015 07:28:30 GMT", "date": "Wed, 21 Oct 2015 07:28:00 GMT"}
+
+    assert asked_wait(fields) == 30
+    assert asked_wait(fields | {"date": "today"}) == 0
 
 
 @given(st.text(max_size=60), st.text(max_size=60), st.integers(min_value=100, max_value=999))

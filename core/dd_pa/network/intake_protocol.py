@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable, Mapping
 from urllib.parse import urlsplit
 
-from dd_pa.network.outcome import DELIVERED, Outcome, judge
+from dd_pa.network.outcome import DELIVERED, Outcome, Verdict, judge
 from dd_pa.settings.settings import Settings
 
 VERSION = "0.1.0"
@@ -22,6 +22,11 @@ MAX_DETAIL = 200
 
 Heard = Callable[[Mapping[str, str]], object]
 """Takes the header fields of an answer."""
+
+
+def is_page(fields: Mapping[str, str], content: bytes) -> bool:
+    """Tell whether an answer is a page: of a site, or of a proxy, that answers 200 to whatever is posted to it."""
+    return "html" in fields.get("content-type", "") and content.lstrip()[:1] == b"<"
 
 
 class IntakeProtocol:
@@ -44,7 +49,9 @@ class IntakeProtocol:
     def judge(self, status: int, fields: Mapping[str, str], content: bytes) -> Outcome:
         """Return what an answer means; `fields` are looked up in lower case."""
         if 200 <= status < 300:
-            return DELIVERED
+            return (
+                Outcome(verdict=Verdict.PAUSE, reason=f"{status} text/html") if is_page(fields, content) else DELIVERED
+            )
         readable = "content-encoding" not in fields  # nothing is inflated
         return judge(status, fields, self._detail(content) if readable else "")
 

@@ -74,27 +74,31 @@ def _verdict(status: int) -> Verdict:
 def asked_wait(headers: Mapping[str, str]) -> float | None:
     """Return the seconds of `X-RateLimit-Reset` (Datadog: until the reset) or `Retry-After`, between 0 and MAX_WAIT."""
     for value in (headers.get("x-ratelimit-reset"), headers.get("retry-after")):
-        wait = _seconds(value) if value else None
+        wait = _seconds(value, headers.get("date")) if value else None
         if wait is not None:
             return min(max(wait, 0.0), MAX_WAIT)
     return None
 
 
-def _seconds(value: str) -> float | None:
+def _seconds(value: str, answered: str | None) -> float | None:
     try:
         seconds = float(value)
     except ValueError:
-        return _seconds_until(value)
+        return _seconds_until(value, answered)
     return None if math.isnan(seconds) else seconds
 
 
-def _seconds_until(value: str) -> float | None:
+def _seconds_until(value: str, answered: str | None) -> float | None:
+    """Return the seconds from the date of the answer, as our own clock may be wrong, to another date."""
+    until, now = _moment(value), _moment(answered) if answered else None
+    return None if until is None else (until - (now or datetime.now(UTC))).total_seconds()
+
+
+def _moment(date: str) -> datetime | None:
     from email.utils import parsedate_to_datetime  # noqa: PLC0415 - see delivery.warmup
 
     try:
-        moment = parsedate_to_datetime(value)
-    except ValueError:
+        moment = parsedate_to_datetime(date)
+    except (ValueError, OverflowError):  # the second of a zone with a hundred digits
         return None
-    if moment.tzinfo is None:
-        moment = moment.replace(tzinfo=UTC)
-    return (moment - datetime.now(UTC)).total_seconds()
+    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment

@@ -19,7 +19,7 @@ class Answer(NamedTuple):
     fields: Mapping[str, str]
     """By name in lower case."""
     content: bytes
-    """The body of what is no success, cut."""
+    """The body of what is no success, or a page, cut."""
 
 
 class Failure(enum.Enum):
@@ -88,7 +88,7 @@ class Exchange:
         if self.head is None:
             raise StreamFault
         self.read += len(data)
-        if (self.head.status or 0) >= 300:
+        if (self.head.status or 0) >= 300 or "html" in self.head.fields.get("content-type", ""):
             self.content = (self.content + data)[:MAX_ANSWER]
 
     def result(self, *, whole: bool) -> Answer | Failure:
