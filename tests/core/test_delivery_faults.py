@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import gzip
 import logging
+import os
+import selectors
 import socket
 import threading
 from collections import Counter
@@ -422,3 +425,46 @@ def test_one_event_that_always_fails_does_not_stop_the_others(make_emitter: Emit
         posts = [post.event for post in intake.posts if post.event["event"]["name"] == "order.placed"]
         assert ids(posts) == tracked
         assert emitter.stats().pending == len(poison)
+
+
+def test_a_page_is_no_delivery(make_emitter: Emitters, caplog: pytest.LogCaptureFixture) -> None:
+    """A site, or a proxy, answers 200 to anything that is posted to it: the events wait for the intake."""
+    pages = [b"<!doctype html><title>Sign in</title>"] * 5
+
+    async def site(post: Post, writer: asyncio.StreamWriter) -> None:
+        page = pages.pop() if pages else b""
+        writer.write(answer(200, page, Content_Type="text/html; charset=utf-8"))
+
+    intake = RawIntake(site)
+    with intake.running() as url:
+        emitter = make_emitter(url)
+        tracked = track(emitter, 5)
+
+        assert emitter.flush(60)  # an empty answer is one of a relay that says no more
+    assert emitter.stats().delivered == 5
+    assert ids([post.event for post in intake.posts[5:]]) == tracked
+    assert "the answer is 200 text/html" in caplog.text
+
+
+@pytest.mark.parametrize("made", ["selector", "pair"])
+def test_a_process_that_is_out_of_descriptors_delivers_when_it_has_some(
+    made: str, make_emitter: Emitters, emulator: Emulator, url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first event comes when no loop can be made: it is tried again, and no thread dies of it."""
+    failed = threading.Event()
+
+    def refused(*args: object, **options: object) -> Any:
+        failed.set()
+        raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+
+    emitter = make_emitter(url)
+    with monkeypatch.context() as out:
+        if made == "pair":
+            out.setattr(socket, "socketpair", refused)
+        else:
+            out.setattr(selectors.DefaultSelector, "__init__", refused)
+        tracked = track(emitter, 3)
+        assert failed.wait(10)
+
+    assert emitter.flush(60)
+    assert ids(emulator.events) == tracked

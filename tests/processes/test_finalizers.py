@@ -41,7 +41,7 @@ def test_a_process_ends_whose_finalizers_track(
 
     assert (ended, "'unlinked': 1" in output) == (0, True), output
     if not stage.durable:
-        assert "'row.gone' dropped" in output or "delivery thread cannot be started" in output, output
+        assert "'shutdown': 1" in output or "'closed': 1" in output, output
 
 
 LATE = """
@@ -68,4 +68,4 @@ def test_the_first_event_may_come_after_our_own_exit_function(
     assert has_thread or sys.version_info[:2] == (3, 12)  # which has no new threads by then
     assert (ended, "kept True" in output) == (0, True), output
     assert stage.names == ({} if is_lost or not has_thread else {"shop.closed": 1}), output
-    assert ("1 lost" in output) == (is_lost and not stage.durable and has_thread), output
+    assert ("1 lost" in output) == (not stage.durable and (is_lost or not has_thread)), output

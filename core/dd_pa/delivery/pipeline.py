@@ -94,6 +94,7 @@ class Pipeline:
             make_dispatcher=self._make_dispatcher,
             on_start=self._started,
             load=self.load,
+            on_not_started=self._not_started,
         )
 
     def load(self) -> None:
@@ -111,6 +112,11 @@ class Pipeline:
             hosts.look_around(self.ledger.say)
         except Exception as error:  # another library that is half imported; the event is stored, and delivery runs
             self.ledger.say("host", "this process may end without its last events: %s", type(error).__name__)
+
+    def _not_started(self) -> None:
+        """Have what waits dropped and counted at the end of the process, which may be now, if there is no thread."""
+        if not self._closing:
+            shutdown.add(self)
 
     @property
     def shutdown_timeout(self) -> float:

@@ -58,10 +58,11 @@ class Worker:
         make_dispatcher: Callable[[Outlet | DirectOutlet, Callable[[], None]], Dispatcher],
         on_start: Callable[[], object],
         load: Callable[[], object],
+        on_not_started: Callable[[], object] = lambda: None,
     ) -> None:
         self._store, self._ledger = store, ledger
         self._open_outlet, self._make_dispatcher = open_outlet, make_dispatcher
-        self._on_start, self._load = on_start, load
+        self._on_start, self._load, self._on_not_started = on_start, load, on_not_started
         self._turns = steps(0)
         self._starting = False
         self._begun = threading.Event()
@@ -150,6 +151,7 @@ class Worker:
         """Say that there are no threads left, or that the interpreter ends; the next event tries again."""
         self._may_start_again()
         self._ledger.say("thread", "the delivery thread cannot be started: %s", error)
+        self._on_not_started()
 
     def _other_thread(self) -> threading.Thread | None:
         """Return the delivery thread, which may be about to begin; None if there is none, or if this is it."""
@@ -218,22 +220,26 @@ class Worker:
 
     def _live(self) -> None:
         """Run one loop until the end, or until an error that should not happen."""
+        try:
+            self._run_loop()
+        except BaseException as error:  # a bug of ours, a receiver that calls exit(), or no descriptor left for a loop
+            failure = type(error).__name__
+        else:
+            return
+        self._ledger.last_error = failure
+        self._ledger.say("worker", "delivery failed and starts again: %s", failure)
+        self._store.reclaim()
+        self._stop.wait(RESTART)
+
+    def _run_loop(self) -> None:
         from dd_pa.network.event_loop import InlineExecutor, Loop, close_loop  # noqa: PLC0415 - see delivery.warmup
 
         loop = self._loop = Loop()
         loop.set_default_executor(InlineExecutor())
-        failure: BaseException | None = None
         try:
             loop.run_until_complete(self._run())
-        except BaseException as error:  # delivery must survive a bug of its own, and a receiver that calls exit()
-            failure = error
         finally:
             close_loop(loop)
-        if failure is not None:
-            self._ledger.last_error = type(failure).__name__
-            self._ledger.say("worker", "delivery failed and starts again: %s", type(failure).__name__)
-            self._store.reclaim()
-            self._stop.wait(RESTART)
 
     async def _run(self) -> None:
         import asyncio  # noqa: PLC0415 - see delivery.warmup

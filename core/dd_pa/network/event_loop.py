@@ -44,6 +44,7 @@ def _show(ours: asyncio.AbstractEventLoop, others: list[asyncio.AbstractEventLoo
 class Loop(asyncio.SelectorEventLoop):
     """An event loop that is not seen while it waits, and that can be run where another one waits."""
 
+    _closed = True  # until it is made
     gathers = False
     """What comes from the network is looked at when the next timer is due, all together; other threads are heard."""
 
@@ -63,11 +64,17 @@ class Loop(asyncio.SelectorEventLoop):
                 finally:
                     _show(loop, others)
 
-        super().__init__(UnseenSelector())
-        self._calls = selectors.DefaultSelector()
+        others = [waiting]
+        with contextlib.ExitStack() as failed:  # there may be no descriptor left
+            failed.callback(asyncio._set_running_loop, waiting)
+            self._calls = failed.enter_context(contextlib.closing(selectors.DefaultSelector()))
+            seen = failed.enter_context(contextlib.closing(UnseenSelector()))
+            failed.callback(setattr, self, "_closed", True)
+            super().__init__(seen)
+            failed.pop_all()
         waker: socket.socket = self._ssock  # type: ignore[attr-defined]  # what `call_soon_threadsafe()` writes to
         self._calls.register(waker.fileno(), selectors.EVENT_READ)
-        others = _others[self] = [waiting]
+        _others[self] = others
 
     def close(self) -> None:
         self._calls.close()
