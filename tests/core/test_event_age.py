@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import errno
+import os
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -63,6 +65,42 @@ def test_a_clock_that_is_set_begins_a_segment(tmp_path: Path, set_clock: Set) ->
     taken = watched.spool.take(10)
     assert {one.id for one in (*before, *after)} == {one.id for one in taken}
     assert all(0 <= (ages.of(one) or 0.0) < 600 for one in taken)
+
+
+@pytest.mark.parametrize("wrong", [-30 * DAY, 30 * DAY])
+def test_a_batch_is_dated_by_the_clock_that_it_was_made_by(tmp_path: Path, set_clock: Set, wrong: float) -> None:
+    """Events that are written together, as those of many rows, right after the clock was set."""
+    watched = Watched(tmp_path / "spool")
+    watched.put(*events(2))
+    set_clock(wrong)
+    batch = [_made_now(number) for number in range(3)]
+    assert watched.spool.put_first(batch) == 3
+    ages = Ages(watched.spool, max_age=7 * DAY)
+
+    assert [0 <= (ages.of(one) or 0.0) < 600 for one in watched.spool.take(10)] == [True] * 5
+
+
+@pytest.mark.parametrize("wrong", [-30 * DAY, 30 * DAY])
+def test_what_waited_for_the_disk_while_the_clock_was_set_is_not_older(
+    tmp_path: Path, set_clock: Set, monkeypatch: pytest.MonkeyPatch, wrong: float
+) -> None:
+    """It was tracked by another clock than the segment that it could be written to now."""
+    set_clock(wrong)
+    watched = Watched(tmp_path / "spool")
+    with monkeypatch.context() as failing:
+        failing.setattr(os, "open", _refused)
+        watched.put(_made_now(1))
+    set_clock(0.0)
+    watched.now += 2
+    watched.put(_made_now(2))
+    watched.tend()
+    ages = Ages(watched.spool, max_age=7 * DAY)
+
+    assert [0 <= (ages.of(one) or 0.0) < 600 for one in watched.spool.take(10)] == [True] * 2
+
+
+def _refused(*args: object, **options: object) -> int:
+    raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
 
 
 def _made_now(number: int) -> BuiltEvent:

@@ -7,6 +7,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from dd_pa import Emitter
 from dd_pa.observe import signals
 from tests.core.spools import Watched, event, events, ids
@@ -114,3 +116,38 @@ def test_a_page_that_cannot_be_read_hides_nothing_else_of_a_dropped_segment(tmp_
     assert 30 < len(lost) < 40
     assert ("damaged", None) in watched.dropped
     assert watched.segments() == []
+
+
+def test_what_was_in_memory_and_is_on_disk_since_is_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever flushes while the disk comes back waits for the events themselves, and not for their place."""
+    watched = Watched(tmp_path / "spool")
+    with monkeypatch.context() as failing:
+        failing.setattr(os, "open", _refused)
+        (kept,) = watched.put(event(1))
+    mark = watched.spool.mark()
+    watched.now += 2
+    watched.put(event(2))
+    watched.tend()
+    assert watched.memory.pending == 0
+    assert not watched.spool.passed(mark)
+
+    assert kept.id in watched.deliver()
+    assert watched.spool.passed(mark)
+
+
+def _refused(*args: object, **options: object) -> int:
+    raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+
+
+def test_a_process_without_delivery_of_its_own_takes_nothing_of_others(tmp_path: Path) -> None:
+    """It delivers what is in its memory when the disk has failed; what is on disk is another process's."""
+    dead = Watched(tmp_path / "spool")
+    left = dead.put(event(1))
+    dead.kill()
+    web = Watched(tmp_path / "spool", reads=False)
+    web.memory.put(event(2))
+    web.spool._janitor._orphans.see(dead.segments()[0].name)  # as the thread that keeps order does meanwhile
+
+    taken = web.spool.take(10)
+    assert len(taken) == 1
+    assert ids(taken) != ids(left)

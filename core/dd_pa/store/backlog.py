@@ -163,7 +163,7 @@ class Backlog:
         try:
             return held.reader.look_for_writer()
         except OSError as error:
-            self._troubles.note(held.name, error)
+            self._troubles.leave_alone(held.name, error)
             return False
 
     def sort_out(self) -> None:
@@ -172,14 +172,15 @@ class Backlog:
         for held in [held for held in self._written if self._writer_is_gone(held)]:
             self._finish(held)
             self._written.remove(held)
-        for held in list(self._finished):
+        for held in (*self._finished, *self._written):
+            held.journal.complete()
             self.settled(held)
 
     def settle(self, held: HeldSegment, offset: int) -> None:
         """Note a record as settled: in the journal or, if it was the last, by removing the segment at once."""
         if not held.forget(offset):
             return
-        if held not in self._finished or held.name in self._returning or not held.is_over:
+        if held not in self._finished or held.name in self._returning or not self._is_over(held):
             held.journal.settle(offset)
             self.settled(held)
         elif not self._remove(held):
@@ -194,19 +195,31 @@ class Backlog:
             self._let_go(held)
         elif held not in self._finished or held.given_up:
             return
-        elif (held.reader.unreadable and held.reader.at_end) or (held.is_finished and not self._remove(held)):
+        elif (held.reader.unreadable and held.reader.at_end) or (self._is_over(held) and not self._remove(held)):
             self._let_go(held)
+
+    def _is_over(self, held: HeldSegment) -> bool:
+        if self._troubles.has(held.name):
+            return False
+        try:
+            return held.is_over
+        except OSError as error:
+            self._troubles.leave_alone(held.name, error)
+            return False
 
     def _remove(self, held: HeldSegment) -> bool:
         try:
             held.remove()
         except OSError as error:
-            self._troubles.note(held.name, error)
+            self._troubles.leave_alone(held.name, error)
             return False
         self._forget(held)
         return True
 
     def _let_go(self, held: HeldSegment) -> None:
+        """Let others have a segment; not while they would deliver again what could not be noted as settled."""
+        if not held.journal.complete():
+            return
         self._forget(held)
         held.release()
         self._orphans.let_go(held.name)
@@ -231,16 +244,21 @@ class Backlog:
         Meanwhile nothing of it is handed out.
         """
         held.given_up = True
+        dropped: list[int] = []
         for number, found in enumerate(self._left(held), 1):
             if found is not None:
                 held.drop(found[0])
+                dropped.append(found[0])
             on_event(held, None if found is None else found[1])
             if number % DROPPED_AT_ONCE == 0:
                 yield
         if self._remove(held):
             self.dropped += 1
-        else:
-            self._let_go(held)
+            return
+        for offset in dropped:  # else they would be delivered, or dropped once more
+            held.journal.settle(offset)
+        self._returning.add(held.name)
+        self.settled(held)
 
     def _left(self, held: HeldSegment) -> Iterator[tuple[int, BuiltEvent] | None]:
         """Yield what nobody took from a segment, and None for each page that cannot be read, or for all after some."""

@@ -24,7 +24,14 @@ class Troubles:
     def note(self, name: str, error: OSError) -> int:
         """Note one more failure; return how many that makes. Raises the error again if it is not the file's alone."""
         if error.errno in OF_THE_DISK:
-            raise error
+            try:
+                raise error
+            finally:
+                del error  # its traceback has this frame: as a circle they would keep files open, and locked
+        return self.leave_alone(name, error)
+
+    def leave_alone(self, name: str, error: OSError) -> int:
+        """Note one more failure, of whatever it is; return how many that makes."""
         tries = self._known.get(name, (0, 0.0))[0] + 1
         self._known[name] = tries, self._clock() + min(LONGEST_WAIT, FIRST_WAIT * 2.0 ** min(tries - 1, 16))
         self._say("spool file", "a file in the spool fails (%s), and is left alone for now: %r", error.strerror, name)

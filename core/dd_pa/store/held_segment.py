@@ -20,13 +20,22 @@ class HeldSegment:
     """A segment whose reader lock this process holds, so that nobody else delivers it. For the delivery thread."""
 
     def __init__(
-        self, directory: Directory, name: str, reader: SegmentReader, journal: Journal, count: Tally | None = None
+        self,
+        directory: Directory,
+        name: str,
+        reader: SegmentReader,
+        journal: Journal,
+        count: Tally | None = None,
+        unsure: dict[str, bool] | None = None,
     ) -> None:
         self.name = name
         self.reader = reader
         self.journal = journal
         self.count = count
         """Counts what this process itself wrote to the segment; None for one of another process."""
+
+        self._unsure = {} if unsure is None else unsure
+        """See `Segment.unsure`."""
 
         self.settled = 0
         """Records of the segment that this object saw settled."""
@@ -66,6 +75,12 @@ class HeldSegment:
                     on_damaged(self, line, str(error))
                     self.journal.settle(line.offset)
                     self.settled += 1
+                continue
+            if self._unsure and (waits := self._unsure.get(event.id)) is not None:
+                if waits:
+                    self.reader.put_back(line)
+                    return None
+                self.journal.settle(line.offset)
                 continue
             self.unsettled[line.offset] = event.occurred_at
             return line.offset, event
@@ -114,7 +129,10 @@ class HeldSegment:
     @property
     def _ends_torn(self) -> bool:
         """What was not returned is a record that its writer could not finish."""
-        return self.reader.at_end and self.reader.look_for_writer()
+        try:
+            return self.reader.at_end and self.reader.look_for_writer()
+        except OSError:  # nobody knows
+            return False
 
     @property
     def pending(self) -> int:

@@ -33,8 +33,15 @@ class Journal:
         return {int(offset) for offset in _ENTRY.findall(text)}
 
     def settle(self, offset: int) -> None:
-        """Note a record as settled. What cannot be noted now (disk full) is with the next one."""
+        """Note a record as settled. What cannot be noted now (disk full) is with the next one, or by `complete()`."""
         self._unwritten += b"\n+%d;" % offset
+        self.complete()
+
+    def complete(self) -> bool:
+        """Write what could not be written before; return whether nothing of that kind is left."""
+        if not self._unwritten:
+            return True
         with contextlib.suppress(OSError):
             if self._files.write(self.file.fd, self._unwritten) == len(self._unwritten):
                 self._unwritten = b""
+        return not self._unwritten

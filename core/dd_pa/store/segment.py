@@ -6,8 +6,9 @@ import math
 import os
 import secrets
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
+from dd_pa.capture.event import BuiltEvent
 from dd_pa.process.atomic_counter import Tally, steps
 from dd_pa.process.uptime import boot
 from dd_pa.store.directory import Descriptor, Directory
@@ -20,7 +21,7 @@ class Segment:
     It is locked for as long as this object lives; a writer that holds a reference can write, whoever replaced it.
     """
 
-    __slots__ = ("_file", "check_at", "count", "name", "since", "size", "started", "until", "write")
+    __slots__ = ("_file", "_sync", "check_at", "count", "name", "since", "size", "started", "unsure", "until", "write")
 
     def __init__(self, name: str, file: Descriptor, directory: Directory, started: float | None) -> None:
         self.name = name
@@ -29,8 +30,13 @@ class Segment:
 
         self._file = file
         self.write = functools.partial(directory.files.write, file.fd)
+        self._sync = getattr(directory.files, "fdatasync", directory.files.fsync)
         self.size = file.stat().st_size
         self.count = Tally()
+        self.unsure: dict[str, bool] = {}
+        """Ids of events that may be in it or not, as the disk has not said so: True while it is asked, and False when
+        it has failed and the event is kept elsewhere."""
+
         self.check_at = -math.inf
         """When the next event is to look whether the file is still there, on the monotonic clock."""
 
@@ -42,6 +48,10 @@ class Segment:
         now = time.time()
         self.since, self.until = int((now - tolerance) * 1000), int((now + tolerance) * 1000)
 
+    def expects(self, *events: BuiltEvent) -> bool:
+        """Tell whether events occurred when the wall clock was what it was at the last look."""
+        return all(self.since <= event.occurred_at <= self.until for event in events)
+
     @property
     def is_linked(self) -> bool:
         """Nobody removed the file."""
@@ -49,7 +59,28 @@ class Segment:
 
     def sync(self) -> None:
         """Wait until what was written would survive a loss of power."""
-        getattr(os, "fdatasync", os.fsync)(self._file.fd)
+        self._sync(self._file.fd)
+
+    def write_through(self, data: bytes, ids: Iterable[str]) -> int:
+        """Write some events, and wait for the disk; return how many bytes were written.
+
+        Raises `OSError`; the caller is to `doubt()` them then.
+        """
+        self.unsure.update(dict.fromkeys(ids, True))
+        try:
+            written: int = self.write(data)
+            self.sync()
+        except OSError:
+            ids = ()
+            raise
+        finally:
+            for sure in ids:
+                del self.unsure[sure]
+        return written
+
+    def doubt(self, ids: Iterable[str]) -> None:
+        """Note that events are kept elsewhere, as they could not be written here, or only seem so."""
+        self.unsure.update(dict.fromkeys(ids, False))
 
 
 def default_segment_bytes(max_bytes: int) -> int:

@@ -58,9 +58,17 @@ class SegmentReader:
         return self.file.stat().st_size if self.file.fd >= 0 else self.read_to
 
     @property
+    def size_at_least(self) -> int:
+        """Bytes of the file; one more than was read of it if the disk does not tell: who knows what is there."""
+        try:
+            return self.size
+        except OSError:
+            return self.read_to + 1
+
+    @property
     def at_end(self) -> bool:
         """Every line was returned. Without a writer nothing more will come."""
-        return not self._lines and (self._ended or self.read_to >= self.size)
+        return not self._lines and (self._ended or self.read_to >= self.size_at_least)
 
     def look_for_writer(self) -> bool:
         """Find out whether the writer is gone; a lock tells, as it ends with its process."""
@@ -79,6 +87,10 @@ class SegmentReader:
             if not self._read_block():
                 return None
         return None
+
+    def put_back(self, line: Line) -> None:
+        """Have the line that was returned last returned again."""
+        self._lines.appendleft(line)
 
     def _read_block(self) -> bool:
         start = self.read_to - len(self._tail)
@@ -107,15 +119,14 @@ class SegmentReader:
 
     def pass_over(self, error: OSError) -> bool:
         """Go on behind a page that cannot be read, after smaller pieces were tried; return whether one was left out."""
-        if error.errno != errno.EIO or self.read_to >= self.size:
+        size = self.size_at_least
+        if error.errno != errno.EIO or self.read_to >= size:
             return False
         if self._block != PAGE:
             self._block = PAGE
             return False
         end = (self.read_to // PAGE + 1) * PAGE
-        if (
-            not self.writer_gone and end > self.size
-        ):  # more is being written to this page: what comes must not be missed
+        if not self.writer_gone and end > size:  # more is being written to this page: what comes must not be missed
             return False
         self.unreadable = self._skipping = True
         self.read_to = end

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Literal
 
 from dd_pa.capture.event import BuiltEvent
@@ -31,7 +31,10 @@ SCAN_EVERY, SOON = 1.0, 0.05
 
 OnDropped = Callable[[Literal["overflow", "damaged", "dead_letters"], BuiltEvent | None], None]
 """Told of each event that is given up, and why."""
-Mark = tuple[int, list[tuple[HeldSegment, int]], list[str]]
+Written = list[tuple[HeldSegment, int]]
+"""Segments, and how far they were written."""
+
+Mark = tuple[int, Written, list[str], int]
 
 
 class Spool:
@@ -60,6 +63,8 @@ class Spool:
         self._scan_at = self._measure_at = 0.0
         self._full = False
         self._handed_over = Tally()
+        self._saves = 0
+        self._saved: Written | None = []
         self._dead = DeadLetters(
             destination,
             spool_bytes=options.max_bytes,
@@ -192,6 +197,8 @@ class Spool:
     def take(self, limit: int) -> list[BuiltEvent]:
         """Read up to `limit` events; those in memory first, as they would not survive."""
         events = self._memory.take(limit)
+        if not self._options.reads:
+            return events
         try:
             while len(events) < limit and (event := self._taken.next()) is not None:
                 events.append(event)
@@ -273,13 +280,16 @@ class Spool:
 
     def _save_memory(self) -> None:
         """Write what waits in memory since the disk failed, now that it works again."""
-        if not self._writer.works:
+        if not self._writer.works or not self._memory.waiting:
             return
+        self._saves += 1
+        self._saved = None  # until it is known
         for event in self._memory.take(self._memory.waiting):
-            if self._writer.put(event):
+            if self._writer.dates_well(event, self._memory.age(event)) and self._writer.put(event):
                 self._memory.settle(event)
             else:
                 self._taken.put_back(event)
+        self._saved = self._written(self._backlog.all)
 
     def _overflowed(self, held: HeldSegment, event: BuiltEvent | None) -> None:
         self._taken.foreign += held.count is None
@@ -287,16 +297,19 @@ class Spool:
 
     def mark(self) -> Mark:
         """Return how far the segments of this process are written, and what is in flight."""
-        segments = [
-            held for held in self._backlog.all if not held.removed and (self._options.for_all or held.count is not None)
-        ]
-        return self._memory.mark(), [(held, held.reader.size) for held in segments], self._taken.ids
+        saves = self._saves
+        return self._memory.mark(), self._written(self._backlog.all), self._taken.ids, saves
+
+    def _written(self, segments: Iterable[HeldSegment]) -> Written:
+        ours = [held for held in segments if not held.removed and (self._options.for_all or held.count is not None)]
+        return [(held, held.reader.size_at_least) for held in ours]
 
     def passed(self, mark: Mark) -> bool:
-        number, segments, taken = mark
+        number, segments, taken, saves = mark
         if not self._memory.passed(number) or self._taken.has_any(taken):
             return False
-        return all(held.passed(size) for held, size in segments)
+        saved = [] if saves == self._saves else self._saved  # what was in memory then may be on disk since
+        return saved is not None and all(held.passed(size) for held, size in (*segments, *saved))
 
     @property
     def waiting(self) -> int:
@@ -313,7 +326,9 @@ class Spool:
     @property
     def bytes(self) -> int:
         """Bytes of this destination on disk at the janitor's last look, whoever wrote them; at least this process's."""
-        own = sum(held.reader.size for held in self._backlog.all if held.count is not None and not held.removed)
+        own = sum(
+            held.reader.size_at_least for held in self._backlog.all if held.count is not None and not held.removed
+        )
         return max(own, self._duty.read().bytes)
 
     def oldest(self) -> int | None:

@@ -7,7 +7,7 @@ from itertools import accumulate
 from zlib import crc32
 
 from dd_pa.capture.event import BuiltEvent
-from dd_pa.process.uptime import started
+from dd_pa.process.uptime import started, uptime
 from dd_pa.store.destination import Destination
 from dd_pa.store.directory import Directory
 from dd_pa.store.held_segment import HeldSegment
@@ -77,10 +77,9 @@ class SpoolWriter:
         body, write, count = event.body, segment.write, segment.count.add  # quicker to call than as attributes
         record = b"\n%08x %b\n" % (crc32(body), body)
         try:
-            written = write(record)
-            if self._sync:
-                segment.sync()
+            written = segment.write_through(record, (event.id,)) if self._sync else write(record)
         except OSError as error:
+            segment.doubt((event.id,))
             return self._failed(segment, error.strerror)
         if written != len(record):
             return self._failed(segment, "disk full")
@@ -90,29 +89,35 @@ class SpoolWriter:
             self.rotate(segment)
         return True
 
+    def dates_well(self, event: BuiltEvent, age: float | None) -> bool:
+        """Tell whether an event of that age is as old by the date of the segment: it was tracked by the same clock."""
+        segment = self._segment
+        if segment is None or segment.started is None or age is None:
+            return True
+        return abs(uptime() - age - (event.occurred_at / 1000 - segment.started)) <= STEP
+
     def put_first(self, events: Sequence[BuiltEvent]) -> int:
         """Hand events to the kernel, many by one call, until one cannot be written; return how many were."""
         done = 0
         while done < len(events):
             segment = self._segment
-            if segment is None or self._clock() >= segment.check_at:
+            if segment is None or self._clock() >= segment.check_at or not segment.expects(events[done], events[-1]):
                 segment = self._look(segment)
                 if segment is None:
                     break
             records = _some_records(events, done, min(AT_ONCE, self._segment_bytes - segment.size))
-            written = self._put_records(segment, records)
+            written = self._put_records(segment, records, [event.id for event in events[done : done + len(records)]])
             done += written
             if written < len(records):
                 break
         return done
 
-    def _put_records(self, segment: Segment, records: Sequence[bytes]) -> int:
+    def _put_records(self, segment: Segment, records: Sequence[bytes], ids: Sequence[str]) -> int:
         data = b"".join(records)
         try:
-            written = segment.write(data)
-            if self._sync:
-                segment.sync()
+            written = segment.write_through(data, ids) if self._sync else segment.write(data)
         except OSError as error:
+            segment.doubt(ids)
             self._failed(segment, error.strerror)
             return 0
         count = len(records) if written == len(data) else _count_of_whole(records, written)
@@ -141,7 +146,12 @@ class SpoolWriter:
         segment.check_at = self._clock() + LOOK_EVERY
         segment.expect_moments(STEP)
         self._on_look(segment.name)
-        if not segment.is_linked:
+        try:
+            is_linked = segment.is_linked
+        except OSError as error:
+            self._failed(segment, error.strerror)
+            return None
+        if not is_linked:
             self._say("spool gone", "the spool was removed; it is made again")
             self.rotate(segment)
         elif segment.started is not None and abs(started() - segment.started) > STEP:
@@ -220,7 +230,7 @@ class SpoolWriter:
             return
         reader, journal = SegmentReader(made.reading, directory.files), Journal(made.ack, directory.files)
         reader.started = segment.started
-        self._on_opened(HeldSegment(directory, segment.name, reader, journal, segment.count))
+        self._on_opened(HeldSegment(directory, segment.name, reader, journal, segment.count, segment.unsure))
 
 
 def _some_records(events: Sequence[BuiltEvent], start: int, most_bytes: int) -> list[bytes]:
