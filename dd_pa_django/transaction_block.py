@@ -2,19 +2,27 @@
 
 A block is one hook of Django's, whatever waits in it: it comes before those of others, so that one of them that raises
 loses nothing of ours, and tests that count hooks count one more. A savepoint needs none of its own, as Django asks each
-hook whether it belongs to the savepoint that is rolled back.
+hook whether it belongs to the savepoint that is rolled back. It numbers them as they are made, those of
+`transaction.savepoint()` too, which it does not list: what came after one is undone with it.
 """
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
+from operator import itemgetter
 from typing import Any, Protocol
 
 from django.db.backends.base.base import BaseDatabaseWrapper
 
+from dd_pa.process.atomic_counter import steps
+
 Savepoints = Sequence[str | None]
 """Those that were open at some moment, the outermost first; None is a block without one."""
+
+next_number = steps()
+"""Number a moment: of two, the later one has the greater number."""
 
 _KEY = "dd_pa_block"
 _TEST_KEY = "dd_pa_test_block"
@@ -23,8 +31,11 @@ _TEST_KEY = "dd_pa_test_block"
 class Scope(Protocol):
     """Where something was seen."""
 
-    def stands(self, savepoints: Savepoints) -> bool:
-        """Tell whether what was seen in these savepoints may still be believed: nothing of it was rolled back."""
+    def stands(self, savepoints: Savepoints, state: int, number: int) -> bool:
+        """Tell whether what was seen at a moment may still be believed: it was not rolled back.
+
+        Given are the savepoints that were open, how many had been made, and the number of the moment.
+        """
         ...
 
 
@@ -38,9 +49,9 @@ class TransactionBlock:
         self._depth = depth
         self._opened_by = blocks[depth] if depth < len(blocks) else None
         self._savepoints = tuple(connection.savepoint_ids[:depth])
-        self._undone: set[str] = set()
+        self._undone: list[tuple[int, int]] = []
         self._committed: bool | None = None
-        self._waiting: list[tuple[Savepoints, Callable[[], object]]] = []
+        self._waiting: list[tuple[Savepoints, int, Callable[[], object]]] = []
         self.leaving: dict[tuple[type, int], Any] = {}
         """What is about to be removed, by the sender of a signal and the `id` of its instance."""
 
@@ -58,7 +69,7 @@ class TransactionBlock:
         if not self._connection.in_atomic_block:  # else a test runs the hooks of a block that it never commits
             self._committed = True
         errors = []
-        for _, call in waiting:
+        for _, _, call in waiting:
             try:
                 call()
             except BaseException as error:  # whatever it is, it is raised below
@@ -86,25 +97,32 @@ class TransactionBlock:
             self._hooks = hooks
         return True
 
-    def stands(self, savepoints: Savepoints) -> bool:
-        if not self._undone.isdisjoint(savepoints):
+    def stands(self, savepoints: Savepoints, state: int, number: int) -> bool:
+        if self._undone and self._is_undone(state, number):
             return False
         return self._is_hooked() if self._committed is None else self._committed
 
+    def _is_undone(self, state: int, number: int) -> bool:
+        later = bisect_right(self._undone, number, key=itemgetter(1))
+        return later < len(self._undone) and self._undone[later][0] <= state
+
     def undo(self, savepoint: str) -> None:
-        """Drop what waits in a savepoint that is rolled back; as they are nested, that is what came last."""
-        self._undone.add(savepoint)
-        while self._waiting and savepoint in self._waiting[-1][0]:
+        """Drop what waits in a savepoint that is rolled back: all that came since it was made."""
+        state = int(savepoint.rpartition("_x")[2])
+        while self._waiting and self._waiting[-1][1] >= state:
             self._waiting.pop()
+        while self._undone and self._undone[-1][0] >= state:  # the later one undoes all that these do
+            self._undone.pop()
+        self._undone.append((state, next_number()))
 
     def add(self, call: Callable[[], object]) -> None:
         """Have this called on commit, unless the innermost savepoint is rolled back."""
-        self._waiting.append((tuple(self._connection.savepoint_ids), call))
+        self._waiting.append((tuple(self._connection.savepoint_ids), self._connection.savepoint_state, call))
 
     @property
     def waiting(self) -> Iterator[tuple[Savepoints, Callable[[], object]]]:
         """What waits. It may be asked in any thread."""
-        return iter(list(self._waiting))
+        return iter([(savepoints, call) for savepoints, _, call in list(self._waiting)])
 
 
 class _HookSavepoints(set[Any]):
@@ -128,7 +146,7 @@ class _TestBlock:
         self._connection = connection
         self.outermost = outermost
 
-    def stands(self, savepoints: Savepoints) -> bool:
+    def stands(self, savepoints: Savepoints, state: int, number: int) -> bool:
         blocks: Any = self._connection.atomic_blocks
         is_open = bool(blocks) and blocks[0] is self.outermost
         return is_open and tuple(self._connection.savepoint_ids[: len(savepoints)]) == savepoints

@@ -19,6 +19,7 @@ from dd_pa_django.database_connection import connection_of
 from dd_pa_django.model_events import stored_values
 from dd_pa_django.model_events.event_firing import active_emitter
 from dd_pa_django.model_events.relations import fire_relation
+from dd_pa_django.model_events.row_key import row_key
 from dd_pa_django.model_events.row_memory import MANY_ROWS, is_deleted, known, note_read
 from dd_pa_django.model_events.watch import ModelWatch, watches
 from dd_pa_django.transaction_block import TransactionBlock, block_of
@@ -108,7 +109,7 @@ def _after_delete(sender: type[Model], instance: Model, using: str, **kwargs: An
             continue
         for row in rows:
             if not is_deleted(row, watch.table, connection):
-                fire_relation(row, field, "removed", [instance.pk], using)
+                fire_relation(row, field, "removed", [row_key(instance)], using)
 
 
 @contextmanager

@@ -11,10 +11,8 @@ from django.db.models import F, Model
 from dd_pa.model_events import Change, Declaration
 from dd_pa_django.database_connection import connection_of
 from dd_pa_django.model_events import stored_values
+from dd_pa_django.model_events.row_key import root_of, row_key
 from dd_pa_django.model_events.row_memory import known
-
-Changes = Mapping[str, tuple[Any, Any]]
-"""Old and new value of fields, by `attname`."""
 
 
 class ClassDeclaration:
@@ -75,7 +73,7 @@ class ClassDeclaration:
         asks = callable(declaration.attributes) or declaration.when is not None or declaration.identity is not None
         return asks or bool(declaration.typed)
 
-    def changed(self, changes: Changes) -> Change:
+    def changed(self, changes: stored_values.Changes) -> Change:
         """Return changes as events say them, of what is followed here."""
         return {
             name: {
@@ -115,7 +113,9 @@ class ClassDeclaration:
     def _known_by_database(self, instance: Model, values: dict[str, Any], using: str) -> Mapping[str, Any]:
         """Ask for what only the database knows, as after `F("stock") - 1`; of a row that has gone nothing is left."""
         unknown = {name: self.sent[name] for name, value in values.items() if stored_values.is_expression(value)}
-        found = stored_values.read(type(instance), [instance.pk], list(unknown.values()), using).get(instance.pk, {})
+        found = stored_values.read(type(instance), [row_key(instance)], list(unknown.values()), using).get(
+            row_key(instance), {}
+        )
         for name, field in unknown.items():
             values[name] = stored_values.sent(field, found.get(field.attname, values[name]))
         return values
@@ -146,14 +146,6 @@ def _of_instance(instance: Model, field: Any, using: str) -> Any:
         return F(field.name)
     value = getattr(instance, field.attname)
     return value if stored_values.is_expression(value) else stored_values.assigned(field, value, using)
-
-
-def root_of(model: type[Model]) -> type[Model]:
-    """Return the class of the first of an object's tables, whose rows have its primary key."""
-    root: Any = model._meta.concrete_model or model
-    while root._meta.pk.remote_field is not None and root._meta.pk.remote_field.parent_link:
-        root = root._meta.pk.remote_field.model._meta.concrete_model
-    return root  # type: ignore[no-any-return]
 
 
 def _is_column(field: Any) -> bool:

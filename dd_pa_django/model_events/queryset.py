@@ -1,7 +1,8 @@
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
+from copy import copy
 from typing import Any, TypeVar
 
 from django.db import connections, transaction
@@ -9,6 +10,7 @@ from django.db.models import Model, QuerySet
 
 from dd_pa_django.model_events import stored_values
 from dd_pa_django.model_events.event_firing import active_emitter
+from dd_pa_django.model_events.row_key import row_key
 from dd_pa_django.model_events.row_memory import forget
 from dd_pa_django.model_events.row_update import RowUpdate
 from dd_pa_django.model_events.watch import ModelWatch, watches
@@ -51,6 +53,8 @@ class TrackedQuerySet(QuerySet[ModelT]):
             )
             if watch is not None and not ignore_conflicts and not update_conflicts:
                 watch.after_bulk_create(made, keyed, self.db)
+            elif watch is not None and update_conflicts:
+                watch.after_untold(update_fields, [], self.db)
         return made
 
     def bulk_update(self, objs: Iterable[ModelT], fields: Iterable[str], batch_size: int | None = None) -> int:
@@ -58,25 +62,30 @@ class TrackedQuerySet(QuerySet[ModelT]):
         names, instances, using = list(fields), list(objs), self.db
         watch = self._watch_of_update(names)
         if watch is None:
-            return super().bulk_update(instances, names, batch_size)
+            count = super().bulk_update(instances, names, batch_size)
+            self._note_untold(names, [row_key(item) for item in instances])
+            return count
         silent: TrackedQuerySet[ModelT] = self._chain()  # type: ignore[attr-defined]  # not in the stubs
         silent._reports_update = False
         for item in instances:
             if item._state.adding:
                 forget(item)
+        count = 0
         with transaction.atomic(using=using, savepoint=False):
-            watch.before_update(instances, names, using)
-            count = super(TrackedQuerySet, silent).bulk_update(instances, names, batch_size)
-            if count < len(instances):
-                there = stored_values.read(self.model, [item.pk for item in instances], [], using)
-                instances = [item for item in instances if item.pk in there]
-            watch.after_update(instances, names, using)
-        return int(count)
+            for some in _batches(instances, names, batch_size, using):
+                watch.before_update(some, names, using)
+                found = super(TrackedQuerySet, silent).bulk_update(some, names, batch_size)
+                watch.after_update(some if found == len(some) else _written(some, names, using), names, using)
+                count += found
+        return count
 
     def update(self, **kwargs: Any) -> int:
         watch = self._watch_of_update(kwargs)
         if watch is None or not self._reports_update or self.query.is_sliced or self.query.combinator:
-            return super().update(**kwargs)
+            count = super().update(**kwargs)
+            if count and self._reports_update:
+                self._note_untold(kwargs, [])
+            return count
         self._for_write = True
         updating = RowUpdate(watch, kwargs, self.db)
         with _rows_held(self.db):
@@ -89,6 +98,11 @@ class TrackedQuerySet(QuerySet[ModelT]):
         """Return what is followed of the model, or None if no event can come of a change of these fields."""
         watch = watches.get(self.model)
         return watch if watch is not None and watch.follows(names) and active_emitter() is not None else None
+
+    def _note_untold(self, names: Collection[str], pks: Sequence[Any]) -> None:
+        watch = watches.get(self.model)
+        if watch is not None:
+            watch.after_untold(names, pks, self.db)
 
     def _rows_to_update(self, using: str) -> QuerySet[ModelT]:
         """Return the rows by themselves, to be locked in the order of their keys, as every other update does it."""
@@ -109,6 +123,35 @@ class TrackedQuerySet(QuerySet[ModelT]):
         tables = sum(1 for alias in query.alias_map if query.alias_refcount[alias])
         computed = query.distinct or query.group_by or query.annotations or query.extra
         return tables <= 1 and not computed and self._fields is None  # type: ignore[attr-defined]  # not in the stubs
+
+
+def _batches(
+    instances: Sequence[ModelT], names: Sequence[str], size: int | None, using: str
+) -> Iterator[Sequence[ModelT]]:
+    """Yield all at once; if several are of one row, as Django writes them: the first of a statement is what counts."""
+    if len({row_key(item) for item in instances}) == len(instances):
+        yield instances
+        return
+    most = connections[using].ops.bulk_batch_size(["pk", "pk", *names], list(instances))
+    step = min(size, most) if size else most
+    yield from (instances[start : start + step] for start in range(0, len(instances), step))
+
+
+def _written(instances: Sequence[ModelT], names: Sequence[str], using: str) -> list[ModelT]:
+    """Return those whose row is there, of several of one row one, with what the row has come to."""
+    model = type(instances[0])
+    fields: list[Any] = [model._meta.get_field(name) for name in names]
+    there = stored_values.read(model, [row_key(item) for item in instances], fields, using)
+    found: dict[Any, ModelT] = {}
+    for item in instances:
+        key = row_key(item)
+        if key in found:
+            found[key] = copy(item)
+            for name, value in there[key].items():
+                setattr(found[key], name, value)
+        elif key in there:
+            found[key] = item
+    return list(found.values())
 
 
 def _rows_held(using: str) -> AbstractContextManager[Any]:

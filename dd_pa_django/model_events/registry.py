@@ -8,11 +8,12 @@ from dataclasses import replace
 from typing import Any
 
 from django.db.models import Model
-from django.db.models.signals import ModelSignal, class_prepared, post_save, pre_delete, pre_save
+from django.db.models.signals import ModelSignal, class_prepared, post_delete, post_save, pre_delete, pre_save
 
 from dd_pa.model_events import Declaration
+from dd_pa_django.database_connection import connection_of
 from dd_pa_django.model_events import cascades, load_watch, relations
-from dd_pa_django.model_events.row_memory import forget
+from dd_pa_django.model_events.row_memory import forget, known
 from dd_pa_django.model_events.watch import ModelWatch, watches
 
 _declared: defaultdict[type[Model], list[Declaration]] = defaultdict(list)
@@ -82,6 +83,7 @@ def _follow(watch: ModelWatch) -> None:
         _listen(post_save, _after_save, model)
     if watch.deletions or watch.relations:
         _listen(pre_delete, _before_delete, model)
+        _listen(post_delete, _after_delete, model)
     for field in watch.relations:
         relations.listen(model, field, _UID)
     for field in (*watch.fields, *watch.relations):
@@ -107,10 +109,11 @@ def _before_save(
 ) -> None:
     if raw:
         return
-    if instance._state.adding:
+    watch = watches[sender]
+    if instance._state.adding and not known(instance, watch.root, connection_of(using)):
         forget(instance)  # what it was made with says nothing about a row that it may overwrite
     else:
-        watches[sender].before_save(instance, update_fields, using)
+        watch.before_save(instance, update_fields, using)
 
 
 def _after_save(
@@ -126,8 +129,8 @@ def _after_save(
     if watch.relations:
         relations.mark_raw(instance, raw)
     if raw:
-        return
-    if created:
+        watch.after_raw(instance, using)
+    elif created:
         watch.after_create(instance, using)
     else:
         watch.after_save(instance, update_fields, using)
@@ -135,6 +138,10 @@ def _after_save(
 
 def _before_delete(sender: type[Model], instance: Model, using: str, **kwargs: Any) -> None:
     watches[sender].before_delete(instance, using)
+
+
+def _after_delete(sender: type[Model], instance: Model, using: str, **kwargs: Any) -> None:
+    watches[sender].after_delete(instance, using)
 
 
 class_prepared.connect(_on_class_prepared, dispatch_uid=_UID)

@@ -12,6 +12,7 @@ from django.db.models.signals import m2m_changed
 
 from dd_pa_django.database_connection import connection_of
 from dd_pa_django.model_events.event_firing import EventFiring, active_emitter
+from dd_pa_django.model_events.row_key import row_key
 from dd_pa_django.model_events.watch import watches
 from dd_pa_django.transaction_block import block_of
 
@@ -93,7 +94,7 @@ def _changed(
     if pks and (reverse or field.remote_field.symmetrical):
         for other in model._base_manager.using(using).filter(pk__in=pks).order_by("pk"):
             if reverse or other.pk != instance.pk:
-                yield other, [instance.pk]
+                yield other, [row_key(instance)]
 
 
 def fire_relation(instance: Model, field: Any, action: str, pks: Collection[Any], using: str) -> None:

@@ -13,8 +13,8 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models import Model
 from django.db.models.base import ModelState
 
-from dd_pa.process.atomic_counter import steps
-from dd_pa_django.transaction_block import Savepoints, Scope, scope_of
+from dd_pa_django.model_events.row_key import row_key
+from dd_pa_django.transaction_block import Savepoints, Scope, next_number, scope_of
 
 MAX_ROWS = 4096
 """Most rows of which a connection remembers that they were written."""
@@ -26,26 +26,27 @@ _KNOWN = "dd_pa_known"
 _ROWS = "dd_pa_rows"
 _TABLES = "dd_pa_tables"
 _NOTHING: Mapping[str, Any] = {}
-_next_number = steps()
 
 
 class Moment:
     """When something was read or written, and inside of what transaction."""
 
-    __slots__ = ("deletes", "number", "savepoints", "scope")
+    __slots__ = ("deletes", "is_done", "number", "savepoints", "scope", "state")
 
     def __init__(self, connection: BaseDatabaseWrapper, *, deletes: bool = False) -> None:
-        self.number = _next_number()
+        self.number = next_number()
         self.deletes = deletes
+        self.is_done = not deletes
         self.scope: Scope | None = None
         self.savepoints: Savepoints = ()
+        self.state = connection.savepoint_state
         if connection.in_atomic_block:
             self.scope = scope_of(connection)
             self.savepoints = tuple(connection.savepoint_ids)
 
     def stands(self) -> bool:
         """Tell whether it has really been: its transaction was not rolled back."""
-        return self.scope is None or self.scope.stands(self.savepoints)
+        return self.scope is None or self.scope.stands(self.savepoints, self.state, self.number)
 
 
 class Known(Moment):
@@ -58,14 +59,14 @@ class Known(Moment):
         self.using = connection.alias
         self.values = values
         self.number = (
-            _next_number()
+            next_number()
         )  # the rest as of any moment; once for each row that is loaded, so no call of `super()`
         if connection.in_atomic_block:
             self.scope = scope_of(connection)
             self.savepoints = tuple(connection.savepoint_ids)
+            self.state = connection.savepoint_state
         else:
             self.scope = None
-            self.savepoints = ()
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Known:
         return self
@@ -96,9 +97,11 @@ def known(instance: Model, root: type[Model], connection: BaseDatabaseWrapper) -
     and of what a rollback has undone.
     """
     found: Known | None = instance._state.__dict__.get(_KNOWN)
-    if found is None or found.using != connection.alias or found.pk != instance.pk:
+    if found is None or found.using != connection.alias:
         return _NOTHING
-    if found.scope is not None and not found.scope.stands(found.savepoints):
+    if found.pk != instance.pk and found.pk != row_key(instance):
+        return _NOTHING
+    if found.scope is not None and not found.scope.stands(found.savepoints, found.state, found.number):
         return _NOTHING
     kept = connection.__dict__
     rows, tables = kept.get(_ROWS), kept.get(_TABLES)
@@ -114,7 +117,7 @@ def note_read(instance: Model, values: Mapping[str, Any], connection: BaseDataba
     state: Any = instance._state
     if type(state) is ModelState:
         state.__class__ = KnownState
-    state.__dict__[_KNOWN] = Known(instance.pk, connection, values)
+    state.__dict__[_KNOWN] = Known(row_key(instance), connection, values)
 
 
 def note_rows_written(pks: Collection[Any], root: type[Model], connection: BaseDatabaseWrapper) -> None:
@@ -123,33 +126,46 @@ def note_rows_written(pks: Collection[Any], root: type[Model], connection: BaseD
         return
     moment = Moment(connection)
     if len(pks) > MANY_ROWS:
-        tables: dict[type[Model], int] = connection.__dict__.setdefault(_TABLES, {})
-        tables[root] = moment.number
+        _note_table(root, connection, moment)
         return
     for pk in pks:
         _note(root, pk, connection, moment)
 
 
+def note_table_written(root: type[Model], connection: BaseDatabaseWrapper) -> None:
+    """Keep that rows were written of which it is not known which ones."""
+    _note_table(root, connection, Moment(connection))
+
+
 def note_created(instance: Model, table: type[Model], connection: BaseDatabaseWrapper) -> None:
     """Keep that there is such a row again, if it was deleted: but not the one that other instances know."""
-    found = _last_written(table, instance.pk, connection)
+    found = _last_written(table, row_key(instance), connection)
     if found is not None and found.deletes:
-        _note(table, instance.pk, connection, Moment(connection))
+        _note(table, row_key(instance), connection, Moment(connection))
 
 
 def is_there(instance: Model, table: type[Model], connection: BaseDatabaseWrapper) -> bool:
-    """Tell whether there is still a row to delete: it was not deleted before, through another instance."""
+    """Tell whether there is still a row to delete: it was not deleted before, through another instance.
+
+    Django may collect a row twice, as that of a proxy and as that of a child, and first says so of all that it deletes.
+    """
     if not is_deleted(instance, table, connection):
         return True
     found: Known | None = instance._state.__dict__.get(_KNOWN)
-    written = _last_written(table, instance.pk, connection)
-    return found is not None and written is not None and found.number > written.number
+    written = _last_written(table, row_key(instance), connection)
+    return found is not None and written is not None and written.is_done and found.number > written.number
 
 
-def note_deleted(instance: Model, table: type[Model], connection: BaseDatabaseWrapper) -> None:
-    """Keep that a row is deleted. An object with several tables has a row in each."""
-    if not is_deleted(instance, table, connection):
-        _note(table, instance.pk, connection, Moment(connection, deletes=True))
+def note_leaving(instance: Model, table: type[Model], connection: BaseDatabaseWrapper) -> None:
+    """Keep that a row is going to be deleted. An object with several tables has a row in each."""
+    _note(table, row_key(instance), connection, Moment(connection, deletes=True))
+
+
+def note_left(instance: Model, table: type[Model], connection: BaseDatabaseWrapper) -> None:
+    """Keep that it was."""
+    written = _last_written(table, row_key(instance), connection)
+    if written is not None:
+        written.is_done = True
 
 
 def is_doubtful(instance: Model) -> bool:
@@ -160,7 +176,7 @@ def is_doubtful(instance: Model) -> bool:
 
 def is_deleted(instance: Model, table: type[Model], connection: BaseDatabaseWrapper) -> bool:
     """Tell whether a row was deleted, as far as this connection knows."""
-    written = _last_written(table, instance.pk, connection)
+    written = _last_written(table, row_key(instance), connection)
     return written is not None and written.deletes and written.stands()
 
 
@@ -179,4 +195,11 @@ def _note(root: type[Model], pk: Any, connection: BaseDatabaseWrapper, moment: M
     rows.pop((root, pk), None)  # so that the dict's order is that of the writing
     rows[root, pk] = moment
     if len(rows) > MAX_ROWS:
-        del rows[next(iter(rows))]
+        (former, _), written = first = next(iter(rows.items()))
+        del rows[first[0]]
+        _note_table(former, connection, written)
+
+
+def _note_table(root: type[Model], connection: BaseDatabaseWrapper, moment: Moment) -> None:
+    tables: dict[type[Model], int] = connection.__dict__.setdefault(_TABLES, {})
+    tables[root] = max(moment.number, tables.get(root, 0))

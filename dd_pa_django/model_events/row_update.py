@@ -12,8 +12,9 @@ from dd_pa_django.database_connection import connection_of
 from dd_pa_django.model_events import stored_values
 from dd_pa_django.model_events.class_declaration import ClassDeclaration
 from dd_pa_django.model_events.event_firing import BatchFiring, active_emitter, firing_together
+from dd_pa_django.model_events.row_key import row_key
 from dd_pa_django.model_events.row_memory import note_rows_written
-from dd_pa_django.model_events.watch import ModelWatch, changed_values
+from dd_pa_django.model_events.watch import ModelWatch
 
 MOST_TOLD = 1_000
 """Most different old values of an update for which it is remembered what they come to."""
@@ -44,7 +45,7 @@ class RowUpdate:
         if any(item.asks_instances for item in self._declared):
             self._instances = list(rows)
         else:
-            self._rows = list(rows.values_list("pk", *self._names))
+            self._rows = list(stored_values.keyed_rows(rows, self._names))
 
     def fire(self, count: int) -> None:
         """Fire the events of a statement that has hit so many rows."""
@@ -58,7 +59,7 @@ class RowUpdate:
             constant = {field.attname: self._assigned(field, self._values[name]) for name, field in fields.items()}
             found = None
         else:  # computed, or other rows were hit
-            pks = [item.pk for item in self._instances] or [row[0] for row in self._rows]
+            pks = [row_key(item) for item in self._instances] or [row[0] for row in self._rows]
             changed = list(dict.fromkeys((*fields.values(), *generated)))
             constant, found = {}, stored_values.read(self._watch.model, pks, changed, self._using)
         if self._instances:
@@ -72,9 +73,9 @@ class RowUpdate:
         return stored_values.assigned(field, value, self._using)
 
     def _fire_instances(self, constant: Mapping[str, Any], found: Mapping[Any, Mapping[str, Any]] | None) -> None:
-        there = [item for item in self._instances if found is None or item.pk in found]
+        there = [item for item in self._instances if found is None or row_key(item) in found]
         for instance in there:
-            for name, value in (constant if found is None else found[instance.pk]).items():
+            for name, value in (constant if found is None else found[row_key(instance)]).items():
                 setattr(instance, name, stored_values.kept(value))
         self._watch.after_update(there, self._values.keys(), self._using)
 
@@ -132,7 +133,7 @@ class RowUpdate:
     def _told(self, values: tuple[Any, ...], new: Mapping[str, Any]) -> Sequence[_Due] | None:
         """Return the events of a row that had these values; None if it has them still."""
         old = {field.attname: value for field, value in zip(self._written, values, strict=True)}
-        changes = changed_values(self._written, old, new)
+        changes = stored_values.changed_values(self._written, old, new)
         if not changes:
             return None
         return [

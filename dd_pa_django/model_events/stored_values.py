@@ -13,11 +13,14 @@ from decimal import ROUND_HALF_EVEN, ROUND_HALF_UP, Decimal
 from typing import Any
 
 from django.conf import settings
-from django.db.models import DateTimeField, DecimalField, JSONField, Model
+from django.db.models import CompositePrimaryKey, DateTimeField, DecimalField, JSONField, Model, QuerySet
 from django.db.models.fields.files import FieldFile
 from django.utils import timezone
 
 from dd_pa_django.database_connection import connection_of
+
+Changes = Mapping[str, tuple[Any, Any]]
+"""Old and new value of fields, by `attname`."""
 
 UNCHANGING = frozenset(
     [str, int, bool, float, bytes, type(None), Decimal, uuid.UUID, dt.datetime, dt.date, dt.time, dt.timedelta]
@@ -56,7 +59,25 @@ def assigned(field: Any, value: Any, using: str) -> Any:
         return kept(value)
 
 
+def is_stock(field: Any) -> bool:
+    """Tell whether a field writes its values as Django's own do: one of the application's may change them then."""
+    return str(type(field).get_prep_value.__module__).startswith("django.")
+
+
+def _there_and_back(field: Any, value: Any, using: str) -> Any:
+    """Return what a field of the application writes for a value, read again as it does it, if it can tell."""
+    try:
+        written = field.get_prep_value(value)
+        if hasattr(field, "from_db_value"):
+            return field.from_db_value(written, None, connection_of(using))
+        return field.to_python(written)
+    except Exception:  # it may count on what a driver makes of it
+        return value
+
+
 def _normal(field: Any, value: Any, using: str) -> Any:
+    if not is_stock(field):
+        value = _there_and_back(field, value, using)
     if value is None or type(value) is str:
         return value
     if isinstance(field, DecimalField):
@@ -85,11 +106,32 @@ def differs(field: Any, old: Any, new: Any) -> bool:
         return False
     try:
         is_same = old == new
+        if is_same is True and isinstance(field, JSONField):
+            return bool(_has_truth(old) != _has_truth(new))
         if isinstance(is_same, bool):
             return not is_same and not (_is_nan(old) and _is_nan(new))
     except Exception:  # noqa: S110 - an array, or a value of the application; what is written for it is compared instead
         pass
     return _written(field, old) != _written(field, new)
+
+
+def changed_values(written: Sequence[Any], old: Mapping[str, Any], new: Mapping[str, Any]) -> Changes:
+    """Return old and new value of each field that differs, as far as both are known."""
+    found = {}
+    for field in written:
+        name = field.attname
+        if name in new and name in old and differs(field, old[name], new[name]):
+            found[name] = old[name], new[name]
+    return found
+
+
+def _has_truth(value: Any) -> Any:
+    """Return where in a JSON value there is `true` or `false`, which Python takes for 1 and 0."""
+    if isinstance(value, dict):
+        return {key: found for key, item in value.items() if (found := _has_truth(item))}
+    if isinstance(value, list):
+        return [_has_truth(item) for item in value]
+    return isinstance(value, bool)
 
 
 def _is_nan(value: Any) -> bool:
@@ -146,8 +188,18 @@ def read(model: type[Model], pks: Sequence[Any], fields: Sequence[Any], using: s
     return {
         row[0]: dict(zip(names, map(kept, row[1:]), strict=True))
         for some in _batches(pks, using)
-        for row in rows.filter(pk__in=some).order_by().values_list("pk", *names)
+        for row in keyed_rows(rows.filter(pk__in=some).order_by(), names)
     }
+
+
+def keyed_rows(rows: QuerySet[Any], names: Sequence[str]) -> Iterable[tuple[Any, ...]]:
+    """Return the key of each row and these columns. Django converts no parts of a key of several columns."""
+    pk: Any = rows.model._meta.pk
+    if not isinstance(pk, CompositePrimaryKey):
+        return rows.values_list("pk", *names)
+    fields: Any = pk.fields
+    parts = [field.attname for field in fields]
+    return [(row[: len(parts)], *row[len(parts) :]) for row in rows.values_list(*parts, *names)]
 
 
 def _batches(pks: Sequence[Any], using: str) -> Iterator[Sequence[Any]]:

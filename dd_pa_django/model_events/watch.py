@@ -12,17 +12,20 @@ from django.db.models import Model
 from dd_pa.model_events import Declaration
 from dd_pa_django.database_connection import connection_of
 from dd_pa_django.model_events import stored_values
-from dd_pa_django.model_events.class_declaration import Changes, ClassDeclaration, root_of
+from dd_pa_django.model_events.class_declaration import ClassDeclaration
 from dd_pa_django.model_events.event_firing import EventFiring, active_emitter, firing_together
+from dd_pa_django.model_events.row_key import root_of, row_key
 from dd_pa_django.model_events.row_memory import (
     forget,
     is_doubtful,
     is_there,
     known,
     note_created,
-    note_deleted,
+    note_leaving,
+    note_left,
     note_read,
     note_rows_written,
+    note_table_written,
 )
 
 _ABSENT, _UNKNOWN = object(), object()
@@ -56,6 +59,7 @@ class ModelWatch:
         self._attnames = tuple(field.attname for field in self.remembered)
         self.root = root_of(model)
         self.table: Any = model._meta.concrete_model or model
+        self._tables = (self.table, *self.table._meta.get_parent_list()) if deletions or self.relations else ()
 
     def follows(self, names: Collection[str]) -> bool:
         """Tell whether one of these names, of fields that are written, is of a field with an event."""
@@ -109,10 +113,10 @@ class ModelWatch:
             if item._state.db != using:  # Django loads what is deferred from there, and this would be noted last
                 for name in item.get_deferred_fields():
                     getattr(item, name)
-        found = stored_values.read(self.model, [item.pk for item in unsure], self.remembered, using)
+        found = stored_values.read(self.model, [row_key(item) for item in unsure], self.remembered, using)
         for item in unsure:
-            if item.pk in found:
-                note_read(item, found[item.pk], connection)
+            if row_key(item) in found:
+                note_read(item, found[row_key(item)], connection)
             else:  # the row has gone, and an instance that has looked for it has not seen another
                 forget(item)
 
@@ -142,11 +146,11 @@ class ModelWatch:
             field.attname: stored_values.assigned(field, instance.__dict__[field.attname], connection.alias)
             for field in fields
         }
-        differing = changed_values(fields, old, new)
+        differing = stored_values.changed_values(fields, old, new)
         if not differing:
             return
         row: Mapping[str, Any] = {**old, **new}
-        note_rows_written((instance.pk,), self.root, connection)
+        note_rows_written((row_key(instance),), self.root, connection)
         note_read(instance, row, connection)
         changes = {name: pair for name, pair in differing.items() if name in self._followed}
         emitter = active_emitter() if changes else None
@@ -176,20 +180,20 @@ class ModelWatch:
 
     def _changes(
         self, instances: Sequence[Model], written: Sequence[Any], connection: BaseDatabaseWrapper
-    ) -> list[tuple[Model, Changes]]:
+    ) -> list[tuple[Model, stored_values.Changes]]:
         """Return those whose followed fields have changed, and how, and keep what is known of all now."""
-        found: list[tuple[Model, Changes]] = []
+        found: list[tuple[Model, stored_values.Changes]] = []
         learned = []
         for instance, new in zip(instances, self._new_values(instances, written, connection.alias), strict=True):
             old = known(instance, self.root, connection)
-            differing = changed_values(written, old, new)
+            differing = stored_values.changed_values(written, old, new)
             changes = {name: differing[name] for name in self._followed & differing.keys()}
             if changes:
                 found.append((instance, changes))
             past = {field.attname for field in written if field.attname not in new}.union(self._generated)
             if differing or not old.keys() >= new.keys() or not old.keys().isdisjoint(past):
                 learned.append((instance, {**old, **new}, past))  # else all that was known is as true as before
-        note_rows_written([instance.pk for instance, _, _ in learned], self.root, connection)
+        note_rows_written([row_key(instance) for instance, _, _ in learned], self.root, connection)
         for instance, values, past in learned:
             note_read(instance, {name: values[name] for name in values.keys() - past} if past else values, connection)
         return found
@@ -202,8 +206,8 @@ class ModelWatch:
         unsure = [item for item, new in zip(instances, values, strict=True) if not new.keys() >= followed]
         if not unsure or active_emitter() is None:
             return values
-        found = stored_values.read(self.model, [item.pk for item in unsure], written, using)
-        return [found.get(item.pk, new) for item, new in zip(instances, values, strict=True)]
+        found = stored_values.read(self.model, [row_key(item) for item in unsure], written, using)
+        return [found.get(row_key(item), new) for item, new in zip(instances, values, strict=True)]
 
     def _complete(self, instances: Sequence[Model], connection: BaseDatabaseWrapper) -> None:
         """Read what events of changes carry and is not known: generated columns, and what an expression has come to."""
@@ -211,11 +215,14 @@ class ModelWatch:
         if not unsure:
             return
         fields = list(self._told.values())
-        found = stored_values.read(self.model, [item.pk for item in unsure], fields, connection.alias)
+        found = stored_values.read(self.model, [row_key(item) for item in unsure], fields, connection.alias)
         for item in unsure:
-            note_read(item, {**known(item, self.root, connection), **found.get(item.pk, {})}, connection)
+            there = found.get(row_key(item))
+            if there is None:  # it has gone by the same operation, with what it was loaded with
+                there = stored_values.loaded(item, fields, connection.alias)
+            note_read(item, {**there, **known(item, self.root, connection)}, connection)
 
-    def _fire(self, fire: EventFiring, instance: Model, changes: Changes) -> None:
+    def _fire(self, fire: EventFiring, instance: Model, changes: stored_values.Changes) -> None:
         for declared in self.updates:
             fire.updates(declared, instance, declared.changed(changes))
 
@@ -235,49 +242,58 @@ class ModelWatch:
                 fire.of_all(self.creations, instances)
 
     def _note_created(self, instances: Sequence[Model], keyed: Sequence[Model], using: str) -> None:
-        if not self._new and not self.deletions:
+        if not self._new and not self._tables:
             return
         connection, new = connection_of(using), self._new
         if not connection.features.can_return_rows_from_bulk_insert:
             new = [field for field in new if not field.generated]
-        note_rows_written([item.pk for item in keyed], self.root, connection)
+        note_rows_written([row_key(item) for item in keyed], self.root, connection)
         for instance in instances:
             note_read(instance, stored_values.loaded(instance, new, using), connection)
-            if self.deletions:
-                note_created(instance, self.table, connection)
+            for table in self._tables:
+                note_created(instance, table, connection)
+
+    def after_raw(self, instance: Model, using: str) -> None:
+        """Know that a row was written of which nothing is told."""
+        forget(instance)
+        note_rows_written([row_key(instance)], self.root, connection_of(using))
+
+    def after_untold(self, names: Collection[str] | None, pks: Sequence[Any], using: str) -> None:
+        """Know that fields with these names were written in a way that is not told: to these rows, or to some."""
+        if not self._generated and not self._remembered(names):
+            return
+        if pks and None not in pks:
+            note_rows_written(pks, self.root, connection_of(using))
+        else:
+            note_table_written(self.root, connection_of(using))
 
     def before_delete(self, instance: Model, using: str) -> None:
         """Fire while what belongs to the row is still there for the callables; a failing deletion takes it back."""
         connection = connection_of(using)
         emitter = active_emitter() if self.deletions else None
         if emitter is not None and not known(instance, self.root, connection).keys() >= self._left.keys():
-            found = stored_values.read(self.model, [instance.pk], self.remembered, using)
-            if instance.pk not in found:
+            found = stored_values.read(self.model, [row_key(instance)], self.remembered, using)
+            if row_key(instance) not in found:
                 return
-            note_read(instance, found[instance.pk], connection)
-        elif is_doubtful(instance) and not stored_values.read(self.model, [instance.pk], [], using):
+            note_read(instance, found[row_key(instance)], connection)
+        elif is_doubtful(instance) and not stored_values.read(self.model, [row_key(instance)], [], using):
             return
-        if emitter is not None and is_there(instance, self.table, connection):
+        if not is_there(instance, self.table, connection):
+            return
+        if emitter is not None:
             self._fire_all(EventFiring(emitter, using), self.deletions, instance)
-        note_deleted(instance, self.table, connection)
+        note_leaving(instance, self.table, connection)
+
+    def after_delete(self, instance: Model, using: str) -> None:
+        """Know that the row has gone."""
+        note_left(instance, self.table, connection_of(using))
 
     def _fire_all(self, fire: EventFiring, events: Sequence[tuple[ClassDeclaration, str]], instance: Model) -> None:
         for declared, name in events:
             fire(declared, name, instance)
 
 
-watches: dict[type[Model], ModelWatch] = {}
-"""What is followed, by class."""
-
-
-def changed_values(written: Sequence[Any], old: Mapping[str, Any], new: Mapping[str, Any]) -> Changes:
-    """Return old and new value of each field that differs, as far as both are known."""
-    found = {}
-    for field in written:
-        name = field.attname
-        if name in new and name in old and stored_values.differs(field, old[name], new[name]):
-            found[name] = old[name], new[name]
-    return found
+watches: dict[type[Model], ModelWatch] = {}  # by class
 
 
 def _columns(*fields: Any) -> dict[str, Any]:

@@ -61,19 +61,19 @@ MUTANTS = (
     _django(
         "what was read or written in a block that rolls back is believed",
         "row_memory.py",
-        "    if found.scope is not None and not found.scope.stands(found.savepoints):\n",
+        "    if found.scope is not None and not found.scope.stands(found.savepoints, found.state, found.number):\n",
         "    if False:\n",
     ),
     _django(
         "what was deleted in a block that rolls back is taken for gone",
         "row_memory.py",
-        "return self.scope is None or self.scope.stands(self.savepoints)",
+        "return self.scope is None or self.scope.stands(self.savepoints, self.state, self.number)",
         "return True",
     ),
     _django(
         "only the outermost block's rollback is noticed, no savepoint's",
         "../transaction_block.py",
-        "        self._undone.add(savepoint)\n",
+        "        self._undone.append((state, next_number()))\n",
         "",
     ),
     _django(
@@ -85,7 +85,7 @@ MUTANTS = (
     _django(
         "an instance saved onto another row is compared with its own",
         "row_memory.py",
-        " or found.pk != instance.pk",
+        "    if found.pk != instance.pk and found.pk != row_key(instance):\n        return _NOTHING\n",
         "",
     ),
     _django(
@@ -199,7 +199,7 @@ MUTANTS = (
     _django(
         "fixtures are told",
         "registry.py",
-        "    if raw:\n        return\n    if created:",
+        "    if raw:\n        watch.after_raw(instance, using)\n    elif created:",
         "    if created:",
     ),
     _django(
