@@ -20,7 +20,7 @@ def paged(sessions: FormerSessions, text: str, apart: set[str]) -> tuple[list[in
     totals: list[int] = []
     found: list[Began] = []
     while True:
-        part, total = sessions.began(compile_search(text), 0, apart, found[-1] if found else None, 2)
+        part, total, _ = sessions.began(compile_search(text), 0, apart, found[-1] if found else None, 2)
         totals.append(total)
         if not part:
             return totals, found

@@ -16,7 +16,7 @@ from dd_pa.emulator.page.detail import detail_of
 from dd_pa.emulator.page.explanation import explaining
 from dd_pa.emulator.page.parameters import integer, wanted_of
 from dd_pa.emulator.plan.plans import Plans
-from dd_pa.emulator.query.former_events import ALWAYS, FORMER, FormerEvents
+from dd_pa.emulator.query.former_events import ALWAYS, FormerEvents
 
 MAX_PAGE = 5_000
 
@@ -38,14 +38,15 @@ class FormerEventRoutes:
         query = request.query_params
         wanted, limit = wanted_of(query), integer(query, "limit", 1, MAX_PAGE) or 200
         before = integer(query, "before", 1)
-        return reply(await asyncio.to_thread(self._read, wanted, before, limit))
+        reading = asyncio.to_thread(self._read, wanted, before or ALWAYS, limit)
+        if before is not None:
+            return reply(await reading)
+        found, total = await asyncio.gather(reading, asyncio.to_thread(self._older.count, wanted))
+        return reply({**found, "total": total})
 
-    def _read(self, wanted: Wanted, before: int | None, limit: int) -> Mapping[str, object]:
-        """Return a page; only the first one says how many there are."""
-        rows = self._older.page(wanted, before or ALWAYS, limit)
-        total = {"total": self._older.count(wanted)} if before is None else {}
-        following = rows[-1].seq + FORMER if len(rows) == limit else None
-        return {"events": [self._plans.summary(row) for row in rows], "next": following, **total}
+    def _read(self, wanted: Wanted, before: int, limit: int) -> Mapping[str, object]:
+        rows, following = self._older.page(wanted, before, limit)
+        return {"events": [self._plans.summary(row) for row in rows], "next": following}
 
     async def _event(self, request: Request) -> Response:
         row = await asyncio.to_thread(self._older.row, request.path_params["number"])

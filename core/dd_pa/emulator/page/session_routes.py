@@ -55,6 +55,7 @@ class SessionRoutes:
                 "change": page.change,
                 "sessions": page.heads,
                 "total": page.total,
+                "complete": page.is_whole,
                 "next": page.following,
             }
         )

@@ -10,6 +10,7 @@ from dd_pa.emulator.query.fields import Fields, facet_path, window_of
 from dd_pa.emulator.query.grouping import Group, GroupedQuery, read_groups
 from dd_pa.emulator.query.request import Request, Scope
 from dd_pa.emulator.search.facets import Facet
+from dd_pa.emulator.warehouse.extent import Extent
 
 MAX_BUCKETS = 10_000
 MAX_ROWS = 1_000
@@ -30,7 +31,8 @@ def scalar(request: Request) -> dict[str, Any]:
     names = ", ".join(grouped.names)
     order = f" GROUP BY {names} ORDER BY {', '.join(f'any_value({rank})' for rank in grouped.ranks)}" if groups else ""
     chosen = [*grouped.names, grouped.value, "count(*)"]
-    rows = request.statement.rows(f"{grouped.tables} SELECT {', '.join(chosen)} FROM {grouped.chosen}{order}")
+    counted = f"{grouped.tables} SELECT {', '.join(chosen)} FROM {grouped.chosen}{order}"
+    rows = request.statement.rows(counted, _extent(request))
     return {"columns": columns(groups, [row[:-1] for row in rows if row[-1]])}
 
 
@@ -40,6 +42,10 @@ _STRATEGIES = ("simple", "background", "trino-multistep", "materialized-view")
 def _condition(request: Request, query: Fields) -> str:
     scope = Scope(request.statement, window_of(request.attributes), request.audience)
     return f"{scope.events(query.member('query'))} AND {scope.audience(query)}"
+
+
+def _extent(request: Request) -> Extent:
+    return Extent(times=window_of(request.attributes))
 
 
 def columns(groups: list[Group], rows: list[tuple[Any, ...]]) -> list[dict[str, Any]]:
@@ -72,7 +78,8 @@ def timeseries(request: Request) -> dict[str, Any]:
     chosen = [f"{bucket} AS b", *grouped.names, grouped.value, *ranks]
     rows = request.statement.rows(
         f"{grouped.tables} SELECT {', '.join(chosen)} FROM {grouped.chosen} "
-        f"GROUP BY {', '.join(['b', *grouped.names])} ORDER BY {', '.join([*ranks, 'b'])}"
+        f"GROUP BY {', '.join(['b', *grouped.names])} ORDER BY {', '.join([*ranks, 'b'])}",
+        _extent(request),
     )
     points = [(row[1 : 1 + len(groups)], row[0], row[1 + len(groups)]) for row in rows]
     return series(points, interval, whole=compute.is_count)
@@ -114,10 +121,15 @@ def events(request: Request) -> dict[str, Any]:
     path = facet_path(sort.text("facet", "timestamp"))
     by = ["ts"] if path in _EXTRAS else [statement.number(path), statement.text(path)]
     keys = ", ".join(f"{key} {order} NULLS LAST" for key in [*by, "ts", "seq"])
-    [(total,)] = statement.rows(f"SELECT count(*) FROM events WHERE {condition}")
-    rows = statement.rows(f"SELECT ts, body FROM events WHERE {condition} ORDER BY {keys} LIMIT {limit:d}")
+    extent = _extent(request)
+    [(total,)] = statement.rows(f"SELECT count(*) FROM events WHERE {condition}", extent)
+    # The rows first: files have no bodies, each is put together.
+    chosen = f"SELECT seq, ts FROM events WHERE {condition} ORDER BY {keys} LIMIT {limit:d}"
+    rows = statement.rows(chosen, extent)
+    bodies = statement.bodies([number for number, _ in rows])
     wanted = query.texts("columns")
-    return {"records": [_record(ts, json.loads(body), wanted) for ts, body in rows], "total_count": total}
+    found = [_record(ts, json.loads(bodies[number]), wanted) for number, ts in rows if number in bodies]
+    return {"records": found, "total_count": total}
 
 
 def _record(ts: int, body: dict[str, Any], wanted: list[str]) -> dict[str, Any]:

@@ -96,7 +96,8 @@ def _rows(
     grouping = f" GROUP BY {', '.join(by)} ORDER BY {', '.join(by)}" if by else " HAVING count(*) > 0"
     rows = request.statement.rows(
         f"{journey.tables}, {segmented(request.statement, segments)} "
-        f"SELECT {', '.join([*by, metric.value])} FROM parts{metric.join}{grouping}"
+        f"SELECT {', '.join([*by, metric.value])} FROM parts{metric.join}{grouping}",
+        journey.extent,
     )
     return [(row[: len(names)], row[len(names) :]) for row in rows]
 
@@ -132,10 +133,11 @@ def entities(request: Request) -> dict[str, Any]:
     times = ", ".join(f"t{number}" for number in range(1, len(journey.aliases) + 1))
     tables = f"{journey.tables}, {segmented(request.statement, segments)}"
     source = f"FROM parts JOIN events ON events.seq = parts.q{step} WHERE {wanted} AND {filtered}"
-    within = _within(request, tables, source, segments)
+    within = _within(request, journey, tables, source, segments)
     rows = request.statement.rows(
         f"{tables} SELECT count(*) OVER (), k, t{step}, body, {times} {source}{within} "
-        f"ORDER BY t{step} DESC, k LIMIT {MAX_ROWS}"
+        f"ORDER BY t{step} DESC, k LIMIT {MAX_ROWS}",
+        journey.extent,
     )
     moments = journey.aliases if has_times else []
     records = [_record(journey.key, columns, moments, row[1:]) for row in rows]
@@ -164,12 +166,12 @@ def _columns(query: Fields) -> tuple[list[str], bool]:
     return query.texts("entity_columns"), bool(computed)
 
 
-def _within(request: Request, tables: str, source: str, segments: list[Segment]) -> str:
+def _within(request: Request, journey: Journey, tables: str, source: str, segments: list[Segment]) -> str:
     """Return the condition that a row is of a group within the limits, the groups with the most rows first."""
     if not segments:
         return ""
     names = ", ".join(f"g{number}" for number in range(1, len(segments) + 1))
-    counted = request.statement.rows(f"{tables} SELECT {names}, count(*) {source} GROUP BY {names}")
+    counted = request.statement.rows(f"{tables} SELECT {names}, count(*) {source} GROUP BY {names}", journey.extent)
     kept = best([(row[:-1], row[-1:]) for row in counted], segments, _weight)
     rows = [f"({', '.join(request.statement.bind(tag) for tag in tags)})" for tags, _ in kept]
     return f" AND ({names}) IN ({', '.join(rows)})" if rows else " AND false"

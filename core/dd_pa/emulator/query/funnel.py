@@ -77,14 +77,16 @@ class Funnel:
                 values.append(compute.over(request.statement, f"m{step}.m"))
         chosen = ", ".join([*counts, *values, *times, *self._further])
         if not segments:
-            [whole] = request.statement.rows(f"{self.journey.tables} SELECT {chosen} FROM journeys AS parts{joins}")
+            measured = f"{self.journey.tables} SELECT {chosen} FROM journeys AS parts{joins}"
+            [whole] = request.statement.rows(measured, self.journey.extent)
             return {None: whole}
         names = [f"g{number}" for number in range(1, len(segments) + 1)]
         nothing = ", ".join("NULL" for _ in names)
         rows = request.statement.rows(
             f"{self.journey.tables}, {segmented(request.statement, segments)} "
             f"SELECT true, {nothing}, {chosen} FROM journeys AS parts{joins} "
-            f"UNION ALL SELECT false, {', '.join(names)}, {chosen} FROM parts{joins} GROUP BY {', '.join(names)}"
+            f"UNION ALL SELECT false, {', '.join(names)}, {chosen} FROM parts{joins} GROUP BY {', '.join(names)}",
+            self.journey.extent,
         )
         return {None if row[0] else row[1 : len(names) + 1]: row[len(names) + 1 :] for row in rows}
 

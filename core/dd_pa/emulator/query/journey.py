@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from dd_pa.emulator.query.fields import Fields, facet_path, window_of
 from dd_pa.emulator.query.order import EventOrder
 from dd_pa.emulator.query.request import Request, Scope
+from dd_pa.emulator.warehouse.extent import Extent
 
 MAX_STEPS = 20
 WINDOW_MS = 24 * 3600 * 1000
@@ -44,6 +45,8 @@ class Journey:
         self.key = self.key_names[0]
         scope = Scope(request.statement, window_of(request.attributes), request.audience)
         self._order = EventOrder(request.statement, scope.window)
+        self.extent = Extent(times=scope.window)
+        """Where the events of all steps are."""
         filters = search.optional("filters")
         everywhere = " AND ".join(
             [

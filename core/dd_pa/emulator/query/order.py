@@ -15,8 +15,7 @@ class EventOrder:
     def __init__(self, statement: Statement, window: tuple[int, int]) -> None:
         self._start, end = window
         self._length = end - self._start
-        # Events may come while the statement runs.
-        bits = max(statement.next_number, _FEWEST).bit_length() + 1
+        bits = max(statement.ceiling, _FEWEST).bit_length()
         self._shift = 1 << bits
         kind = "BIGINT" if self._length.bit_length() + 1 + bits <= _BITS else "HUGEINT"
         self.of_event = f"(ts - {self._start:d})::{kind} * {self._shift:d} + seq"

@@ -13,6 +13,7 @@ from dd_pa.emulator.query.fields import Fields, window_of
 from dd_pa.emulator.query.grouping import MISSING
 from dd_pa.emulator.query.request import Request, Scope
 from dd_pa.emulator.query.segments import Segment, best, read_segment
+from dd_pa.emulator.warehouse.extent import Extent
 
 MAX_PERIODS = 100
 Line: TypeAlias = tuple[int, tuple[str, ...]]
@@ -87,7 +88,8 @@ class Retention:
         line = ", ".join(["c", *self._names])
         rows = self._request.statement.rows(
             f"{self._tables()} SELECT {line}, NULL AS p, count(*) FROM member GROUP BY ALL "
-            f"UNION ALL SELECT {line}, p, count(*) FROM came GROUP BY ALL"
+            f"UNION ALL SELECT {line}, p, count(*) FROM came GROUP BY ALL",
+            Extent(times=self.window),
         )
         sizes: dict[Line, int] = {}
         returned: dict[Line, Counter[int]] = defaultdict(Counter)
@@ -106,7 +108,8 @@ class Retention:
         statement = self._request.statement
         then = f"p {'>=' if self._later else '='} {statement.bind(period)} AND p < {MAX_PERIODS:d}"
         rows = statement.rows(
-            f"{self._tables()} SELECT k IN (SELECT k FROM came WHERE {then}), {self._columns} FROM member ORDER BY k"
+            f"{self._tables()} SELECT k IN (SELECT k FROM came WHERE {then}), {self._columns} FROM member ORDER BY k",
+            Extent(times=self.window),
         )
         kept = self._within(Counter((cohort, tuple(tags)) for _, _, cohort, *tags in rows))
         return [(cohort, k) for came, k, cohort, *tags in rows if came and tuple(tags) in kept]

@@ -12,6 +12,7 @@ from dd_pa.emulator.query.analytics import value_at
 from dd_pa.emulator.query.fields import Fields, aggregation_of
 from dd_pa.emulator.query.request import Request
 from dd_pa.emulator.query.retention import Retention
+from dd_pa.emulator.warehouse.extent import Extent
 
 _METRICS = ("__dd.retention", "__dd.retention_rate")
 WEIGHTED = "weighted_avg"
@@ -187,7 +188,8 @@ def _latest(request: Request, retention: Retention, ids: list[str]) -> Mapping[s
     rows = statement.rows(
         f"SELECT {who} AS k, arg_max(body, (ts, seq)) FROM events "
         f"WHERE {statement.between(retention.window)} AND {who} IN (SELECT unnest({statement.bind.texts(ids)})) "
-        "GROUP BY k"
+        "GROUP BY k",
+        Extent(times=retention.window),
     )
     return {identity: json.loads(body) for identity, body in rows}
 

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple, TypeAlias
 from dd_pa.emulator.query.fields import facet_path, window_of
 from dd_pa.emulator.query.order import EventOrder
 from dd_pa.emulator.query.request import Request, Scope
+from dd_pa.emulator.warehouse.extent import Extent
 from dd_pa.emulator.warehouse.query_deadline import QueryDeadline
 
 DEFAULT = 5
@@ -49,42 +50,68 @@ def _answer(request: Request, anchor: Anchor | None) -> dict[str, Any]:
 
 def _paths(request: Request, columns: int, anchor: Anchor | None) -> Counter[Path]:
     """Return how many sessions went each way: the first values of the source facet, the target's in the last column."""
-    definition, search = request.attributes.member("definition"), request.attributes.member("search")
-    source, target = definition.facet("source"), definition.facet("target")
     statement = request.statement
-    time = request.attributes.member("time")
-    scope = Scope(statement, window_of(time), request.audience)
-    order = EventOrder(statement, scope.window)
-    condition = f"{statement.between(scope.window)} AND {statement.search(search.search('query'))}"
-    condition += f" AND {scope.audience(search)}"
-    keys = search.optional("join_keys")
-    names = [keys.facet("primary", "@session.id"), *(facet_path(name) for name in keys.texts("secondary"))]
-    known = " AND ".join(f"{statement.spelled(name)} IS NOT NULL" for name in names)
-    texts = [statement.text(name) for name in names]
-    who = texts[0] if len(texts) == 1 else f"[{', '.join(texts)}]"
+    window = window_of(request.attributes.member("time"))
     # The first few of each, by a heap: sorting all of them takes four times as long.
     nearest = "max_by" if anchor and anchor.is_end else "min_by"
-    first = f"{nearest}({{'a': a, 'z': z}}, o, {columns:d})" if source != target else f"{nearest}(a, o, {columns:d})"
-    way = first
-    if source != target:
-        way = f"list_transform({first}, lambda x, i: CASE WHEN i = {columns:d} THEN x.z ELSE x.a END)"
-    inner = (
-        f"SELECT {statement.text(source)} AS a, {statement.text(target)} AS z, {order.of_event} AS o, {who} AS k "
-        f"FROM events WHERE {condition} AND {known} AND {statement.spelled(source)} IS NOT NULL"
-    )
-    steps = f"WITH steps AS ({inner})"
+    taken = f"{nearest}({{'a': a, 'z': z}}, o, {columns:d})"
+    way = f"list_transform({taken}, lambda x, i: CASE WHEN i = {columns:d} THEN x.z ELSE x.a END)"
+    if _is_one_facet(request):
+        way = f"{nearest}(a, o, {columns:d})"
+    tables = _steps(request, window)
+    ways = f"SELECT {way} AS way FROM steps GROUP BY k"
     if anchor is not None:
         # Its first event, or its last one: what lies beyond is no part of the way.
         edge, sign = ("max", "<=") if anchor.is_end else ("min", ">=")
-        found = f"SELECT k, {edge}(o) AS edge FROM steps WHERE a = {statement.bind(anchor.value)} GROUP BY k"
-        steps = f"WITH steps AS MATERIALIZED ({inner})"
+        begun = f"a = (SELECT n FROM names WHERE name = {statement.bind(anchor.value)})"
+        found = f"SELECT k, {edge}(o) AS edge FROM steps WHERE {begun} GROUP BY k"
         ways = f"SELECT {way} AS way FROM steps JOIN ({found}) USING (k) WHERE o {sign} edge GROUP BY k"
-    else:
-        ways = f"SELECT {way} AS way FROM steps GROUP BY k"
+    counted = f"SELECT way, count(*) AS n FROM ({ways}) GROUP BY way ORDER BY n DESC, way LIMIT {MAX_PATHS:d}"
     rows = statement.rows(
-        f"{steps} SELECT way, count(*) FROM ({ways}) GROUP BY way ORDER BY 2 DESC, 1 LIMIT {MAX_PATHS}"
+        f"WITH {tables}, counted AS MATERIALIZED ({counted}) SELECT way, n, NULL FROM counted "
+        "UNION ALL SELECT NULL, n, name FROM names WHERE n IN (SELECT unnest(way) FROM counted)",
+        Extent(times=window),
     )
-    return Counter({tuple(value for value in way if value is not None): count for way, count in rows})
+    names = {number: name for way, number, name in rows if way is None}
+    return Counter({tuple(names[n] for n in way if n is not None): count for way, count, _ in rows if way is not None})
+
+
+def _is_one_facet(request: Request) -> bool:
+    definition = request.attributes.member("definition")
+    return definition.facet("source") == definition.facet("target")
+
+
+def _steps(request: Request, window: tuple[int, int]) -> str:
+    """Return the tables `names` (name, number n) and `steps`: who (k), when (o), and the numbers of the values (a, z).
+
+    A number stands for each value: the texts of the first events of millions of sessions need gigabytes.
+    """
+    definition, search = request.attributes.member("definition"), request.attributes.member("search")
+    source, target = definition.facet("source"), definition.facet("target")
+    statement = request.statement
+    scope = Scope(statement, window, request.audience)
+    keys = search.optional("join_keys")
+    who = [keys.facet("primary", "@session.id"), *(facet_path(name) for name in keys.texts("secondary"))]
+    condition = (
+        f"{statement.between(window)} AND {statement.search(search.search('query'))} AND {scope.audience(search)}"
+    )
+    known = " AND ".join(f"{statement.spelled(name)} IS NOT NULL" for name in (*who, source))
+    texts = [statement.text(name) for name in who]
+    columns = [
+        f"{statement.text(source)} AS a, {statement.text(target)} AS z",
+        f"{EventOrder(statement, window).of_event} AS o",
+        f"{texts[0] if len(texts) == 1 else '[' + ', '.join(texts) + ']'} AS k",
+    ]
+    values = "SELECT a FROM inside" if source == target else "SELECT a FROM inside UNION SELECT z FROM inside"
+    other = "" if source == target else " LEFT JOIN names y ON y.name = z"
+    tables = [
+        f"inside AS (SELECT {', '.join(columns)} FROM events WHERE {condition} AND {known})",
+        "names AS MATERIALIZED (SELECT a AS name, (row_number() OVER (ORDER BY a))::INTEGER AS n "
+        f"FROM (SELECT DISTINCT a FROM ({values})))",
+        f"steps AS (SELECT x.n AS a, {'x' if source == target else 'y'}.n AS z, o, k "
+        f"FROM inside JOIN names x ON x.name = a{other})",
+    ]
+    return ", ".join(tables)
 
 
 def diagram(paths: Counter[Path], entries: int, deadline: QueryDeadline) -> dict[str, Any]:

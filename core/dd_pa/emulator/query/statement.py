@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 from dd_pa.emulator.search.tree import Node
 from dd_pa.emulator.warehouse.binding import Binding
 from dd_pa.emulator.warehouse.clauses import Conditions
+from dd_pa.emulator.warehouse.extent import EVERYTHING, Extent
 from dd_pa.emulator.warehouse.query_deadline import QueryDeadline
 from dd_pa.emulator.warehouse.warehouse import Warehouse
 
@@ -32,14 +33,14 @@ class Statement:
         self._known: dict[str, Any] = {}
 
     @property
-    def next_number(self) -> int:
-        """Return the number that the next event will have: all that are there have smaller ones."""
-        return self._warehouse.next
+    def ceiling(self) -> int:
+        """Return a number that no event has while this runs."""
+        return self._warehouse.ceiling
 
-    def rows(self, sql: str) -> list[tuple[Any, ...]]:
-        """Run it with the values that its text names, and forget these."""
+    def rows(self, sql: str, extent: Extent = EVERYTHING) -> list[tuple[Any, ...]]:
+        """Run it with the values that its text names. Its conditions leave nothing outside of the extent."""
         named = set(re.findall(r"\$(p[0-9]+)", sql))
-        return self._warehouse.read(sql, {name: self.bind.values[name] for name in named}, self.deadline)
+        return self._warehouse.read(sql, {name: self.bind.values[name] for name in named}, self.deadline, extent)
 
     def bodies(self, numbers: Sequence[int]) -> dict[int, str]:
         """Return the JSON of events by their numbers, in the order of these; those that are gone are left out.
@@ -48,8 +49,10 @@ class Statement:
         """
         found: dict[int, str] = {}
         for first in range(0, len(numbers), _NUMBERS_AT_ONCE):
-            part = ", ".join(f"{number:d}" for number in numbers[first : first + _NUMBERS_AT_ONCE])
-            found |= dict(self.rows(f"SELECT seq, body FROM events WHERE seq IN ({part})"))
+            some = numbers[first : first + _NUMBERS_AT_ONCE]
+            part = ", ".join(f"{number:d}" for number in some)
+            extent = Extent(numbers=(min(some), max(some)))
+            found |= dict(self.rows(f"SELECT seq, body FROM events WHERE seq IN ({part})", extent))
         return {number: found[number] for number in numbers if number in found}
 
     def once(self, name: str, work_out: Callable[[], Known]) -> Known:

@@ -34,8 +34,11 @@ class Former(Protocol):
 
     def began(
         self, search: Search, age: object, apart: Collection[str], before: tuple[int, str] | None, count: int
-    ) -> tuple[Sequence[tuple[int, str]], int]:
-        """Return so many of which an event matches, which are not apart and began before, and how many there are."""
+    ) -> tuple[Sequence[tuple[int, str]], int, bool]:
+        """Return so many of which an event matches, which are not apart and began before, how many there are, and True.
+
+        False where it was not necessary to look at all, and there may be more.
+        """
         ...
 
     def sessions(self, before: dict[str, int]) -> dict[str, Session]:
@@ -52,6 +55,8 @@ class Page(NamedTuple):
 
     heads: list[Json]
     total: int
+    is_whole: bool
+    """Whether all events were looked at; else there may be more."""
     following: str | None
     """Cursor of the next part."""
     change: int
@@ -186,16 +191,17 @@ class Sessions:
         here = {entry[1] for entry in known}
         matching = known if search.test is None else self._matching(known, search.test)
         found: list[tuple[int, str]] = [entry[:2] for entry in matching]
-        total = len(found)
+        total, is_whole = len(found), True
         if self._others is not None:
             age = self._driven_out, self._continued, self._cleared
-            elsewhere, others = self._others.began(search, age, here, before, limit + 1)
+            elsewhere, others, is_whole = self._others.began(search, age, here, before, limit + 1)
             found += [entry for entry in elsewhere if entry[1] not in here]
             total += others
         rest = [entry for entry in found if before is None or entry < before]
         rest.sort(reverse=True)
         following = f"{rest[limit - 1][0]}:{rest[limit - 1][1]}" if len(rest) > limit else None
-        return Page(self._heads([identity for _, identity in rest[:limit]]), total, following, change)
+        heads = self._heads([identity for _, identity in rest[:limit]])
+        return Page(heads, total, is_whole, following, change)
 
     def _all(self) -> list[Session]:
         with self._lock:

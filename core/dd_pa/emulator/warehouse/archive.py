@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, NoReturn
 
 from dd_pa.emulator.search.predicates import SEPARATOR
 from dd_pa.emulator.warehouse.archive_columns import KNOWN, TIMES, Leaf, body_of, leaves, quoted, time_of
+from dd_pa.emulator.warehouse.archive_files import ArchiveFiles, Content, by_time
 from dd_pa.emulator.warehouse.catalogue import Catalogue
 from dd_pa.emulator.warehouse.database import Database, WarehouseError
+from dd_pa.emulator.warehouse.extent import EVERYTHING, Extent, Stretch
 from dd_pa.emulator.warehouse.json_archive import PATTERN as JSON_PATTERN
 from dd_pa.emulator.warehouse.json_archive import JsonArchive
 from dd_pa.emulator.warehouse.query_deadline import QueryDeadline
@@ -54,9 +56,24 @@ class Archive(Warehouse):
         """Return which columns there are."""
         return self._database.catalogue
 
-    def read(self, sql: str, parameters: Mapping[str, object], deadline: QueryDeadline) -> list[tuple[Any, ...]]:
+    @property
+    def ceiling(self) -> int:
+        """Return a number that no event has: none comes."""
+        return self.next
+
+    def stretches(self, before: int) -> Iterator[Stretch]:
+        """Return parts of the events with smaller numbers, the newest part first, each larger than the one before."""
+        return self._database.files.stretches(before)
+
+    def read(
+        self,
+        sql: str,
+        parameters: Mapping[str, object],
+        deadline: QueryDeadline,
+        extent: Extent = EVERYTHING,
+    ) -> list[tuple[Any, ...]]:
         """Run one generated SELECT. Raises QueryTimeoutError, WarehouseError."""
-        return self._database.read(sql, parameters, deadline)
+        return self._database.read(sql, parameters, deadline, extent)
 
     def clear(self) -> None:
         """Forget nothing: the files are not ours."""
@@ -69,7 +86,7 @@ class Archive(Warehouse):
 class _ArchiveDatabase(Database):
     def __init__(self, folder: Path) -> None:
         self._folder = folder.resolve()
-        self._files = sorted(self._folder.rglob(PATTERN)) if folder.is_dir() else []
+        self._files = by_time(list(self._folder.rglob(PATTERN))) if folder.is_dir() else []
         if not self._files:
             raise WarehouseError(
                 f"{folder} has no {PATTERN} and no {JSON_PATTERN}, as Datadog's Export Pipelines write them"
@@ -91,22 +108,51 @@ class _ArchiveDatabase(Database):
         connection.execute(f"SET temp_directory = {quoted(self._spill.name)}")
         connection.execute(f"SET allowed_directories = [{quoted(str(self._folder))}]")
         connection.execute("SET enable_external_access = false")
+        connection.execute("SET parquet_metadata_cache = true")  # each question looks into all of its files first
         return connection
 
     def _prepare(self) -> Catalogue:
-        files = f"[{', '.join(quoted(str(file)) for file in self._files)}]"
-        source = f"read_parquet({files}, union_by_name = true, hive_partitioning = false)"
+        files = _listed(self._files)
         rows = f"SELECT max(num_rows) FROM parquet_file_metadata({files})"
         [(most,)] = self.connection.execute(rows).fetchall()
         if most > MAX_ROWS:
             raise WarehouseError(f"{self._folder} has a file of {most:,} events, more than {MAX_ROWS:,}")
         # As small as can be: what orders events then fits into a BIGINT with their time.
-        self._rows = 1 << int(most).bit_length()
-        self.last = len(self._files) * self._rows
-        relation = self.connection.sql(f"SELECT * FROM {source}")
+        size = 1 << int(most).bit_length()
+        self.last = len(self._files) * size
+        relation = self.connection.sql(f"SELECT * FROM {_source(files)}")
         found = leaves(list(zip(relation.columns, relation.types, strict=True)))
-        self._create_view(source, found, self._time(found))
+        self._columns = self._columns_of(found, self._time(found))
+        self.connection.execute(f"CREATE VIEW events AS {self._selection(range(len(self._files)), size)}")
+        self.files = ArchiveFiles(size, self._contents(size), len(self._files))
+        self._examples = self._of_each_schema(files)
         return Catalogue((leaf.path, number, leaf.is_list) for number, leaf in enumerate(found))
+
+    def _contents(self, size: int) -> dict[int, Content]:
+        rows = f"SELECT seq // {size:d}, min(ts), max(ts), count(*) FROM events GROUP BY ALL"
+        return {file: Content(*content) for file, *content in self.connection.execute(rows).fetchall()}
+
+    def _of_each_schema(self, files: str) -> list[int]:
+        """Return a file of each schema there is: with them, any others have the columns and types of all."""
+        columns = "{'name': name, 'kind': duckdb_type, 'members': num_children}"
+        schemas = f"SELECT file_name, list({columns} ORDER BY column_id) AS s FROM parquet_schema({files}) GROUP BY ALL"
+        found = self.connection.execute(f"SELECT max(file_name) FROM ({schemas}) GROUP BY s").fetchall()
+        place = {str(file): number for number, file in enumerate(self._files)}
+        return sorted(place[name] for (name,) in found)
+
+    def _narrow(self, cursor: Any, extent: Extent) -> None:
+        """Lay a view of some files only before that of all."""
+        part = self.files.of(extent)
+        if len(part) + len(self._examples) < len(self._files):
+            cursor.execute(f"CREATE TEMP VIEW events AS {self._selection(part, self.files.size, self._examples)}")
+
+    def _selection(self, part: range, size: int, examples: Sequence[int] = ()) -> str:
+        """Return the SELECT of the events of some files; of the examples, only the schema is of interest."""
+        others = [number for number in examples if number not in part]
+        source = _source(_listed([self._files[number] for number in (*part, *others)]))
+        where = f" WHERE file_index < {len(part):d}" if others else ""
+        number = f"((file_index::BIGINT + {part.start:d}) * {size:d}) + file_row_number"
+        return f"SELECT {number} AS seq, {self._columns} FROM {source}{where}"
 
     def _time(self, found: Sequence[Leaf]) -> str:
         time = time_of(found)
@@ -117,9 +163,8 @@ class _ArchiveDatabase(Database):
             raise WarehouseError(f"{self._folder} has other columns than events: {lacks} is not among {shown}")
         return time
 
-    def _create_view(self, source: str, found: Sequence[Leaf], time: str) -> None:
+    def _columns_of(self, found: Sequence[Leaf], time: str) -> str:
         columns = [
-            f"(file_index::BIGINT * {self._rows:d}) + file_row_number AS seq",
             f"coalesce({time}, 0) AS ts",
             f"{body_of(found)} AS body",
             f"lower(concat_ws({quoted(SEPARATOR)}, {', '.join(leaf.words for leaf in found)})) AS words",
@@ -129,9 +174,17 @@ class _ArchiveDatabase(Database):
             columns.append(f"{'NULL::VARCHAR' if leaf.is_list else leaf.spelled} AS f{number:d}")
             if leaf.is_list:
                 columns.append(f"{leaf.spelled} AS l{number:d}")
-        self.connection.execute(f"CREATE VIEW events AS SELECT {', '.join(columns)} FROM {source}")
+        return ", ".join(columns)
 
     def close(self) -> None:
         """Let go of the files, and of what queries put aside."""
         super().close()
         self._spill.cleanup()
+
+
+def _listed(files: Sequence[Path]) -> str:
+    return f"[{', '.join(quoted(str(file)) for file in files)}]"
+
+
+def _source(files: str) -> str:
+    return f"read_parquet({files}, union_by_name = true, hive_partitioning = false)"

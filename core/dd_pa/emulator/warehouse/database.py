@@ -11,6 +11,7 @@ from typing import Any
 
 from dd_pa.emulator.search.units import MAX_LENGTH, MEASURE, NANOSECONDS
 from dd_pa.emulator.warehouse.catalogue import DOCUMENTED, Catalogue
+from dd_pa.emulator.warehouse.extent import EVERYTHING, Extent
 from dd_pa.emulator.warehouse.query_deadline import QueryDeadline, QueryTimeoutError
 
 FORMAT = 1
@@ -113,7 +114,9 @@ class Database:
         except duckdb.Error as error:
             raise WarehouseError(f"events cannot be written: {str(error).partition(chr(10))[0]}") from None
 
-    def read(self, sql: str, parameters: Mapping[str, object], deadline: QueryDeadline) -> list[tuple[Any, ...]]:
+    def read(
+        self, sql: str, parameters: Mapping[str, object], deadline: QueryDeadline, extent: Extent = EVERYTHING
+    ) -> list[tuple[Any, ...]]:
         """Run one SELECT. Raises QueryTimeoutError or AbandonedError when the deadline comes."""
         duckdb = _import()
         with self._lock:
@@ -123,6 +126,7 @@ class Database:
             raise WarehouseError("only one SELECT can be asked")
         try:
             with deadline.interrupting(cursor.interrupt):
+                self._narrow(cursor, extent)
                 rows: list[tuple[Any, ...]] = cursor.execute(statements[0], dict(parameters)).fetchall()
         except duckdb.InterruptException:
             deadline.check()
@@ -134,6 +138,9 @@ class Database:
         finally:
             cursor.close()
         return rows
+
+    def _narrow(self, cursor: Any, extent: Extent) -> None:
+        """Have a cursor read no more than an extent needs; a table with a file of its own is read as it is."""
 
     def close(self) -> None:
         """Write what is in memory to the file, and close it."""

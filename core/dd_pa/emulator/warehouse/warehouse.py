@@ -8,13 +8,14 @@ import threading
 import time
 import weakref
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from dd_pa.emulator.warehouse.catalogue import Catalogue
 from dd_pa.emulator.warehouse.database import Database, WarehouseError
+from dd_pa.emulator.warehouse.extent import EVERYTHING, Extent, Stretch
 from dd_pa.emulator.warehouse.query_deadline import QueryDeadline, QueryTimeoutError
 from dd_pa.emulator.warehouse.table_row import Event
 from dd_pa.emulator.warehouse.writer import Writer
@@ -209,12 +210,27 @@ class Warehouse:
         self._wanted = False
         return arrived
 
-    def read(self, sql: str, parameters: Mapping[str, object], deadline: QueryDeadline) -> list[tuple[Any, ...]]:
+    @property
+    def ceiling(self) -> int:
+        """Return a number that no event has while a statement runs: more may come meanwhile."""
+        return 2 * self.next
+
+    def stretches(self, before: int) -> Iterator[Stretch]:
+        """Return parts of the events with numbers below this, the newest part first, to look for the newest in."""
+        yield Stretch(0, before - 1, 0, 0)
+
+    def read(
+        self,
+        sql: str,
+        parameters: Mapping[str, object],
+        deadline: QueryDeadline,
+        extent: Extent = EVERYTHING,
+    ) -> list[tuple[Any, ...]]:
         """Run one generated SELECT; `catalogue` comes first. Raises QueryTimeoutError, WarehouseError."""
         opened = self._open_file
         if opened is None:
             raise WarehouseError(self._failure or "the emulator's data was closed")
-        return opened[0].read(sql, parameters, deadline)
+        return opened[0].read(sql, parameters, deadline, extent)
 
     def newest(self, count: int) -> list[tuple[int, int, str]]:
         """Return (row, time, body) of the newest events, oldest first."""

@@ -55,7 +55,7 @@ export class Feed extends Store {
     this.loading = false;
     this.complete = false;
     /** What is known of events that are no longer in memory: how many match, and where the next page begins.
-     * @type {{total: number, next: number | null, loading: boolean, problem: string}} */
+     * @type {{total: number | null, next: number | null, loading: boolean, problem: string}} */
     this.former = noneFormer;
     /** @type {Set<Hold>} */
     this.holds = new Set();
@@ -174,7 +174,7 @@ export class Feed extends Store {
       this.former = { ...this.former, loading: false, problem: page instanceof api.ApiError && page.status !== 503 ? page.message : "" };
     } else {
       this.rows.merge(page.events);
-      this.former = { total: page.total ?? this.former.total, next: page.next, loading: false, problem: "" };
+      this.former = { total: page.total === undefined ? this.former.total : page.total, next: page.next, loading: false, problem: "" };
     }
     this.changed();
   }
@@ -306,6 +306,11 @@ export class Feed extends Store {
   get matches() {
     const formerHere = this.rows.all.length - this.rows.countAfter(0);
     const here = this.rows.length - formerHere;
-    return (this.complete ? here : Math.max(this.numbers.total, here)) + Math.max(this.former.total, formerHere);
+    return (this.complete ? here : Math.max(this.numbers.total, here)) + Math.max(this.former.total ?? 0, formerHere);
+  }
+
+  /** Whether more than these may match: to count them all took too long. */
+  get mayBeMore() {
+    return this.former.total === null && this.former.next !== null;
   }
 }

@@ -27,10 +27,11 @@ function Footer({ feed }) {
   if (former.problem) return html`<p class="list-end">Older events could not be searched: ${former.problem}.</p>`;
   if (former.loading) return html`<p class="list-end">Looking for older events …</p>`;
   if (former.next !== null && feed.rows.length < LIMIT) {
-    return html`<p class="list-end"><button type="button" class="button small" onClick=${() => feed.more()}>Show older events</button> ${count(feed.rows.length)} of ${count(feed.matches)}</p>`;
+    const shown = feed.mayBeMore ? `${count(feed.rows.length)} of the newest; to count all takes long` : `${count(feed.rows.length)} of ${count(feed.matches)}`;
+    return html`<p class="list-end"><button type="button" class="button small" onClick=${() => feed.more()}>Show older events</button> ${shown}</p>`;
   }
-  if (former.next !== null) return html`<p class="list-end">Showing the newest ${count(feed.rows.length)} of ${count(feed.matches)}: a time range or a search brings the others.</p>`;
-  if (former.total > 0) return null;
+  if (former.next !== null) return html`<p class="list-end">Showing the newest ${count(feed.rows.length)} ${feed.mayBeMore ? "" : `of ${count(feed.matches)}`}: a time range or a search brings the others.</p>`;
+  if (former.total !== 0) return null;
   if (received <= kept && !feed.rows.cut) return null;
   return html`<p class="list-end">
     Showing the newest ${count(Math.min(kept, feed.rows.length))} of ${count(received)}: ${count(received - kept)} older ones are no longer kept.

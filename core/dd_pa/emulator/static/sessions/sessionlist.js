@@ -15,6 +15,8 @@ export class SessionList extends Store {
     /** @type {SessionHead[]} */
     this.sessions = [];
     this.total = 0;
+    /** Whether all events were looked at: else there may be more. */
+    this.complete = true;
     this.loaded = false;
     this.q = "";
     this.limit = FIRST_PAGE;
@@ -46,14 +48,14 @@ export class SessionList extends Store {
   }
 
   get hasOlder() {
-    return this.sessions.length < this.total && this.limit < MOST;
+    return (this.sessions.length < this.total || !this.complete) && this.limit < MOST;
   }
 
   /** @param {AbortSignal} signal */
   async load(signal) {
     try {
       const page = await api.sessions({ q: this.q, limit: this.limit }, signal);
-      Object.assign(this, { sessions: page.sessions, total: page.total, problem: null, loaded: true });
+      Object.assign(this, { sessions: page.sessions, total: page.total, complete: page.complete, problem: null, loaded: true });
     } catch (error) {
       // Without an answer the list stays: the banner says that the connection is lost.
       if (signal.aborted || !(error instanceof api.ApiError)) return;

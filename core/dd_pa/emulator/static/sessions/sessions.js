@@ -83,7 +83,7 @@ function Sessions({ page }) {
     <div class="page-column">
       <div class="page-head">
         <h2>Sessions</h2>
-        <span class="found">${list.loaded && (list.q ? `${count(list.total)} found` : count(list.total))}</span>
+        <span class="found">${list.loaded && `${count(list.total)}${list.q ? " found" : ""}${list.complete ? "" : " in the newest events"}`}</span>
       </div>
       <${Search}
         q=${q}

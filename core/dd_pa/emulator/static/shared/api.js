@@ -28,7 +28,7 @@ export const FORMER = 2 ** 40;
  * @typedef {{boot: string, events: Summary[], total: number, kept: number, received: number, rejected: number,
  *   oldest: number | null, next: number | null, seq: number, plan: number}} Page
  */
-/** @typedef {{events: Summary[], next: number | null, total?: number}} OlderPage events that are no longer in memory; `next` is the next page's `before` */
+/** @typedef {{events: Summary[], next: number | null, total?: number | null}} OlderPage events that are no longer in memory; `next` is the next page's `before`; no `total`: to count them takes long */
 /** @typedef {{bucket: number, from: number, to: number, buckets: [number, number, number][], seq?: number}} Histogram */
 /** @typedef {[name: string, value: string][]} Headers */
 /** @typedef {string | number | boolean | null} Scalar */
@@ -50,7 +50,7 @@ export const FORMER = 2 ** 40;
  *   browser: {name: string | null, version: string | null, os: string | null} | null, sdk_version: string | null,
  *   service: string | null}} SessionHead
  */
-/** @typedef {{boot: string, change: number, sessions: SessionHead[], total: number, next: string | null}} SessionPage */
+/** @typedef {{boot: string, change: number, sessions: SessionHead[], total: number, complete: boolean, next: string | null}} SessionPage `complete`: all events were looked at, else there may be more than `total` */
 /**
  * One event of a session.
  * @typedef {{key: number, kind: MomentKind, at: number, received_ms: number, name: string, detail: string | null,

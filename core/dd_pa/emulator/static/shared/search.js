@@ -29,7 +29,8 @@ function Problem({ q, problem }) {
 function Found({ feed }) {
   const { q, status, from, to } = feed.filter;
   const { kept, total } = feed.held ?? feed.numbers;
-  const former = feed.former.total;
+  if (feed.mayBeMore) return html`<span class="found">the newest ${count(feed.rows.length)}</span>`;
+  const former = feed.former.total ?? 0;
   const matches = feed.held ? total + former : feed.matches;
   const filtered = q || status !== "all" || from !== null || to !== null;
   if (former) return html`<span class="found">${filtered ? `${count(matches)} found` : count(kept + former)}</span>`;

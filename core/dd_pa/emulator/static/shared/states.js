@@ -28,6 +28,13 @@ function Waiting() {
 /** @param {{feed: Feed, onClear: () => void, onBrowsers: () => void}} props */
 function NoMatch({ feed, onClear, onBrowsers }) {
   const { from, to, q, status, source } = feed.filter;
+  if (feed.former.next !== null) {
+    return html`<div class="state">
+      <h2>None of the newest events matches</h2>
+      <p>To look through all that are on disk takes long. A time range makes it quick.</p>
+      <button type="button" class="button" onClick=${() => feed.more()}>Look through older ones</button>
+    </div>`;
+  }
   const cleared = from !== null && to === null && !q && status === "all";
   return html`<div class="state">
     <h2>${cleared ? "Nothing since the list was cleared" : "No event matches"}</h2>
