@@ -11,6 +11,7 @@ from importlib import import_module
 from typing import Any
 from urllib.parse import urlsplit
 
+from django.apps import apps
 from django.conf import settings
 from django.contrib.auth import get_user_model
 from django.contrib.sessions.backends.signed_cookies import SessionStore as CookieStore
@@ -37,6 +38,7 @@ def register_all() -> None:
     for check in (check_settings, check_middleware, check_session_fallback):
         register(check)
     register(check_user_key, Tags.models)
+    register(check_tenants, Tags.models)
     register(check_user_fields, Tags.models)
     register(check_managers, Tags.models)
     register(check_deployment, Tags.security, deploy=True)
@@ -121,6 +123,17 @@ def check_user_key(configured: Settings) -> Iterator[CheckMessage]:
     if isinstance(key, models.EmailField) or "mail" in str(key.name):
         hint = f"Name a callable that returns an opaque id, by {name_of('USER_ID')}."
         yield Warning("Each event carries an e-mail as usr.id: it is the users' key.", hint=hint, id="dd_pa.W003")
+
+
+@_of_right_settings
+def check_tenants(configured: Settings) -> Iterator[CheckMessage]:
+    """Warn where each tenant has users of its own, as with django-tenants: the same key is another person in each."""
+    users = apps.get_app_config(get_user_model()._meta.app_label)
+    names = {users.name, f"{type(users).__module__}.{type(users).__qualname__}"}
+    if configured.user_id is None and not names.isdisjoint(getattr(settings, "TENANT_APPS", ())):
+        text = "Users of different tenants with the same key would be one user: TENANT_APPS has the users."
+        hint = f"Name a callable by {name_of('USER_ID')} that puts the tenant before the key."
+        yield Warning(text, hint=hint, id="dd_pa.W012")
 
 
 @_of_right_settings

@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from asgiref.sync import sync_to_async
 from django.core.exceptions import ImproperlyConfigured
 from django.utils.module_loading import import_string
 
@@ -61,7 +62,10 @@ def _carrying(backend_class: Any) -> Any:
             emitter = find_emitter()
             if emitter is not None:
                 await load_current_user(emitter)
-            carried = _with_header(task, args, kwargs) if isinstance(task, IdentityTask) else kwargs
+            # In a thread, as ACCOUNT_ID and its like may query the database.
+            carried = (
+                await sync_to_async(_with_header)(task, args, kwargs) if isinstance(task, IdentityTask) else kwargs
+            )
             return await super().aenqueue(task, args, carried)
 
     return IdentityBackend

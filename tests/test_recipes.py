@@ -47,11 +47,15 @@ def test_stripe(emitter: Emitter, tracked: CapturedEvents) -> None:
 
 
 def test_tenant() -> None:
-    """The first label of the host."""
+    """The first label of the host; and before the key of a user, as each tenant has its own."""
     settings: dict[str, Any] = {}
     run("tenant", DD_PA=settings)
+    of, visitor = {"Host": "acme.example.com"}, SimpleNamespace(pk=None, is_authenticated=False)
 
-    assert settings["ACCOUNT_ID"](SimpleNamespace(headers={"Host": "acme.example.com"})) == "acme"
+    assert settings["ACCOUNT_ID"](SimpleNamespace(headers=of)) == "acme"
+    user = SimpleNamespace(pk=1, is_authenticated=True)
+    assert settings["USER_ID"](SimpleNamespace(headers=of, user=user)) == "acme:1"
+    assert settings["USER_ID"](SimpleNamespace(headers=of, user=visitor)) is None
 
 
 def test_openfeature(emitter: Emitter, tracked: CapturedEvents) -> None:

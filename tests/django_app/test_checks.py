@@ -16,7 +16,7 @@ from django.test import override_settings
 
 from dd_pa.emulator import Emulator
 from dd_pa_django import track
-from dd_pa_django.checks import check_deployment, check_managers, check_user_fields, check_user_key
+from dd_pa_django.checks import check_deployment, check_managers, check_tenants, check_user_fields, check_user_key
 from dd_pa_django.middleware import ProductAnalyticsMiddleware
 from dd_pa_django.models import OutboxEvent
 from tests.django_app.conftest import Configure
@@ -67,6 +67,23 @@ def test_a_key_that_is_an_e_mail(configure: Configure) -> None:
         assert [message.id for message in check_user_key()] == ["dd_pa.W003"]
         configure(USER_ID=str)
         assert check_user_key() == []
+
+
+@pytest.mark.parametrize(
+    ("own", "expected"),
+    [
+        pytest.param(("django.contrib.auth", "django.contrib.sessions"), ["dd_pa.W012"], id="users of each tenant"),
+        pytest.param(["django.contrib.auth.apps.AuthConfig"], ["dd_pa.W012"], id="named by its configuration"),
+        pytest.param(("django.contrib.sessions", "not.installed"), [], id="users of all"),
+    ],
+)
+def test_users_of_tenants(configure: Configure, own: Any, expected: list[str]) -> None:
+    """User 1 of one tenant and user 1 of another are two people, as django-tenants keeps them in two schemas."""
+    with override_settings(TENANT_APPS=own):
+        assert [message.id for message in check_tenants()] == expected
+
+        configure(USER_ID=str)
+        assert check_tenants() == []
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from threading import Event
 from typing import Any
 
 from rq import Queue, get_current_job
@@ -36,6 +37,11 @@ def fails(marker: str) -> None:
     raise ValueError("as it should")
 
 
+def never_ends(marker: str) -> None:
+    run(emitter, marker)
+    Event().wait()
+
+
 def queues(marker: str) -> None:
     job = get_current_job()
     assert job is not None
@@ -48,3 +54,7 @@ def succeeded(job: ShopJob, connection: object, result: object) -> None:
 
 def failed(job: ShopJob, connection: object, *error: object) -> None:
     run(emitter, job.args[0], callback="failure")
+
+
+def stopped(job: ShopJob, connection: object) -> None:
+    run(emitter, job.args[0], callback="stopped")

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from redis import Redis
 from rq import Callback, Queue, Retry
+from rq.command import send_stop_job_command
 
 from dd_pa import Identity
 from dd_pa.jobs import HEADER, IdentityCarrier
@@ -81,6 +82,25 @@ def test_retries_and_callbacks(shop: Shop) -> None:
     assert [who(run) for run in runs] == [SHOPPER] * 6
     assert sorted(run.get("callback", "") for run in runs) == ["", "", "", "failure", "failure", "success"]
     assert who(shop.runs.of(lambda name: shop.queue.enqueue(rq_shop.ran, name))) == NOBODY
+
+
+def test_the_callback_of_a_job_that_was_stopped(start_worker: StartWorker) -> None:
+    """The worker runs it, as the job's process was killed."""
+    url, queue_name, name = f"redis://{require_redis()}/10", fresh_name(), marker()
+    runs, worker = start_worker(
+        *("-m", "rq.cli", "worker", "-u", url, "-j", "tests.jobs.rq_shop.ShopJob", queue_name), WORKER_QUEUE=queue_name
+    )
+    with Redis.from_url(url) as connection:
+        queue = Queue(queue_name, connection=connection, job_class=rq_shop.ShopJob)
+        worker.wait_for("Listening on")
+        with shopping():
+            job = queue.enqueue(rq_shop.never_ends, name, on_stopped=Callback(rq_shop.stopped))
+        runs.wait(name)
+        send_stop_job_command(connection, job.id)
+        found = runs.wait(name, 2)
+        queue.delete(delete_jobs=True)
+
+    assert [(who(run), run.get("callback")) for run in found] == [(SHOPPER, None), (SHOPPER, "stopped")]
 
 
 def test_metadata_of_others(shop: Shop) -> None:

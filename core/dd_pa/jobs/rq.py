@@ -58,6 +58,11 @@ class IdentityJob(Job):
         """What RQ calls after a failure; for the same person."""
         return self._same_person(super().failure_callback)
 
+    @property
+    def stopped_callback(self) -> Any:
+        """What the worker calls after it has stopped the job's process; for the same person."""
+        return self._same_person(super().stopped_callback)
+
     def _same_person(self, callback: Any) -> Any:
         return None if callback is None else functools.partial(self._for_its_person, callback)
 
