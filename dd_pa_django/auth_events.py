@@ -14,7 +14,7 @@ from django.http import HttpRequest
 
 from dd_pa import Emitter, Identity, bound_identity
 from dd_pa_django.emitter import slot
-from dd_pa_django.identity import identity_of, key_of, serving
+from dd_pa_django.identity import identity_of, key_of, served_request, serving
 from dd_pa_django.impersonation import is_impersonated, is_switching
 from dd_pa_django.tracking import track
 
@@ -91,9 +91,9 @@ def _active_emitter() -> Emitter | None:
 
 
 def _http_request(request: Any) -> HttpRequest | None:
-    """Return Django's request, also where the REST framework has wrapped it."""
+    """Return Django's request, also where the REST framework has wrapped it; the served one where none is given."""
     found: HttpRequest | None = getattr(request, "_request", request)
-    return found
+    return served_request() if found is None else found
 
 
 @contextmanager

@@ -7,10 +7,14 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from channels.auth import login, logout
 from channels.consumer import AsyncConsumer
 from channels.generic.websocket import AsyncWebsocketConsumer, WebsocketConsumer
+from channels.routing import URLRouter
 from channels.testing import WebsocketCommunicator
 from django.contrib.auth.models import AnonymousUser, User
+from django.contrib.sessions.backends.db import SessionStore
+from django.urls import path
 
 from dd_pa.capture import rum_session as rum_module
 from dd_pa.testing import capture_events
@@ -93,6 +97,62 @@ async def test_login_in_the_consumer_counts_from_there(ada: User, consumer: type
         ("chat.sent", str(ada.pk)),
         ("chat.closed", str(ada.pk)),
     ]
+
+
+def routed(consumer: Any) -> Any:
+    """Return what has a consumer below a path; Django's types know views only."""
+    return URLRouter([path("chat/", consumer)])
+
+
+class Door(AsyncWebsocketConsumer):  # type: ignore[misc] # Channels has no types
+    """Logs in and out as Channels has it."""
+
+    async def connect(self) -> None:
+        await self.accept()
+        await atrack("door.opened")
+
+    @tracked("door.passed")
+    async def receive(self, text_data: str | None = None, bytes_data: bytes | None = None) -> None:
+        if text_data == "out":
+            await logout(self.scope)
+        else:
+            await login(self.scope, await User.objects.aget(username=text_data))
+        await self.send(text_data or "")
+
+
+@pytest.mark.parametrize(
+    "application",
+    [
+        pytest.param(lambda: WebsocketMiddleware(routed(Door.as_asgi())), id="around a router"),
+        pytest.param(lambda: routed(WebsocketMiddleware(Door.as_asgi())), id="inside of it"),
+        pytest.param(lambda: WebsocketMiddleware(Door.as_asgi()), id="no router"),
+    ],
+)
+@pytest.mark.asyncio
+async def test_login_and_logout_of_channels(ada: User, configure: Configure, application: Callable[[], Any]) -> None:
+    """A router hands the consumer a copy of the scope: who left must not act on in it, nor who was there before."""
+    configure(AUTH_EVENTS=True, USER_ID=lambda request: request.user.get_username() or None)
+    await User.objects.acreate(username="grace")
+    headers = [(b"baggage", f"session.id={SESSION}".encode())]
+    websocket: Any = WebsocketCommunicator(application(), "/chat/", headers=headers)
+    websocket.scope |= {"user": ada, "session": SessionStore()}
+    with capture_events() as events:
+        assert (await websocket.connect())[0]
+        for text in ("grace", "out", "ada"):
+            await websocket.send_to(text_data=text)
+            assert await websocket.receive_from(timeout=20) == text
+        await websocket.disconnect()
+
+    assert [(event.name, event.usr) for event in events] == [
+        ("door.opened", "ada"),
+        ("user.signed_in", "grace"),
+        ("door.passed", "grace"),
+        ("user.signed_out", "grace"),
+        ("door.passed", None),
+        ("user.signed_in", "ada"),
+        ("door.passed", "ada"),
+    ]
+    assert {event.session for event in events} == {SESSION}
 
 
 @pytest.mark.parametrize(
