@@ -101,6 +101,35 @@ def test_answers_to_what_was_in_flight_together_are_one_limit() -> None:
     assert rate / 4 < sender.rate_limit.rate < rate
 
 
+def test_a_late_answer_to_what_was_in_flight_at_a_limit_is_no_other_one() -> None:
+    sender = settled()
+    sender.send(5.0)
+    started = sender.now - STEP
+    sender.limit()
+    rate = sender.rate_limit.rate
+    sender.rate_limit.limited(sender.now, started)
+    sender.now += 1.0
+    sender.rate_limit.allowance(sender.now)
+
+    assert sender.rate_limit.rate == rate
+
+
+def test_who_sent_nothing_for_a_while_has_saved_up_a_moment_and_no_more() -> None:
+    sender = settled()
+    sender.send(5.0)
+    sender.now += 10.0
+
+    assert 1 <= sender.rate_limit.allowance(sender.now) <= sender.rate_limit.rate * 0.05
+
+
+def test_not_all_go_on_at_the_end_of_a_pause() -> None:
+    last, first = Sender(lambda least, most: least), Sender()
+    for sender in (last, first):
+        sender.limit()
+
+    assert [last.may_send(), first.may_send()] == [False, True]
+
+
 def test_it_never_stops_for_good() -> None:
     """An outage of 429 is over one day; then it comes back to what it was before, in seconds."""
     sender = Sender()

@@ -21,7 +21,8 @@ from dd_pa.relay.brokers import open_publisher
 from dd_pa.relay.cloud_event import Message
 from dd_pa.settings.relay_address import RelayAddress, address
 from dd_pa.store.event_queue import Row
-from tests.relay.mock_kafka import METADATA_TOO_LARGE, TOO_LARGE, UNKNOWN_TOPIC, MockKafka
+from tests.relay.conftest import SOON
+from tests.relay.mock_kafka import METADATA_TOO_LARGE, NOT_ALLOWED, TOO_LARGE, UNKNOWN_TOPIC, MockKafka
 from tests.test_docs import ROOT, blocks
 from tests.waiting import wait_until
 
@@ -312,6 +313,22 @@ def test_the_events_of_a_session_keep_their_order(cluster: MockKafka, where: Rel
         numbers = [event["number"] for event in found if event["session"]["id"] == f"s-{session}"]
         assert numbers == sorted(numbers)
         assert len(numbers) == 10
+
+
+def test_who_may_not_write_while_it_runs_tries_the_same_events_again(
+    cluster: MockKafka, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(testbed, "_is_on", False)  # asked once in a process: another test may have been first
+    settings = Settings(application_id="shop", relay_url=cluster.url, spool_dir=str(tmp_path / "spool"))
+    with Emitter(settings, retry=SOON) as emitter:
+        emitter.track("order.paid", {"number": 0}, usr="u-1")
+        assert emitter.flush(30), emitter.stats()
+        cluster.answer_writes(NOT_ALLOWED)
+        for number in range(1, 4):
+            emitter.track("order.paid", {"number": number}, usr="u-1")
+        assert emitter.flush(30), emitter.stats()
+        assert emitter.stats().last_error == "TOPIC_AUTHORIZATION_FAILED"
+    assert [json.loads(entry.body)["number"] for entry in cluster.entries()] == [0, 1, 2, 3]
 
 
 class Enough(Exception):  # noqa: N818 - ends a loop that has no end

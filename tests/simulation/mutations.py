@@ -20,7 +20,9 @@ from tests.simulation.faulty_code import LIMIT, MUTATIONS, Mutation
 
 ROOT = Path(__file__).parents[2]
 CODE = Path(dd_pa.__file__).parent
-FLEET = "tests/simulation/test_fleet.py"
+FLEET = ("tests/core/test_rate_limit.py", "tests/simulation/test_fleet.py")
+"""One process's pace by itself, and what hundreds come to together."""
+
 SHOWN = 90
 """Characters of a violation."""
 
@@ -60,7 +62,7 @@ def hunt(mutation: Mutation, campaigns: Iterable[Campaign]) -> Found:
 def _first_failing_test(folder: str) -> tuple[str, str]:
     """Run the simulation of a fleet; return the test that fails, and how. Its seeds are its own."""
     done = subprocess.run(
-        [sys.executable, "-m", "pytest", "-x", "-q", "--tb=line", "-p", "no:cacheprovider", FLEET],
+        [sys.executable, "-m", "pytest", "-x", "-q", "--tb=line", "-p", "no:cacheprovider", "--noconftest", *FLEET],
         cwd=ROOT,
         env={**os.environ, "PYTHONPATH": folder, "PYTHONDONTWRITEBYTECODE": "1"},
         capture_output=True,
