@@ -19,7 +19,7 @@ from dd_pa.settings.settings import Settings
 _OURS = (
     "dd_pa.delivery.dispatcher",
     "dd_pa.delivery.alarm",
-    "dd_pa.network.event_loop",
+    "dd_pa.delivery.look_up_threads",
     "dd_pa.delivery.outlet_factory",
     "email.utils",
     "encodings.idna",

@@ -232,10 +232,11 @@ class Worker:
         self._stop.wait(RESTART)
 
     def _run_loop(self) -> None:
-        from dd_pa.network.event_loop import InlineExecutor, Loop, close_loop  # noqa: PLC0415 - see delivery.warmup
+        from dd_pa.delivery.look_up_threads import LookUpThreads  # noqa: PLC0415 - see delivery.warmup
+        from dd_pa.network.event_loop import Loop, close_loop  # noqa: PLC0415 - see delivery.warmup
 
         loop = self._loop = Loop()
-        loop.set_default_executor(InlineExecutor())
+        loop.set_default_executor(LookUpThreads())
         try:
             loop.run_until_complete(self._run())
         finally:

@@ -11,9 +11,7 @@ import asyncio
 import contextlib
 import selectors
 import socket
-from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
-from typing import ParamSpec, TypeVar
+from collections.abc import Iterator
 from weakref import WeakKeyDictionary
 
 _others: WeakKeyDictionary[asyncio.AbstractEventLoop, list[asyncio.AbstractEventLoop | None]] = WeakKeyDictionary()
@@ -91,26 +89,3 @@ def close_loop(loop: Loop) -> None:
     loop.run_until_complete(loop.shutdown_asyncgens())
     loop.close()
     asyncio._set_running_loop(_others[loop][0])
-
-
-P = ParamSpec("P")
-T = TypeVar("T")
-
-
-class InlineExecutor(ThreadPoolExecutor):
-    """Runs what the loop hands out (name look-ups) at once, on the loop's own thread.
-
-    A pool would start a second thread, and refuses work as soon as the interpreter begins to exit, which is when a
-    short script opens its first connection. Blocking this loop delays nothing but delivery itself.
-    """
-
-    def submit(self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Future[T]:
-        """Run `fn` before returning."""
-        future: Future[T] = Future()
-        try:
-            with yielding():
-                result = fn(*args, **kwargs)
-            future.set_result(result)
-        except Exception as error:  # handed to whoever awaits the future
-            future.set_exception(error)
-        return future
