@@ -75,6 +75,7 @@ FAULTS = {
     "CONTINUATION without end": ([HeadersFrame(1, data=b""), *([ContinuationFrame(1)] * 20_001)], CALM),
     "PING without end": ([raw(6, 0, 0, bytes(8)) * 20_001], CALM),
     "SETTINGS without end": ([raw(4, 0, 0) * 20_001], CALM),
+    "settings without end": ([raw(4, 0, 0, b"\0\4\0\0\xff\xff" * 2_730) * 8], CALM),
     "empty DATA without end": ([headers(1, OK), raw(0, 0, 1) * 20_001], CALM),
     "PRIORITY without end": ([raw(2, 0, 1, bytes(5)) * 20_001], CALM),
     "GOAWAY without end": ([raw(7, 0, 0, b"\x7f\xff\xff\xff\0\0\0\0") * 20_001], CALM),

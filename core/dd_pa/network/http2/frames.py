@@ -15,7 +15,7 @@ MAX_BLOCK = 65_536
 """Most bytes of an answer's fields, decoded and not."""
 
 NOISE = 20_000
-"""Most frames between two answers; no honest peer sends so many."""
+"""Most frames, and settings in them, between two answers; no honest peer sends so many."""
 
 DATA, HEADERS, PRIORITY, RST_STREAM, SETTINGS, PUSH_PROMISE, PING, GOAWAY, WINDOW_UPDATE, CONTINUATION = range(10)
 END_STREAM = ACK = 0x1
@@ -73,7 +73,7 @@ class Reader:
 
     def __init__(self) -> None:
         self.noise = 0
-        """Frames since it was last set to 0."""
+        """Frames and settings since it was last set to 0."""
         self._rest = b""
         self._first = True
         self._block, self._flags, self._stream = bytearray(), 0, 0
@@ -102,7 +102,7 @@ class Reader:
         self._rest = data[at:]
 
     def _check(self, kind: int, flags: int, stream: int, size: int) -> None:
-        self.noise += 1
+        self.noise += 1 + (size // 6 if kind == SETTINGS else 0)  # each setting may touch every open stream
         if self.noise > NOISE:
             raise ConnectionFault(Code.ENHANCE_YOUR_CALM)
         if self._first and (kind != SETTINGS or flags & ACK):
