@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable
 
 from dd_pa.capture.attributes import MAX_BYTES as MAX_EVENT
 from dd_pa.capture.event import BuiltEvent
+from dd_pa.delivery.breather import Breather
 from dd_pa.delivery.event_age import EXPIRED, QUESTION, Ages, prepared
 from dd_pa.delivery.gate import Gate, RetryPolicy
 from dd_pa.delivery.ledger import Ledger
@@ -64,6 +65,7 @@ class Dispatcher:
         self._store, self._ledger, self._outlet = store, ledger, direct(outlet)
         self._policy, self._max_age, self._ages, self._sender = policy, max_age, ages, sender
         self._on_settled = on_settled
+        self._breather = Breather()
         self._loop = asyncio.get_running_loop()
         self._attempts: set[Attempt] = set()
         self._undated: list[Attempt] = []
@@ -183,6 +185,7 @@ class Dispatcher:
         return True
 
     def _start(self, event: BuiltEvent, failed: FailedEvent | None, now: float) -> None:
+        self._breather.step()
         age = self._ages.of(event)
         body = prepared(event, age, self._max_age) if age is not None else QUESTION.body
         if isinstance(body, Outcome):
@@ -244,6 +247,7 @@ class Dispatcher:
     def _done(self, attempt: Attempt, outcome: Outcome) -> None:
         if attempt not in self._attempts:  # an outlet that calls twice
             return
+        self._breather.step()
         self._over(attempt)
         try:
             self._conclude(attempt, outcome)
