@@ -11,6 +11,7 @@ import contextlib
 import random
 import time
 from collections.abc import Callable, Sequence
+from statistics import median
 from typing import NamedTuple
 
 from benchmarks import child, far_intake, machine
@@ -35,10 +36,12 @@ event in every other pair, and the contests in turns; the first {UNCOUNTED * 100
 ({RATES["Flask"]} a second of Flask, {RATES["Django"]} of Django), and are timed from when they were due. The intake is
 {FAR * 1000:g} ms away, over TLS.
 
-Percentiles are of all requests of one side. In brackets is the interval that holds {LIKELY:.0%} of {DRAWS:,} draws of
-as many pairs from the pairs (bootstrap). *No events* has the same page on both sides, and shows what the method makes
-of nothing: its intervals should hold 0. An aim is met if the whole interval is below it, missed if it is above, and
-undecided else.
+Percentiles are those of a block, compared within its pair; what is told is the median of the pairs, so that some
+seconds in which the machine did something else do not decide: of all requests of a side together, the slowest are those
+of a few such seconds. What an event does less often than every other second does not show here. In brackets is the
+interval that holds {LIKELY:.0%} of the medians of {DRAWS:,} draws of as many pairs from the pairs (bootstrap). *No
+events* has the same page on both sides, and shows what the method makes of nothing: its intervals should hold 0. An aim
+is met if the whole interval is below it, missed if it is above, and undecided else.
 """
 
 
@@ -70,50 +73,24 @@ class Interval(NamedTuple):
         return "met" if self.high <= most else "missed" if self.low > most else "undecided"
 
 
-class Side:
-    """All requests of one side, in such an order that percentiles of any draw of pairs are found quickly."""
-
-    def __init__(self, blocks: Sequence[Block]) -> None:
-        self._sizes = [len(block.taken) for block in blocks]
-        self._slowest_first = sorted(
-            ((taken, number) for number, block in enumerate(blocks) for taken in block.taken), reverse=True
-        )
-
-    def percentiles(self, times: Sequence[int]) -> list[float]:
-        """Return those of PARTS, if each pair is there so many times."""
-        total = sum(size * often for size, often in zip(self._sizes, times, strict=True))
-        parts = sorted(PARTS.values(), reverse=True)
-        above, found = 0, list[float]()
-        for taken, number in self._slowest_first:
-            above += times[number]
-            while len(found) < len(parts) and above > total * (1 - parts[len(found)]):
-                found.append(taken)
-            if len(found) == len(parts):
-                break
-        return found[::-1]
+def percentiles(block: Block) -> list[float]:
+    """Return those of PARTS, in milliseconds."""
+    taken = sorted(block.taken)
+    return [taken[int(len(taken) * part)] for part in PARTS.values()]
 
 
 def more(pairs: Sequence[Pair], draw: random.Random) -> tuple[list[Interval], Interval]:
     """Return by which part the percentiles are more with an event, and by how many µs the CPU of a request is."""
-    sides = [Side([pair[side] for pair in pairs]) for side in (0, 1)]
+    sides = [(percentiles(with_event), percentiles(without)) for with_event, without in pairs]
+    parts = [[ours[part] / others[part] - 1 for ours, others in sides] for part in range(len(PARTS))]
+    cpu = [(with_event.cpu - without.cpu) * 1000 for with_event, without in pairs]
+    return [_median(found, draw) for found in parts], _median(cpu, draw)
 
-    def compared(times: Sequence[int]) -> list[float]:
-        with_event, without = (side.percentiles(times) for side in sides)
-        cpu = sum(often * (pair[0].cpu - pair[1].cpu) for often, pair in zip(times, pairs, strict=True)) / sum(times)
-        return [*(one / other - 1 for one, other in zip(with_event, without, strict=True)), cpu * 1000]
 
-    draws = []
-    for _ in range(DRAWS):
-        times = [0] * len(pairs)
-        for number in draw.choices(range(len(pairs)), k=len(pairs)):
-            times[number] += 1
-        draws.append(compared(times))
+def _median(found: Sequence[float], draw: random.Random) -> Interval:
+    drawn = sorted(median(draw.choices(found, k=len(found))) for _ in range(DRAWS))
     cut = int(DRAWS * (1 - LIKELY) / 2)
-    *parts, cpu = (
-        Interval(found, sorted(drawn)[cut], sorted(drawn)[-1 - cut])
-        for found, drawn in zip(compared([1] * len(pairs)), zip(*draws, strict=True), strict=True)
-    )
-    return parts, cpu
+    return Interval(median(found), drawn[cut], drawn[-1 - cut])
 
 
 def measure(pairs: int, seconds: float) -> dict[tuple[str, str], list[Pair]]:
@@ -147,7 +124,7 @@ def benchmark(small: bool) -> Section:
     rows, all_aims, draw = [], [], random.Random(14)
     for (framework, kind), pairs in found.items():
         parts, cpu = more(pairs, draw)
-        without = Side([pair[1] for pair in pairs]).percentiles([1] * len(pairs))
+        without = [median(one) for one in zip(*(percentiles(pair[1]) for pair in pairs), strict=True)]
         shown = [f"{one:.2f}: {part.shown('+.1%')}" for one, part in zip(without, parts, strict=True)]
         rows.append(
             [f"{kind}, {framework}", f"{sum(len(pair[0].taken) for pair in pairs):,}", *shown, cpu.shown("+,.0f")]
