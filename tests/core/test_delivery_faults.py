@@ -468,3 +468,23 @@ def test_a_process_that_is_out_of_descriptors_delivers_when_it_has_some(
 
     assert emitter.flush(60)
     assert ids(emulator.events) == tracked
+
+
+@pytest.mark.parametrize("ends", [True, False])
+def test_a_success_whose_rest_does_not_come_is_one(make_emitter: Emitters, ends: bool) -> None:
+    """The connection ends within the answer's body, or nothing more comes: the event is taken, and not sent again."""
+
+    async def half(post: Post, writer: asyncio.StreamWriter) -> None:
+        writer.write(answer(202)[:-1])
+        await writer.drain()
+        if ends:
+            writer.close()
+
+    intake = RawIntake(half)
+    with intake.running() as url:
+        emitter = make_emitter(url, timeout=0.5)
+        tracked = track(emitter, 5)
+
+        assert emitter.flush(60)
+    assert emitter.stats().delivered == 5
+    assert ids([post.event for post in intake.posts]) == tracked

@@ -252,6 +252,30 @@ async def test_a_stream_that_the_peer_resets(code: int, failure: Failure) -> Non
 
 
 @pytest.mark.asyncio
+@pytest.mark.parametrize("end", ["reset", "close", "silence"])
+@pytest.mark.parametrize(
+    ("status", "kind", "is_answer"),
+    [("202", "text/plain", True), ("500", "text/plain", False), ("200", "text/html", False)],
+)
+async def test_a_success_whose_rest_does_not_come_is_one(end: str, status: str, kind: str, *, is_answer: bool) -> None:
+    """The peer took the request; to send it again would double it. A page, whose rest may say so, is none."""
+
+    async def script(wire: Wire) -> None:
+        await wire.hello()
+        stream = await wire.request()
+        wire.send(headers(stream, (":status", status), ("content-type", kind)), data(stream, b"<", end=False))
+        if end == "reset":
+            wire.send(RstStreamFrame(stream, error_code=2))
+        if end != "close":
+            await wire.until_the_end()
+
+    async with client(script, timeout=0.5) as posting:
+        [answer] = await posting.post(b"{}")
+
+    assert isinstance(answer, Answer) == is_answer
+
+
+@pytest.mark.asyncio
 async def test_a_peer_that_resets_everything_costs_its_own_requests_only() -> None:
     """Thousands of streams, each reset at once, and some twice; then it is well (a flood of them: `test_faults`)."""
 

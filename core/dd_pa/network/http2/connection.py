@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Protocol, cast
 
 from dd_pa.network.http2 import fields, frames, settings
-from dd_pa.network.http2.exchange import MAX_ANSWER, Exchange, Failure
+from dd_pa.network.http2.exchange import MAX_ANSWER, Answer, Exchange, Failure
 from dd_pa.network.http2.flow_control import FlowControl
 from dd_pa.network.http2.frames import Code, ConnectionFault, StreamFault, frame
 from dd_pa.network.http2.settings import WINDOW
@@ -127,7 +127,7 @@ class Connection(asyncio.Protocol):
         """
         late = [stream for stream, exchange in self._exchanges.items() if exchange.deadline <= now]
         for stream in late:
-            self._give_up(stream, Code.CANCEL, Failure.TIMEOUT)
+            self._give_up(stream, Code.CANCEL, self._exchanges[stream].taken or Failure.TIMEOUT)
         if late:
             self.leave()
         patience = self._patience if self.busy or self._asked else QUIET
@@ -171,7 +171,7 @@ class Connection(asyncio.Protocol):
             self.ready.set_result(Failure.HTTP1 if old else Failure.CONNECT)
         self._owner.leaves(self, 0)
         for exchange in exchanges.values():
-            exchange.end(failure)
+            exchange.end((None if code else exchange.taken) or failure)
 
     def _forget(self, stream: int) -> Exchange:
         self._sending.forget(stream)
@@ -183,10 +183,10 @@ class Connection(asyncio.Protocol):
     def _reset(self, stream: int, code: Code) -> None:
         self._sending.write(frame(frames.RST_STREAM, 0, stream, struct.pack(">I", code)))
 
-    def _give_up(self, stream: int, code: Code, failure: Failure) -> None:
+    def _give_up(self, stream: int, code: Code, result: Answer | Failure) -> None:
         exchange = self._forget(stream)
         self._reset(stream, code)
-        exchange.end(failure)
+        exchange.end(result)
 
     def _take(self, kind: int, flags: int, stream: int, payload: bytes) -> None:
         if stream and (not stream & 1 or stream >= self._next):
@@ -236,7 +236,7 @@ class Connection(asyncio.Protocol):
         if code == Code.REFUSED_STREAM:
             self._owner.unprocessed([exchange])
         else:
-            exchange.end(_MEANING.get(code, Failure.LOST))
+            exchange.end(exchange.taken or _MEANING.get(code, Failure.LOST))
 
     def _take_settings(self, flags: int, stream: int, payload: bytes) -> None:
         for name, value in settings.read(flags, payload):

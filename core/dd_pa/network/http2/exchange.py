@@ -91,6 +91,14 @@ class Exchange:
         if (self.head.status or 0) >= 300 or "html" in self.head.fields.get("content-type", ""):
             self.content = (self.content + data)[:MAX_ANSWER]
 
+    @property
+    def taken(self) -> Answer | None:
+        """A success of which only the rest has not come, which would say no more; but for that of a page."""
+        head = self.head
+        if head is None or (head.status or 300) >= 300 or self.unsent or "html" in head.fields.get("content-type", ""):
+            return None
+        return Answer(head.status or 0, head.fields, b"")
+
     def result(self, *, whole: bool) -> Answer | Failure:
         """Return what has come; raise `StreamFault` if it contradicts itself."""
         if self.head is None or self.head.status is None:
