@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 from collections.abc import Callable
 
@@ -11,6 +12,7 @@ from dd_pa.emulator import Emulator
 from tests.processes.program import Stage
 
 FINALIZER = """
+import signal
 import sys
 from dd_pa import Emitter, Settings
 emitter = Emitter(Settings.from_env())
@@ -69,3 +71,24 @@ def test_the_first_event_may_come_after_our_own_exit_function(
     assert (ended, "kept True" in output) == (0, True), output
     assert stage.names == ({} if is_lost or not has_thread else {"shop.closed": 1}), output
     assert ("1 lost" in output) == (not stage.durable and (is_lost or not has_thread)), output
+
+
+SIGNALLED = """
+import os, signal
+from dd_pa import Emitter, Settings
+from dd_pa.delivery import warmup
+warmup.warm_up = lambda settings: os.kill(os.getpid(), signal.SIGTERM)
+emitter = Emitter(Settings.from_env())
+emitter.track("row.made", usr="u-1")
+"""
+
+
+def test_a_signal_may_come_while_the_first_event_loads_the_delivery(
+    make_stage: Callable[[Emulator, str], Stage],
+) -> None:
+    """Nobody can deliver then, as the interrupted import has its locks: what is lost by it is said."""
+    stage = make_stage(Emulator(), "http://127.0.0.1:9")
+    ended, output = stage.run(SIGNALLED, DD_PA_SHUTDOWN_TIMEOUT="0.2")
+
+    assert ended == -signal.SIGTERM
+    assert ("1 lost" in output) == (not stage.durable), output

@@ -94,6 +94,7 @@ class Pipeline:
             make_dispatcher=self._make_dispatcher,
             on_start=self._started,
             load=self.load,
+            on_begin=lambda: shutdown.expect(self),
             on_not_started=self._not_started,
         )
 

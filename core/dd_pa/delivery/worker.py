@@ -58,11 +58,13 @@ class Worker:
         make_dispatcher: Callable[[Outlet | DirectOutlet, Callable[[], None]], Dispatcher],
         on_start: Callable[[], object],
         load: Callable[[], object],
+        on_begin: Callable[[], object] = lambda: None,
         on_not_started: Callable[[], object] = lambda: None,
     ) -> None:
         self._store, self._ledger = store, ledger
         self._open_outlet, self._make_dispatcher = open_outlet, make_dispatcher
-        self._on_start, self._load, self._on_not_started = on_start, load, on_not_started
+        self._on_start, self._load = on_start, load
+        self._on_begin, self._on_not_started = on_begin, on_not_started
         self._turns = steps(0)
         self._starting = False
         self._begun = threading.Event()
@@ -123,6 +125,7 @@ class Worker:
             return
         self._starting = True
         try:
+            self._on_begin()
             self._load()
             _thread.start_new_thread(self._begin, ())
         except Exception as error:  # also of an import, if a signal's handler has interrupted another of the same
@@ -153,10 +156,10 @@ class Worker:
         self._ledger.say("thread", "the delivery thread cannot be started: %s", error)
         self._on_not_started()
 
-    def _other_thread(self) -> threading.Thread | None:
+    def _other_thread(self, timeout: float = START) -> threading.Thread | None:
         """Return the delivery thread, which may be about to begin; None if there is none, or if this is it."""
         if self._thread is None and self._starting:
-            self._begun.wait(START)
+            self._begun.wait(min(timeout, START))
         return None if self._thread is threading.current_thread() else self._thread
 
     def look(self) -> None:
@@ -181,7 +184,7 @@ class Worker:
         mark, done = self._store.mark(), threading.Event()
         if self._store.pending:
             self.wake()
-        if self._other_thread() is not None:
+        if self._other_thread(timeout) is not None:
             self._flushes[done] = mark
             self._poke()
             if not self._ended.is_set():

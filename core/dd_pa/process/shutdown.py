@@ -65,12 +65,17 @@ _ended_in: int | None = None
 """The process that `close_all()` was called in; a forked child is another one."""
 
 
+def expect(delivering: Deliverer) -> None:
+    """Have this finished when the process ends, though it only begins: a signal may come while its modules load."""
+    _open[delivering] = forks.generation
+
+
 def add(delivering: Deliverer) -> None:
     """Have this finished when the process ends: at once, if what does that has been called already.
 
     An exit function that an application has registered before it imported us runs after ours.
     """
-    _open[delivering] = forks.generation
+    expect(delivering)
     if _ended_in == forks.generation:
         delivering.close(delivering.shutdown_timeout)
 
