@@ -208,7 +208,7 @@ async def _hang(post: Post, writer: asyncio.StreamWriter) -> None:
 
 
 async def _drip(post: Post, writer: asyncio.StreamWriter) -> None:
-    writer.write(b"HTTP/1.1 202 Accepted\r\ncontent-length: 1000000\r\n\r\n")
+    writer.write(b"HTTP/1.1 503 Busy\r\ncontent-length: 1000000\r\n\r\n")
     while True:
         writer.write(b" ")
         await writer.drain()
