@@ -127,3 +127,44 @@ def test_reports_are_in_utc(far_away: Page, url: str) -> None:
     day = time.gmtime(at / 1000)
     expect(rows.first).to_contain_text(f"{day.tm_mday} {time.strftime('%b', day)}, 00:00")
     expect(rows.first.locator("td")).to_have_text("2")
+
+
+def monday() -> int:
+    """When this week began, UTC."""
+    return now() - (now() - 4 * DAY) % (7 * DAY)
+
+
+def bars(page: Page) -> list[list[str]]:
+    """The rows of the chart's table: the time, and the numbers."""
+    page.get_by_role("button", name="as table").click()
+    rows = page.get_by_role("region", name="Counts as a table").locator("tbody tr").all()
+    return [row.locator("th, td").all_inner_texts() for row in rows]
+
+
+def test_weeks_begin_on_monday_and_count_somebody_once(show: Open, url: str) -> None:
+    """Sunday's last hour is of the week before, and who came on two days of it is one user, also by a facet."""
+    begin, at = monday(), now()
+    moments = [(begin - 7 * DAY, "u0"), (begin - 3 * DAY, "u0"), (begin - 1, "u1"), (begin, "u1"), (at, "u2")]
+    events = [{"usr": {"id": user}, "plan": "pro" if user == "u1" else "free"} for _, user in moments]
+    send(url, [acted(moments[number][0], number, **members) for number, members in enumerate(events)])
+    page = show("/explore?last=30d&of=@usr.id&by=-&bars=week")
+    expect(page.locator(".card-foot")).to_contain_text("3 users in")
+    assert legend(page) == {"all": "3"}
+    assert [numbers for _, *numbers in bars(page)] == [["2"], ["2"]]
+
+    page.get_by_label("By", exact=True).fill("@plan")
+    page.get_by_label("By", exact=True).press("Enter")
+    expect(page.locator(".legend thead")).to_contain_text("@plan")
+    assert legend(page) == {"free": "2", "pro": "1"}
+    rows = page.get_by_role("region", name="Counts as a table").locator("tbody tr")
+    assert [row.locator("td").all_inner_texts() for row in rows.all()] == [["1", "1"], ["1", "1"]]
+
+
+def test_a_time_that_is_over_has_no_running_bar(show: Open, url: str) -> None:
+    """Days of one's own, the last of which is long over; and a time before without events has no line."""
+    begin = monday() - 14 * DAY
+    send(url, [acted(begin + number * DAY, number, usr={"id": "u"}) for number in range(7)])
+    first, last = (time.strftime("%Y-%m-%d", time.gmtime((begin + days * DAY) / 1000)) for days in (0, 6))
+    page = show(f"/explore?last={first}..{last}&by=-&compare=before")
+    expect(page.locator(".card-foot")).to_contain_text("7 events in 28 bars. Times are UTC")
+    expect(page.locator(".chart-tip")).to_contain_text("In the time before there was nothing.")

@@ -39,7 +39,7 @@ function sentence({ series, sum, words, times, wanted }) {
 /** What the tip says where no bar is pointed at. @param {Counts} counts */
 const usual = (counts) => {
   const { running, past } = counts;
-  return `Click a ${isStacked(counts) ? "bar" : "time"} to see its events.${running ? " The palest one is not over yet." : ""}${past ? " The dashed line is the time before." : ""}`;
+  return `Click a ${isStacked(counts) ? "bar" : "time"} to see its events.${running ? " The palest one is not over yet." : ""}${past ? " The dashed line is the time before." : counts.wanted.compared ? " In the time before there was nothing." : ""}`;
 };
 
 /** Makes the bar that is not over yet paler. @param {uPlot} plot @param {Counts} counts @param {string} paper colour of the card */
@@ -180,6 +180,6 @@ function tell(plot, counts, tip) {
   const when = moment(counts.times[at]) + (counts.running && at === counts.times.length - 1 ? ", so far" : "");
   const parts = counts.series.filter((series) => worth(series.values[at])).map((series) => `${series.name} ${write(/** @type {number} */ (series.values[at]))}`);
   const before = counts.past?.[at];
-  const gone = counts.releases.filter((release) => release.at === counts.times[at]).map(({ name }) => `${name} went out`);
+  const gone = counts.releases.filter((release) => release.at >= counts.times[at] && release.at < counts.times[at] + counts.interval).map(({ name }) => `${name} went out`);
   tip.textContent = `${when}: ${[...(parts.length ? parts : ["none"]), ...(before === null || before === undefined ? [] : [`before ${write(before)}`]), ...gone].join(" · ")}`;
 }

@@ -60,7 +60,7 @@ const inPython = (step) => (step.kind === "event" && !step.text.includes("*") ? 
 const inCommand = (step) => (step.kind === "event" && /^[\w.*?-]+$/.test(step.text) ? step.text : searchOf(step));
 
 /** @param {import("./counts.js").Wanted} wanted @param {{body: any}} request @param {number | null} sum @returns {Copy[]} */
-export function exploreCopies({ q, who, by, measure, last, interval }, request, sum) {
+export function exploreCopies({ q, who, by, measure, last, interval, weekly }, request, sum) {
   const { query } = request.body.data.attributes;
   const { aggregation, metric } = query.compute;
   const searched = query.query.search.query;
@@ -72,7 +72,8 @@ export function exploreCopies({ q, who, by, measure, last, interval }, request, 
   const title = `${measure.facet || "Events"}${by && ` by ${by}`}${q && `: ${q}`}`;
   return [
     python(["search"], series, "answer.rows"),
-    ...(who ? [] : [{
+    // The sum of whole weeks is not that of the time.
+    ...(who || weekly ? [] : [{
       name: "pytest",
       text: `from dd_pa import Settings\nfrom dd_pa.query import QueryClient, search\n\n\ndef test_what_is_counted() -> None:\n    with QueryClient(Settings.from_env()) as client:\n        answer = client.run(${asked}${during(last)})\n\n    assert answer.value == ${sum ?? "None"}\n`,
     }]),

@@ -2,7 +2,7 @@
 import { ask, found, requestOf } from "./ask.js";
 import { audience } from "./audience.js";
 import { compute, isCount, wordsOf } from "./measures.js";
-import { barSpan } from "./report.js";
+import { barSpan, WEEK, weekSpan } from "./report.js";
 import { term, withTerm } from "./terms.js";
 
 /** @typedef {import("./ask.js").Span} Span */
@@ -11,10 +11,11 @@ import { term, withTerm } from "./terms.js";
 /** @typedef {{name: string, values: Value[], sum: Value, before: Value, rest: boolean, q: string}} Series
  * `q` finds its events; `rest`: all that has no series of its own; `sum` and `before` are of all bars, in this time and the one before */
 /** @typedef {{at: number, name: string}} Release */
-/** @typedef {{q: string, who: string, by: string, measure: Measure, last: string, interval: number, compared: boolean}} Wanted */
+/** @typedef {{q: string, who: string, by: string, measure: Measure, last: string, interval: number, weekly: boolean, compared: boolean}} Wanted
+ * `interval` is that of bars; with `weekly` they are weeks from Monday on, and it is that of the days they have */
 /** @typedef {{wanted: Wanted, q: string, words: string, times: number[], interval: number, series: Series[], sum: Value, before: Value, past: Value[] | null,
  *   releases: Release[], running: boolean}} Counts
- * `sum` is that of all events, `past` what each bar was in the time before, `running` says that the last bar is not over yet */
+ * `sum` is that of all events, `past` what each bar was in the time before, null where nothing was, `running` says that the last bar is not over yet */
 
 const MOST = 8;
 const MOST_BEFORE = 1_000;
@@ -48,9 +49,9 @@ function sums({ columns }) {
 }
 
 /** The question of the bars, as the API is asked. @param {Wanted} wanted */
-export function request({ q, who, by, measure, last, interval }) {
+export function request({ q, who, by, measure, last, interval, weekly }) {
   const query = { query: found(by ? withTerm(q, `${by}:*`) : q), compute: compute(measure, interval), ...(by && { group_by: [{ facet: by, limit: MOST }] }), ...audience(who) };
-  return requestOf(`${PATH}timeseries`, TYPE, { ...barSpan(last), query });
+  return requestOf(`${PATH}timeseries`, TYPE, { ...(weekly ? weekSpan(last) : barSpan(last)), query });
 }
 
 /** What goes out during a time: of each service, another version has most events. @param {Span} span @param {number[]} times @param {number} interval
@@ -85,8 +86,8 @@ async function releasesIn(span, times, interval, signal) {
 
 /** @param {Wanted} wanted @param {AbortSignal} signal @returns {Promise<Counts>} */
 export async function counted(wanted, signal) {
-  const { q, who, by, measure, last, interval, compared } = wanted;
-  const span = barSpan(last);
+  const { q, who, by, measure, last, weekly, compared } = wanted;
+  const span = weekly ? weekSpan(last) : barSpan(last), interval = weekly ? WEEK : wanted.interval;
   const times = allTimes(span, interval);
   const nothing = isCount(measure) ? 0 : null;
   const length = times.length * interval;
@@ -97,11 +98,24 @@ export async function counted(wanted, signal) {
     ask(PATH + path, TYPE, { ...time, query: { query: found(search), compute: compute(measure, interval), ...(groups && { group_by: [{ facet: by, limit: groups }] }), ...audience(who) } }, signal);
   /** @param {string} search @param {number} [groups] @returns {Promise<Map<string, Value>>} */
   const earlier = async (search, groups) => (compared ? sums(await asked("scalar", former, search, groups && MOST_BEFORE)) : new Map());
+  /** Weeks of the API begin on Thursdays, as the epoch did, and days of distinct users do not add up to a week: each week is asked for.
+   * @param {Span} time @param {string} search @param {number} [groups] @returns {Promise<{name: string, values: Value[]}[]>} */
+  const weeks = async (time, search, groups) => {
+    const names = [...sums(await asked("scalar", time, search, groups)).keys()];
+    if (!names.length) return [];
+    const only = groups ? withTerm(search, `(${names.map((name) => term(by, name)).join(" OR ")})`) : search;
+    const each = [];
+    for (const from of allTimes(time, WEEK)) each.push(sums(await asked("scalar", { from, to: Math.min(from + WEEK - 1, time.to) }, only, groups && MOST_BEFORE)));
+    return names.map((name) => ({ name, values: each.map((week) => week.get(name) ?? nothing) }));
+  };
+  /** @param {Span} time @param {string} search @param {number} [groups] @returns {Promise<{name: string, values: Value[]}[]>} */
+  const bars = async (time, search, groups) =>
+    weekly ? weeks(time, search, groups) : spread(await asked("timeseries", time, search, groups), allTimes(time, interval), nothing);
   /** Values of each bar, and the sums, which bars of distinct users do not add up to. @param {string} search @param {number} [groups] @returns {Promise<Series[]>} */
   const counts = async (search, groups) => {
-    const [bars, scalar, before] = await Promise.all([asked("timeseries", span, search, groups), asked("scalar", span, search, groups), earlier(search, groups)]);
+    const [values, scalar, before] = await Promise.all([bars(span, search, groups), asked("scalar", span, search, groups), earlier(search, groups)]);
     const totals = sums(scalar);
-    return spread(bars, times, nothing).map((series) => ({
+    return values.map((series) => ({
       ...series,
       sum: totals.get(series.name) ?? nothing,
       before: before.get(series.name) ?? nothing,
@@ -110,11 +124,11 @@ export async function counted(wanted, signal) {
     }));
   };
   const past = async () => {
-    const bars = spread(await asked("timeseries", former, whole), allTimes(former, interval), nothing);
-    return bars[0]?.values ?? times.map(() => nothing);
+    const values = (await bars(former, whole))[0]?.values;
+    return values?.some((value) => value) ? values : null;
   };
-  const [all, groups, releases, before] = await Promise.all([counts(whole), by ? counts(whole, MOST) : [], releasesIn(span, times, interval, signal), compared ? past() : null]);
-  const running = times.length > 0 && times[times.length - 1] + interval > Math.min(span.to, Date.now());
+  const [all, groups, releases, before] = await Promise.all([counts(whole), by ? counts(whole, MOST) : [], releasesIn(span, allTimes(span, wanted.interval), wanted.interval, signal), compared ? past() : null]);
+  const running = times.length > 0 && times[times.length - 1] + interval > Math.min(span.to + 1, Date.now());
   const known = { wanted, q, words: wordsOf(measure), times, interval, running, releases, past: before, sum: all[0]?.sum ?? nothing, before: all[0]?.before ?? nothing };
   if (!by) return { ...known, series: all.map((series) => ({ ...series, name: "all" })) };
   const series = groups.sort((a, b) => (b.sum ?? -Infinity) - (a.sum ?? -Infinity));

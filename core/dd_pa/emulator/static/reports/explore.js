@@ -8,7 +8,7 @@ import { counted, request } from "./counts.js";
 import { dayOf, moment } from "./times.js";
 import { useStore } from "../shared/hooks.js";
 import { choices, isOfFacet, measureOf, writerOf, written } from "./measures.js";
-import { Card, change, Choice, Facets, intervalOf, lastOf, one, Report, spanOf, Text } from "./report.js";
+import { Card, change, Choice, Facets, hasWeeks, intervalOf, lastOf, one, Report, spanOf, Text } from "./report.js";
 import { Search, searchFocus } from "../shared/search.js";
 import { SeriesTable } from "./seriestable.js";
 import { Takeaway } from "./takeaway.js";
@@ -22,6 +22,7 @@ import { iso, MISSING } from "../shared/format.js";
 /** @typedef {import("./counts.js").Wanted} Wanted */
 
 const DAY = 86_400_000;
+const WEEKS = "Datadog's API has no weeks that begin on Monday: this is of the days.";
 
 /** @param {Counts} counts */
 function sheet({ times, series, past }) {
@@ -36,7 +37,7 @@ function told({ sum, words, wanted: { measure } }) {
 }
 
 /** @param {{page: Page, wanted: Wanted}} props */
-const Controls = ({ page, wanted: { measure, by, compared } }) => html`<${Choice}
+const Controls = ({ page, wanted: { measure, by, last, weekly, compared } }) => html`<${Choice}
     label="Count"
     value=${measure.name}
     options=${choices}
@@ -44,6 +45,7 @@ const Controls = ({ page, wanted: { measure, by, compared } }) => html`<${Choice
   />
   ${isOfFacet(measure) && html`<${Text} label="Facet" value=${measure.facet} list="explore-facets" placeholder="@order.total" onChoose=${(/** @type {string} */ facet) => change(page, { of: written({ ...measure, facet }) })} />`}
   <${Text} label="By" value=${by} list="explore-facets" placeholder="nothing" onChoose=${(/** @type {string} */ value) => change(page, { by: value || "-" })} />
+  ${hasWeeks(last) && html`<${Choice} label="Bars" value=${weekly ? "week" : ""} options=${[["", "days"], ["week", "weeks"]]} onChoose=${(/** @type {string} */ value) => change(page, { bars: value })} />`}
   <${Choice} label="Compare" value=${compared ? "before" : ""} options=${[["", "nothing"], ["before", "the time before"]]} onChoose=${(/** @type {string} */ value) => change(page, { compare: value })} />
   <${Audience} page=${page} />
   <${Facets} id="explore-facets" />`;
@@ -60,10 +62,11 @@ export function Explore({ page }) {
   const last = lastOf(place, "24h");
   const who = whoOf(place);
   const [by, of, compare] = [one(place, "by", "@event.name"), one(place, "of", "count"), one(place, "compare", "")];
+  const weekly = one(place, "bars", "") === "week" && hasWeeks(last);
   /** @type {Wanted} */
   const wanted = useMemo(
-    () => ({ q: place.q, who, by: by === "-" ? "" : by, measure: measureOf(of), last, interval: intervalOf(last), compared: compare === "before" }),
-    [place.q, who, by, of, last, compare],
+    () => ({ q: place.q, who, by: by === "-" ? "" : by, measure: measureOf(of), last, interval: intervalOf(last), weekly, compared: compare === "before" }),
+    [place.q, who, by, of, last, weekly, compare],
   );
   const unnamed = isOfFacet(wanted.measure) && !wanted.measure.facet;
   const answered = useAnswer(JSON.stringify(wanted), (signal) => (unnamed ? Promise.resolve(null) : counted(wanted, signal)));
@@ -92,7 +95,7 @@ export function Explore({ page }) {
         <${SeriesTable} counts=${counts} title=${counts.wanted.by || "all events"} onOpen=${(/** @type {Series} */ series) => open(series, null)} />
         <p class="card-foot">
           <span class="faint">${told(counts)} in ${counts.times.length} ${isStacked(counts) ? "bars" : "points"}${counts.running && ", the last of which is not over yet"}. Times are UTC.</span>
-          <span class="spring"></span><${Takeaway} name="explore" rows=${() => sheet(counts)} request=${request(wanted)} copies=${() => exploreCopies(wanted, request(wanted), counts.sum)} note=${noteOf(who)} /><button type="button" class="plain small" onClick=${() => setTable(!table)}>${table ? "as chart only" : "as table"}</button>
+          <span class="spring"></span><${Takeaway} name="explore" rows=${() => sheet(counts)} request=${request(wanted)} copies=${() => exploreCopies(wanted, request(wanted), counts.sum)} note=${noteOf(who, weekly ? WEEKS : "")} /><button type="button" class="plain small" onClick=${() => setTable(!table)}>${table ? "as chart only" : "as table"}</button>
         </p>
         ${table && html`<${TimesTable} counts=${counts} onOpen=${(/** @type {number} */ at) => open(null, at)} />`}`}
     <//>`}

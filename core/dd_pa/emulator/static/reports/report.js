@@ -11,6 +11,8 @@ import { Banner } from "../shared/states.js";
 
 const HOUR = 3_600_000;
 const DAY = 24 * HOUR;
+export const WEEK = 7 * DAY;
+const FIRST_MONDAY = 4 * DAY; // the epoch was a Thursday
 const MOST_DAYS = 460;
 const PATIENCE_MS = 200;
 
@@ -48,6 +50,18 @@ export function intervalOf(last) {
   if (!days) return spans[last].interval;
   const length = days.to - days.from;
   return length <= 2 * DAY ? HOUR : length <= 14 * DAY ? 6 * HOUR : DAY;
+}
+
+/** Whether it is long enough to be shown in weeks. @param {string} last */
+export const hasWeeks = (last) => intervalOf(last) >= DAY;
+
+/** The Monday, UTC, with which the week of a moment begins. @param {number} at @returns {number} */
+const mondayOf = (at) => at - ((((at - FIRST_MONDAY) % WEEK) + WEEK) % WEEK);
+
+/** The whole weeks in which a time is. @param {string} last @returns {import("./ask.js").Span} */
+export function weekSpan(last) {
+  const { from, to } = spanOf(last), days = daysIn(last);
+  return { from: mondayOf(from), to: days ? mondayOf(to) + WEEK - 1 : to };
 }
 
 /** The time that whole bars and the running one cover. @param {string} last @returns {import("./ask.js").Span} */
