@@ -12,15 +12,19 @@ from uuid import UUID
 from weakref import WeakKeyDictionary
 
 from sqlalchemy import types
+from sqlalchemy.engine.default import DefaultDialect
 from sqlalchemy.orm import Mapper
 
 Convert = Callable[[Any], Any]
+
+_DIALECT = DefaultDialect()
+"""What types of the application are asked for: they mostly do not look at it."""
 
 _forms: WeakKeyDictionary[Mapper[Any], dict[str, Convert]] = WeakKeyDictionary()
 
 
 def forms_of(mapper: Mapper[Any]) -> Mapping[str, Convert]:
-    """Return what gives a value the form that it has once stored, by attribute; types of others' making have none."""
+    """Return what gives a value the form that it has once stored, by attribute. Types that only read have none."""
     found = _forms.get(mapper)
     if found is None:
         forms = {item.key: _form_of(item.columns[0].type) for item in mapper.column_attrs}
@@ -35,7 +39,28 @@ def as_stored(mapper: Mapper[Any], values: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _form_of(kind: Any) -> Convert | None:
+    if isinstance(kind, types.TypeDecorator):
+        return _there_and_back(kind)
     return next((partial(_tried, *make(kind)) for known, make in _MAKERS if isinstance(kind, known)), None)
+
+
+def _there_and_back(kind: types.TypeDecorator[Any]) -> Convert | None:
+    """Write a value as a type of the application does it, and read it again; None if it changes nothing it writes."""
+    own = type(kind)
+    if own.process_bind_param is types.TypeDecorator.process_bind_param:
+        return None
+    reads = own.process_result_value is not types.TypeDecorator.process_result_value
+    inner = _form_of(kind.impl)
+
+    def convert(value: Any) -> Any:
+        try:
+            written = kind.process_bind_param(value, _DIALECT)
+            stored = written if inner is None else inner(written)
+            return kind.process_result_value(stored, _DIALECT) if reads else stored
+        except Exception:  # it may count on a certain database, or on what its driver makes of it
+            return value
+
+    return convert
 
 
 def _tried(own: type, convert: Convert, value: Any) -> Any:
