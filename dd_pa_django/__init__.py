@@ -5,7 +5,7 @@ Importing this needs no configured settings, loads no model and starts nothing.
 
 from __future__ import annotations
 
-from dd_pa.gateways.view_event import form_accepted
+from dd_pa.gateways.view_success import form_accepted
 from dd_pa_django.decorators import tracked
 from dd_pa_django.emitter import find_emitter, get_emitter
 from dd_pa_django.model_events.declaration import track_model

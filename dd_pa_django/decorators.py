@@ -16,7 +16,7 @@ from django.urls import NoReverseMatch
 
 from dd_pa import Event
 from dd_pa.gateways.event_rule import EventRule, RuleAnswers
-from dd_pa.gateways.view_event import AttributesOfView, ViewCondition, earned
+from dd_pa.gateways.view_success import AttributesOfView, ViewCondition, earned
 from dd_pa_django.emitter import slot
 from dd_pa_django.identity import current_request, serving
 from dd_pa_django.tracking import atrack, track

@@ -16,7 +16,7 @@ from flask import (
 
 from dd_pa import Emitter, Event, Id, Identity, SettingsError
 from dd_pa.gateways.event_rule import EventRule
-from dd_pa.gateways.view_event import AttributesOfView, ViewCondition
+from dd_pa.gateways.view_success import AttributesOfView, ViewCondition
 from dd_pa_flask import browser, commands
 from dd_pa_flask.app_signals import listen
 from dd_pa_flask.configuration import load_settings

@@ -11,7 +11,7 @@ from flask import Request
 
 from dd_pa import Emitter
 from dd_pa.gateways.event_rule import EventRule
-from dd_pa.gateways.view_event import earned
+from dd_pa.gateways.view_success import earned
 
 P = ParamSpec("P")
 R = TypeVar("R")

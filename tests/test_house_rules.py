@@ -38,7 +38,7 @@ PAUSES = {
     "test_delivery_faults.py": "an intake that hangs, and one that drips",
     "test_emitter_life.py": "a transport that hangs",
     "test_gathering.py": "the loop's time is made up",
-    "test_quarantine.py": "the loop's time is made up",
+    "test_event_quarantine.py": "the loop's time is made up",
     "fleet.py": "the loop's time is made up",
     "intake.py": "the loop's time is made up",
     "test_connections.py": "a peer that hangs",

@@ -14,7 +14,7 @@ import dd_pa
 from dd_pa.process.atomic_counter import HAS_GIL, Tally, atomic
 
 THREADS, TURNS = 4, 2_000
-ONE_THREAD = {"delivery/quarantine.py", "relay/claims.py", "relay/redis_publisher.py"}
+ONE_THREAD = {"delivery/event_quarantine.py", "relay/claims.py", "relay/redis_publisher.py"}
 """What counts in the delivery's loop alone, which is one thread."""
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import re
 
-from dd_pa.delivery.gate import LATER_BY, REJECTIONS
+from dd_pa.delivery.destination_gate import LATER_BY, REJECTIONS
 from dd_pa.store.janitor import STEPS
 from dd_pa.store.segment import default_segment_bytes
 from tests.simulation.books import Tracked

@@ -9,10 +9,10 @@ from collections.abc import Callable, Iterable
 from dd_pa.capture.attributes import MAX_BYTES as MAX_EVENT
 from dd_pa.capture.event import BuiltEvent
 from dd_pa.delivery.breather import Breather
+from dd_pa.delivery.destination_gate import Gate, RetryPolicy
 from dd_pa.delivery.event_age import EXPIRED, QUESTION, Ages, prepared
-from dd_pa.delivery.gate import Gate, RetryPolicy
+from dd_pa.delivery.event_quarantine import FailedEvent, Quarantine
 from dd_pa.delivery.ledger import Ledger
-from dd_pa.delivery.quarantine import FailedEvent, Quarantine
 from dd_pa.network.outcome import Outcome, Verdict
 from dd_pa.network.outlet import DirectOutlet, Outlet, direct
 from dd_pa.observe import signals

@@ -5,10 +5,10 @@
 
 from __future__ import annotations
 
+from dd_pa.doctor.arrival_check import TEST_EVENT, NotSentError, send_now
 from dd_pa.doctor.examination import examine, examine_outbox, outbox_lines, outbox_numbers, spool_place, waiting
 from dd_pa.doctor.relay_examination import examine_relay
 from dd_pa.doctor.report import Finding, as_json, as_lines, as_numbers, failed, report
-from dd_pa.doctor.sample_event import TEST_EVENT, NotSentError, send_now
 
 __all__ = [
     "TEST_EVENT",

@@ -9,7 +9,7 @@ from importlib.metadata import version
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
-from dd_pa.delivery.probe import ProbeAnswer, probe
+from dd_pa.delivery.intake_probe import ProbeAnswer, probe
 from dd_pa.doctor.plan_examination import examine_plan
 from dd_pa.doctor.relay_examination import examine_relay, examine_tap
 from dd_pa.doctor.report import Finding, State

@@ -48,7 +48,7 @@ from dd_pa.emulator.rum.recent_events import RecentEvents
 from dd_pa.emulator.rum.rows import BrowserRows
 from dd_pa.emulator.sample.history import history
 from dd_pa.emulator.sessions.store import Sessions
-from dd_pa.emulator.warehouse.archive import exported
+from dd_pa.emulator.warehouse.parquet_export import exported
 from dd_pa.emulator.warehouse.table_row import Event
 from dd_pa.emulator.warehouse.warehouse import MAX_SECONDS, Warehouse
 

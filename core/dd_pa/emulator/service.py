@@ -15,8 +15,8 @@ from dd_pa.emulator.app import Emulator
 from dd_pa.emulator.plan.document import PlanFileError
 from dd_pa.emulator.query.kept_segments import SegmentsError
 from dd_pa.emulator.server import CannotServeError, Server, listen, port_of, url_of
-from dd_pa.emulator.warehouse.archive import MAX_SECONDS_OF_FILES
 from dd_pa.emulator.warehouse.database import WarehouseError
+from dd_pa.emulator.warehouse.parquet_export import MAX_SECONDS_OF_FILES
 from dd_pa.emulator.warehouse.warehouse import MAX_SECONDS
 
 _TOKEN = re.compile(r"[\x21-\x7e]{16,200}")

@@ -8,9 +8,9 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from dd_pa import metrics
+from dd_pa.delivery.destination_gate import RetryPolicy
 from dd_pa.delivery.dispatcher import Dispatcher
 from dd_pa.delivery.event_age import Ages
-from dd_pa.delivery.gate import RetryPolicy
 from dd_pa.delivery.ledger import Ledger
 from dd_pa.delivery.outlet_factory import open_outlet
 from dd_pa.delivery.plan_report import PlanReport

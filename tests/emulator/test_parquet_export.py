@@ -18,8 +18,8 @@ from click.testing import CliRunner
 from dd_pa.cli.emulator import command
 from dd_pa.emulator import Emulator
 from dd_pa.emulator.sample.history import history
-from dd_pa.emulator.warehouse.archive_columns import leaves
 from dd_pa.emulator.warehouse.database import WarehouseError
+from dd_pa.emulator.warehouse.export_columns import leaves
 from tests.emulator.asking import SCALAR, START, analytics, ask, stored, table
 from tests.emulator.client import INTAKE, KEY
 

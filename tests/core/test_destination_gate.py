@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from dd_pa import RetryPolicy
-from dd_pa.delivery.gate import HURRIED_WAIT, OLDER, ROW, Gate
+from dd_pa.delivery.destination_gate import HURRIED_WAIT, OLDER, ROW, Gate
 from dd_pa.network.outcome import Outcome, Verdict
 
 RETRY = Outcome(verdict=Verdict.RETRY, reason="503")

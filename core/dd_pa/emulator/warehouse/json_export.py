@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from dd_pa.emulator.search.facets import Facet
-from dd_pa.emulator.warehouse.archive_columns import HOLDER, KNOWN, TIMES
 from dd_pa.emulator.warehouse.database import WarehouseError
+from dd_pa.emulator.warehouse.export_columns import HOLDER, KNOWN, TIMES
 from dd_pa.emulator.warehouse.table_row import Event
 from dd_pa.emulator.warehouse.warehouse import Warehouse
 
@@ -24,7 +24,7 @@ _PATIENCE = 600.0
 _KNOWN = [Facet(path) for path in KNOWN]
 
 
-class JsonArchive(Warehouse):
+class JsonExport(Warehouse):
     """A temporary table of all lines of the files; takes no other events, and forgets none."""
 
     def __init__(self, folder: Path, clock: Callable[[], float]) -> None:

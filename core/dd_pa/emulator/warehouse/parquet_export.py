@@ -9,13 +9,13 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from dd_pa.emulator.search.predicates import SEPARATOR
-from dd_pa.emulator.warehouse.archive_columns import KNOWN, TIMES, Leaf, body_of, leaves, quoted, time_of
 from dd_pa.emulator.warehouse.archive_files import ArchiveFiles, Content, by_time
 from dd_pa.emulator.warehouse.catalogue import Catalogue
 from dd_pa.emulator.warehouse.database import Database, WarehouseError
+from dd_pa.emulator.warehouse.export_columns import KNOWN, TIMES, Leaf, body_of, leaves, quoted, time_of
 from dd_pa.emulator.warehouse.extent import EVERYTHING, Extent, Stretch
-from dd_pa.emulator.warehouse.json_archive import PATTERN as JSON_PATTERN
-from dd_pa.emulator.warehouse.json_archive import JsonArchive
+from dd_pa.emulator.warehouse.json_export import PATTERN as JSON_PATTERN
+from dd_pa.emulator.warehouse.json_export import JsonExport
 from dd_pa.emulator.warehouse.query_deadline import QueryDeadline
 from dd_pa.emulator.warehouse.table_row import Event
 from dd_pa.emulator.warehouse.warehouse import MAX_SECONDS, Warehouse
@@ -31,13 +31,13 @@ MAX_ROWS = 1 << 24
 def exported(folder: Path, clock: Callable[[], float]) -> Warehouse:
     """Return what reads a folder of either format. Raises WarehouseError for one without such files, or with both."""
     if not folder.is_dir() or next(folder.rglob(JSON_PATTERN), None) is None:
-        return Archive(folder, clock)
+        return ParquetExport(folder, clock)
     if next(folder.rglob(PATTERN), None) is not None:
         raise WarehouseError(f"{folder} has files of both formats, {PATTERN} and {JSON_PATTERN}: give a folder of one")
-    return JsonArchive(folder, clock)
+    return JsonExport(folder, clock)
 
 
-class Archive(Warehouse):
+class ParquetExport(Warehouse):
     """Takes no events, and changes nothing. Safe to use from any thread."""
 
     patience = MAX_SECONDS_OF_FILES
