@@ -10,7 +10,7 @@ import httpx
 import pytest
 from playwright.sync_api import Browser, expect
 
-from dd_pa.plan import lock
+from dd_pa.plan import lock_file
 from dd_pa.plan.catalogue_page import page as catalogue_page
 from tests.emulator import test_page
 from tests.emulator.test_page import SESSION, Open, event, panel, rows, send
@@ -77,7 +77,7 @@ def test_no_accessibility_finding(
     expect(panel(page)).to_contain_text("Off the plan")
     findings += axe(page)
     (tmp_path / "lock").write_text(json.dumps(LOCK))
-    plan = lock.read(tmp_path / "lock")
+    plan = lock_file.read(tmp_path / "lock")
     assert plan is not None
     (tmp_path / "plan.html").write_text(catalogue_page(plan))
     still = browser.new_page(color_scheme=theme, viewport={"width": width, "height": 900})

@@ -165,10 +165,10 @@ def test_commands(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from click.testing import CliRunner  # noqa: PLC0415
 
     from dd_pa.cli.events import command  # noqa: PLC0415
-    from dd_pa.plan import lock  # noqa: PLC0415
+    from dd_pa.plan import lock_file  # noqa: PLC0415
 
     monkeypatch.chdir(tmp_path)
-    lock.write(tmp_path / "plan.json", PLAN)
+    lock_file.write(tmp_path / "plan.json", PLAN)
 
     def run(*arguments: str) -> tuple[int, str]:
         done = CliRunner().invoke(command, arguments)

@@ -23,7 +23,7 @@ from dd_pa.cli.events import command
 from dd_pa.emulator import Emulator
 from dd_pa.emulator.plan.document import read
 from dd_pa.emulator.plan.judge import differences
-from dd_pa.plan import lock, registry, wire
+from dd_pa.plan import lock_file, registry, wire
 from dd_pa.plan.class_source import classes
 from dd_pa.plan.foreign_plans import foreign_plan
 from dd_pa.plan.inference import infer
@@ -78,7 +78,7 @@ def test_what_was_seen_is_on_the_plan(bodies: list[dict[str, Any]]) -> None:
     """Of what is inferred, say both our check and the emulator's, which share nothing."""
     plan = infer({"event": {"name": "written.seen"}, **body} for body in bodies)
     check = wire.decoder("seen", plan.events["written.seen"].fields).decode
-    [theirs] = read(json.loads(lock.encoded(plan)))
+    [theirs] = read(json.loads(lock_file.encoded(plan)))
 
     for body in bodies:
         check(json.dumps(body).encode())

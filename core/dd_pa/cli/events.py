@@ -10,7 +10,7 @@ import click
 import msgspec
 
 from dd_pa.errors import PlanError
-from dd_pa.plan import lock
+from dd_pa.plan import lock_file
 from dd_pa.plan.documents import CATALOGUES, EXPORTS, catalogue_format, chosen_plan, write_document
 from dd_pa.plan.event_modules import import_modules
 from dd_pa.plan.lock_check import check, compare
@@ -41,7 +41,7 @@ export_option = click.option(
 def check_options(function: CommandT) -> CommandT:
     """Add the options of the check."""
     path = click.Path(path_type=Path)
-    file = click.option("--lock", "path", default=lock.NAME, show_default=True, type=path, help="The lock file.")
+    file = click.option("--lock", "path", default=lock_file.NAME, show_default=True, type=path, help="The lock file.")
     update = click.option("--update", is_flag=True, help="Record what is declared now.")
     against = click.option(
         "--against", metavar="REVISION", help="Compare with the lock file of this revision of git, as origin/main."

@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable
 
 from dd_pa.network.local_emulator import LocalEmulator
-from dd_pa.plan import lock, registry
+from dd_pa.plan import lock_file, registry
 from dd_pa.process.shutdown import start_thread
 
 PLAN = "/api/emulator/plan"
@@ -58,7 +58,7 @@ class PlanReport:
             plan = registry.readable_plan()
             if plan.events:
                 head = json.dumps({"key": _place(self._service, self._part), "service": self._service})[:-1]
-                self._emulator.post(PLAN, b'%s,"plan":%s}' % (head.encode(), lock.encoded(plan)))
+                self._emulator.post(PLAN, b'%s,"plan":%s}' % (head.encode(), lock_file.encoded(plan)))
         finally:
             self._runs = False
 

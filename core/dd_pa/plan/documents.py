@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from dd_pa.errors import PlanError
-from dd_pa.plan import lock
+from dd_pa.plan import lock_file
 from dd_pa.plan.catalogue import markdown
 from dd_pa.plan.catalogue_page import page
 from dd_pa.plan.event_modules import NOTHING_IMPORTED
@@ -31,7 +31,7 @@ def catalogue_format(path: Path | None) -> str:
 
 def chosen_plan(path: Path | None) -> Plan:
     """Return the plan of a lock file, or of the classes that are imported. Raises `PlanError` if there is none."""
-    plan = declared_plan() if path is None else lock.read(path)
+    plan = declared_plan() if path is None else lock_file.read(path)
     if plan is None:
         raise PlanError(str(path), "is not there; write it with dd-pa events check --update")
     if not plan.events:

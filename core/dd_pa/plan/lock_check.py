@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from dd_pa.errors import PlanError
-from dd_pa.plan import lock
+from dd_pa.plan import lock_file
 from dd_pa.plan.changes import PlanChange, changes
 from dd_pa.plan.event_modules import HOW_TO_NAME, NOTHING_IMPORTED
 from dd_pa.plan.model import Plan, shown, walk
@@ -40,7 +40,7 @@ def check(path: Path, *, update: bool = False, today: date | None = None) -> Rep
     found = changes(before or Plan({}), plan, day)
     lines = [*map(str, found), *_not_imported(before, plan), *_reminders(plan, day)]
     if update:
-        lock.write(path, plan)
+        lock_file.write(path, plan)
         return Report([*lines, f"{path}: {_counted(len(plan.events), 'event')} written"], is_good=True)
     return Report([*lines, _summary(path, plan, found)], is_good=not found)
 
@@ -62,8 +62,8 @@ def compare(path: Path, revision: str, *, today: date | None = None) -> Report:
 
 def _agreed(path: Path, *, update: bool) -> Plan | None:
     try:
-        return lock.read(path)
-    except lock.ConflictError:
+        return lock_file.read(path)
+    except lock_file.ConflictError:
         if not update:
             raise
         return None  # what is declared decides

@@ -6,7 +6,7 @@ import subprocess
 from pathlib import Path
 
 from dd_pa.errors import PlanError
-from dd_pa.plan.lock import parsed
+from dd_pa.plan.lock_file import parsed
 from dd_pa.plan.model import Plan
 
 

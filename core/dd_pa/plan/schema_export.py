@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import quote
 
-from dd_pa.plan import lock
+from dd_pa.plan import lock_file
 from dd_pa.plan.model import Deprecated, Field, Plan, PlannedEvent, Type
 
 Json = dict[str, Any]
@@ -46,7 +46,7 @@ def asyncapi(plan: Plan) -> Json:
     events = {key: plan.events[name] for name, key in keys.items()}
     return {
         "asyncapi": ASYNCAPI,
-        "info": {"title": _TITLE, "version": hashlib.sha256(lock.encoded(plan)).hexdigest()[:12]},
+        "info": {"title": _TITLE, "version": hashlib.sha256(lock_file.encoded(plan)).hexdigest()[:12]},
         "defaultContentType": "application/json",
         "channels": {
             "events": {

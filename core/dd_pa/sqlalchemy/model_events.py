@@ -17,8 +17,8 @@ from dd_pa.model_events import Answers, Change, Declaration, ModelOptions, ask
 from dd_pa.sqlalchemy.changes import Members, column_changes, expressions, member_changes, members_left, split
 from dd_pa.sqlalchemy.mapping import check_kinds, check_names, other_sides, written_aside
 from dd_pa.sqlalchemy.pending_events import follow_flushes, pending_in, submit_on_commit
-from dd_pa.sqlalchemy.row_columns import ReadColumns, columns_before, columns_now, columns_set
 from dd_pa.sqlalchemy.row_switch import is_switched, note_row_switch
+from dd_pa.sqlalchemy.stored_values import ReadColumns, columns_before, columns_now, columns_set
 
 
 def answers_of(

@@ -8,7 +8,7 @@ from django.utils.module_loading import autodiscover_modules
 
 from dd_pa import PlanError
 from dd_pa.model_events import event_lines
-from dd_pa.plan import lock
+from dd_pa.plan import lock_file
 from dd_pa.plan.documents import CATALOGUES, EXPORTS, catalogue_format, chosen_plan, write_document
 from dd_pa.plan.event_modules import import_modules
 from dd_pa.plan.lock_check import check, compare
@@ -27,7 +27,7 @@ class Command(BaseCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("action", nargs="?", default="list", choices=ACTIONS)
         parser.add_argument("modules", nargs="*", help="more modules of event classes")
-        parser.add_argument("--lock", type=Path, default=Path(lock.NAME), help=f"the lock file ({lock.NAME})")
+        parser.add_argument("--lock", type=Path, default=Path(lock_file.NAME), help=f"the lock file ({lock_file.NAME})")
         parser.add_argument("--update", action="store_true", help="record what is declared now")
         parser.add_argument("--against", metavar="REVISION", help="compare with the lock file of this revision of git")
         forms = [*CATALOGUES, *EXPORTS]

@@ -318,13 +318,13 @@ MUTANTS = (
     ),
     _sqlalchemy(
         "a row that is deleted is told as it was assigned",
-        "row_columns.py",
+        "stored_values.py",
         "known = {name: former[name] for",
         "known = {name: getattr(instance, name) for",
     ),
     _sqlalchemy(
         "a column that may not be loaded makes its event fail",
-        "row_columns.py",
+        "stored_values.py",
         "except InvalidRequestError:",
         "except ZeroDivisionError:",
     ),

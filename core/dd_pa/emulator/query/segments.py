@@ -7,9 +7,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
-from dd_pa.emulator.query.dimension import Dimension
 from dd_pa.emulator.query.fields import Fields
-from dd_pa.emulator.query.grouping import DEFAULT_LIMIT, MAX_FACETS, MAX_LIMIT, MISSING
+from dd_pa.emulator.query.grouping import DEFAULT_LIMIT, MAX_FACETS, MAX_LIMIT, MISSING, Dimension
 from dd_pa.emulator.query.journey import Journey
 from dd_pa.emulator.query.statement import Statement
 

@@ -14,7 +14,7 @@ from click.testing import CliRunner
 
 from dd_pa import PlanError
 from dd_pa.cli.events import command
-from dd_pa.plan import lock
+from dd_pa.plan import lock_file
 from dd_pa.plan.model import Field, Plan, PlannedEvent, Type
 
 PLAN = Plan(
@@ -54,17 +54,17 @@ def run(tmp_path: Path) -> Run:
 
 def test_a_lock_file_is_read_as_it_was_written(tmp_path: Path) -> None:
     """And is the same bytes for the same plan, sorted by name."""
-    lock.write(tmp_path / "lock", PLAN)
-    found = lock.read(tmp_path / "lock")
+    lock_file.write(tmp_path / "lock", PLAN)
+    found = lock_file.read(tmp_path / "lock")
 
     assert found is not None
     assert found.events == PLAN.events
-    assert lock.encoded(found) == (tmp_path / "lock").read_bytes()
-    assert [event["name"] for event in json.loads(lock.encoded(PLAN))["events"]] == ["a", "b"]
-    assert lock.read(tmp_path / "none") is None
+    assert lock_file.encoded(found) == (tmp_path / "lock").read_bytes()
+    assert [event["name"] for event in json.loads(lock_file.encoded(PLAN))["events"]] == ["a", "b"]
+    assert lock_file.read(tmp_path / "none") is None
 
 
-CONTENT = lock.encoded(PLAN).decode()
+CONTENT = lock_file.encoded(PLAN).decode()
 
 
 @pytest.mark.parametrize(
@@ -85,7 +85,7 @@ def test_bad_lock_files(tmp_path: Path, content: str, problem: str) -> None:
     (tmp_path / "lock").write_bytes(content.encode("latin-1"))
 
     with pytest.raises(PlanError) as error:
-        lock.read(tmp_path / "lock")
+        lock_file.read(tmp_path / "lock")
 
     assert problem in str(error.value)
 
@@ -93,9 +93,9 @@ def test_bad_lock_files(tmp_path: Path, content: str, problem: str) -> None:
 def test_a_directory_in_place_of_the_file(tmp_path: Path) -> None:
     """Neither read nor written, and said."""
     with pytest.raises(PlanError, match="cannot be read: Is a directory"):
-        lock.read(tmp_path)
+        lock_file.read(tmp_path)
     with pytest.raises(PlanError, match="cannot be written: Is a directory"):
-        lock.write(tmp_path, PLAN)
+        lock_file.write(tmp_path, PLAN)
 
 
 def test_the_life_of_a_plan(run: Run, tmp_path: Path) -> None:
@@ -172,7 +172,7 @@ def test_modules_that_cannot_be_imported(run: Run, content: str, problem: str) -
 def test_a_conflict_is_written_anew(run: Run, tmp_path: Path) -> None:
     """What is declared decides, where that is asked for."""
     run("check", "--update", "shop", shop=SHOP)
-    path = tmp_path / lock.NAME
+    path = tmp_path / lock_file.NAME
     good = path.read_text()
     path.write_text(f"<<<<<<< HEAD\n{good}=======\n{good}>>>>>>> x\n")
 
