@@ -13,8 +13,8 @@ import pytest
 
 from dd_pa.emulator import Emulator
 from dd_pa.emulator.query.statement import Statement
+from dd_pa.emulator.warehouse import event_expiry, writer
 from dd_pa.emulator.warehouse import warehouse as module
-from dd_pa.emulator.warehouse import writer
 from dd_pa.emulator.warehouse.database import WarehouseError
 from dd_pa.emulator.warehouse.query_deadline import QueryDeadline
 from dd_pa.emulator.warehouse.table_row import Event
@@ -39,8 +39,8 @@ def moments(warehouse: Warehouse) -> list[int]:
 
 def test_fifteen_months(tmp_path: Path) -> None:
     """What is older than Datadog keeps it goes when the folder is opened."""
-    days = [NOW * 1000 - DAY * number for number in range(writer.DAYS_OF_PROOF)]
-    old = days[-1] // DAY * DAY - writer.KEPT_MS
+    days = [NOW * 1000 - DAY * number for number in range(event_expiry.DAYS_OF_PROOF)]
+    old = days[-1] // DAY * DAY - event_expiry.KEPT_MS
     for _ in range(2):
         warehouse = Warehouse(tmp_path, lambda: NOW)
         kept = moments(warehouse)
@@ -67,7 +67,7 @@ def test_clock_of_another_year(tmp_path: Path, years: int) -> None:
 
 def test_bounded_events(monkeypatch: pytest.MonkeyPatch) -> None:
     """The bound counts what is kept: a view that is sent again and again takes nobody's place."""
-    monkeypatch.setattr(writer, "MAX_EVENTS", 10)
+    monkeypatch.setattr(event_expiry, "MAX_EVENTS", 10)
     monkeypatch.setattr(writer, "_ROWS_BETWEEN_SWEEPS", 1)
     warehouse = Warehouse(None, lambda: NOW)
     put(warehouse, *range(8))
@@ -83,7 +83,7 @@ def test_bounded_events(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_bounded_rows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Beyond so many rows the oldest to come go."""
-    monkeypatch.setattr(writer, "MAX_EVENTS", 3)
+    monkeypatch.setattr(event_expiry, "MAX_EVENTS", 3)
     monkeypatch.setattr(writer, "_ROWS_BETWEEN_SWEEPS", 1)
     warehouse = Warehouse(tmp_path, lambda: NOW)
     put(warehouse, *(NOW * 1000 + n for n in range(5)))

@@ -11,7 +11,7 @@ import pytest
 from pydantic import BaseModel, ConfigDict, Field, RootModel, computed_field, model_serializer
 
 from dd_pa import Emitter, Event, Personal, PlanError
-from dd_pa.plan.personal_data import pseudonym
+from dd_pa.capture.pseudonym import pseudonym
 from tests.plan.test_tracking import attributes_of
 
 Make = Callable[..., Emitter]

@@ -4,32 +4,15 @@ from __future__ import annotations
 
 import importlib
 import sys
-from importlib.util import find_spec
 
-COMMANDS = {
-    "deliver": ("dd_pa.cli.deliver", "cli", "fcntl"),
-    "doctor": ("dd_pa.cli.doctor", "cli"),
-    "emulator": ("dd_pa.cli.emulator", "emulator", "lark", "starlette", "uvicorn"),
-    "events": ("dd_pa.cli.events", "cli"),
-    "init": ("dd_pa.cli.init", "cli"),
-    "mcp": ("dd_pa.cli.mcp", "mcp", "mcp", "tenacity"),
-    "query": ("dd_pa.cli.query", "cli,query", "rich", "tenacity"),
-    "relay": ("dd_pa.cli.relay", "cli"),
-    "skill": ("dd_pa.cli.skill", "cli"),
-    "spool": ("dd_pa.cli.spool", "cli", "fcntl"),
-}
-"""Module and extra of each command, and what it needs beyond click; imported only when the command is used."""
+from dd_pa.cli.command_extras import COMMANDS, missing_extra
 
 
 def main() -> None:
     """Run `dd-pa`; say which extra is missing instead of failing in an import."""
-    missing = find_spec("click") is None
-    name = next((word for word in sys.argv[1:] if word in COMMANDS), None)
-    if name is not None:
-        missing = missing or any(find_spec(module) is None for module in COMMANDS[name][2:])
-    if missing:
-        command, extra = (f"dd-pa {name}", COMMANDS[name][1]) if name else ("dd-pa", "cli")
-        sys.exit(f"{command}: not installed. Install it with: pip install 'dd-pa[{extra}]'")
+    missing = missing_extra(next((word for word in sys.argv[1:] if word in COMMANDS), None))
+    if missing is not None:
+        sys.exit(missing)
     _group()
 
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
-import inspect
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple, TypeAlias, TypedDict
 
 from dd_pa.capture.attributes import RESERVED
 from dd_pa.capture.person import Id, Identity
+from dd_pa.model_events.callable_arguments import of_three
 from dd_pa.model_events.row_event import row_names
 from dd_pa.plan.event_class import Event, EventType
 
@@ -31,9 +31,6 @@ Ids: TypeAlias = "Identity | Mapping[str, Id | None] | None"
 """Whose event it is: `usr`, `account`, `session` and `consent`, or some of them."""
 
 Owner: TypeAlias = "Callable[..., Ids] | None"
-
-_POSITIONAL = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
-_GIVEN = ("the instance", "the event's name", "the change")
 
 
 class DeclaredEvent(NamedTuple):
@@ -103,7 +100,7 @@ class Declaration:
         for role in ("attributes", "when", "identity"):
             given = getattr(self, role)
             if callable(given):
-                object.__setattr__(self, role, _of_three(role, given))
+                object.__setattr__(self, role, of_three(role, given))
 
     def _keep_classes(self) -> None:
         for role in ("created", "updated", "deleted"):
@@ -201,21 +198,3 @@ def _is_same(value: Any, reached: Any) -> bool:
         return bool(value == reached)
     except Exception:  # a value whose comparison fails is none that was declared
         return False
-
-
-def _of_three(role: str, function: Callable[..., Any]) -> Callable[[Any, str, Change | None], Any]:
-    count = _count_of(function)
-    if count > len(_GIVEN):
-        raise TypeError(f"{role} of track_model takes at most {', '.join(_GIVEN)}")
-    return lambda *given: function(*given[:count])
-
-
-def _count_of(function: Callable[..., Any]) -> int:
-    """Return how many arguments a callable asks for; those with a default are its own business."""
-    try:
-        parameters = inspect.signature(function).parameters.values()
-    except (TypeError, ValueError):  # a built-in that does not tell
-        return 1
-    if any(item.kind is item.VAR_POSITIONAL for item in parameters):
-        return len(_GIVEN)
-    return max(1, sum(item.kind in _POSITIONAL and item.default is item.empty for item in parameters))

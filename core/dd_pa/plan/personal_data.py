@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import hmac
 from collections.abc import Callable, Sequence
 from typing import Annotated, Any, Final, TypeAlias, TypeVar
 
 import msgspec
 
 from dd_pa.capture.before_send import decoded
+from dd_pa.capture.pseudonym import pseudonym
 
 T = TypeVar("T")
 
@@ -20,18 +20,10 @@ class PersonalData:
 Personal: TypeAlias = Annotated[T, PersonalData()]
 """`email: Personal[str]`: personal data, which PERSONAL_DATA leaves out, hashes or sends, and the catalogue lists."""
 
-_PURPOSE = b"dd_pa.personal_data.v1"
 _GONE: Final = object()
 
 Path = tuple[str, ...]
 Treat = Callable[[Any], Any]
-
-
-def pseudonym(key: str, value: object) -> str:
-    """Return the same text for the same value, from which nobody gets to the value without the key."""
-    text = value if isinstance(value, str) else msgspec.json.encode(value, order="deterministic").decode()
-    derived = hmac.digest(key.encode(), _PURPOSE, "sha256")
-    return hmac.digest(derived, text.encode(), "sha256")[:16].hex()
 
 
 def without(value: Any) -> Any:

@@ -6,15 +6,14 @@ import datetime as dt
 import re
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from difflib import get_close_matches
 from typing import Any, NamedTuple
 
 from dd_pa.emulator.plan.document import Field, Type, words
+from dd_pa.emulator.plan.misspelling import meant_attribute
 
 MOST_FINDINGS = 20
 
 _PSEUDONYM = re.compile(r"[0-9a-f]{32}")
-_CLOSE = 0.75
 
 
 class Finding(NamedTuple):
@@ -41,8 +40,8 @@ def _object(path: str, value: Mapping[str, object], fields: Mapping[str, Field])
     if unknown:
         free = [name for name in fields if name not in value]
         for name in unknown:
-            near = get_close_matches(name, free, 1, _CLOSE)
-            yield Finding(f"{path}.{name}" if path else name, f"is not declared{f'; {near[0]} is' if near else ''}")
+            near = meant_attribute(name, free)
+            yield Finding(f"{path}.{name}" if path else name, f"is not declared{f'; {near} is' if near else ''}")
 
 
 def _field(path: str, value: object, field: Field) -> Iterator[Finding]:

@@ -5,20 +5,16 @@ from __future__ import annotations
 import threading
 from collections import OrderedDict
 from collections.abc import Iterable, Mapping, Sequence
-from difflib import get_close_matches
 from pathlib import Path
 from typing import NamedTuple
 
 from dd_pa.emulator.live.row import Row, Summary
 from dd_pa.emulator.plan.document import DeclaredEvent, read_file
 from dd_pa.emulator.plan.judge import Finding, differences
+from dd_pa.emulator.plan.misspelling import Spellings
 from dd_pa.emulator.search.facets import STRUCTURE
 
 MOST_SENDERS = 100
-
-_MOST_REMEMBERED = 5_000
-_CLOSE = 0.88
-"""How alike a name must be to a declared one to be taken for a misspelling: `order.paid` is none of `order.placed`."""
 
 UNDECLARED, OFF = "undeclared", "off"
 _OWN = STRUCTURE | {"_dd", "dd", "view", "action", "date", "source", "ddtags"}
@@ -61,8 +57,7 @@ class Plans:
         self.revision = 0
         """Rises with each change, so that verdicts of before are not believed; 0 is no plan at all."""
         self._declared: Mapping[str, Sequence[DeclaredEvent]] = {}
-        self._bare: Mapping[str, str] = {}
-        self._nearest: dict[str, str | None] = {}
+        self._spellings = Spellings(())
         if self._files:
             self._changed()
 
@@ -84,7 +79,7 @@ class Plans:
             for name, event in source.events.items():
                 if event not in (known := found.setdefault(name, [])):
                     known.append(event)
-        self._declared, self._bare, self._nearest = found, {_bare(name): name for name in found}, {}
+        self._declared, self._spellings = found, Spellings(found)
         self.revision += 1
 
     @property
@@ -94,13 +89,7 @@ class Plans:
 
     def nearest(self, name: str) -> str | None:
         """Return the declared name that this one seems to be meant for."""
-        known = self._nearest
-        if name not in known:
-            if len(known) >= _MOST_REMEMBERED:
-                known.clear()
-            alike = self._bare.get(_bare(name))
-            known[name] = alike or next(iter(get_close_matches(name, list(self._declared), 1, _CLOSE)), None)
-        return known[name]
+        return self._spellings.meant(name)
 
     def summary(self, row: Row) -> Summary:
         """Return the line of the list."""
@@ -127,8 +116,3 @@ class Plans:
         attributes = {key: value for key, value in body.items() if key.split(".", 1)[0] not in _OWN}
         found = min((differences(attributes, version.fields) for version in versions), key=len)
         return Verdict(OFF, found) if found else None
-
-
-def _bare(name: str) -> str:
-    """Return what is left of a name when its spelling is a matter of taste."""
-    return "".join(character for character in name.casefold() if character.isalnum())

@@ -1,7 +1,8 @@
 // The columns of the list. To add one, add an entry here: where it stands, how wide it is, what a cell shows.
 import { html } from "../vendor/vendor.js";
 import { ACCOUNT, ATTRIBUTES, DELAY, KIND, NAME, OFF_PLAN, REASON, RECEIVED, SESSION, STATUS, USER } from "./api.js";
-import { day, duration, hue, iso, MISSING, shortId, time } from "./format.js";
+import { day, duration, iso, MISSING, shortId, time } from "./format.js";
+import { hue } from "./sessionhue.js";
 import { OffPlanMark } from "./offplan.js";
 import { Shape } from "./shapes.js";
 
