@@ -10,7 +10,7 @@ from dd_pa.capture.identity_block import bound_identity, identify
 from dd_pa.capture.person import Id, Identity, IdentitySource
 from dd_pa.capture.pseudonym import pseudonymous_session
 from dd_pa.capture.rum_session import RumSession, rum_session_from_environ, rum_session_from_scope
-from dd_pa.delivery.destination_gate import RetryPolicy
+from dd_pa.delivery.backoff import RetryPolicy
 from dd_pa.delivery.stats import Stats
 from dd_pa.emitter import Emitter
 from dd_pa.errors import EventError, OffPlanError, PlanError, ProductAnalyticsError, SettingsError

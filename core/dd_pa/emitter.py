@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from dd_pa import metrics
 from dd_pa.capture.person import Id, Identity, IdentityCallable
-from dd_pa.delivery.destination_gate import RetryPolicy
+from dd_pa.delivery.backoff import RetryPolicy
 from dd_pa.delivery.pipeline import Pipeline
 from dd_pa.delivery.process_pipelines import ProcessPipelines
 from dd_pa.delivery.stats import Stats

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from dd_pa import Settings
-from dd_pa.delivery.destination_gate import RetryPolicy
+from dd_pa.delivery.backoff import RetryPolicy
 from dd_pa.delivery.pipeline import Pipeline
 from dd_pa.store.dead_letters import entries, settle
 from tests.core.spools import INTAKE, Watched, event

@@ -17,7 +17,7 @@ from dd_pa import BuiltEvent, RetryPolicy
 from dd_pa.delivery import dispatcher as dispatching
 from dd_pa.delivery.dispatcher import Dispatcher
 from dd_pa.delivery.event_age import Ages
-from dd_pa.delivery.event_quarantine import LONGEST, TRIES, Quarantine
+from dd_pa.delivery.event_quarantine import LONGEST, TRIES
 from dd_pa.delivery.ledger import Ledger
 from dd_pa.network.outcome import DELIVERED, Outcome, Verdict, judge
 from dd_pa.network.outlet import Done
@@ -269,7 +269,7 @@ def test_a_full_quarantine_sets_aside_the_most_tried() -> None:
 
     async def deliver() -> None:
         bench = Bench(answer=bad_ones_get(BAD["500"]))
-        bench.dispatcher.quarantine = Quarantine(RetryPolicy(), max_events=300)
+        bench.dispatcher.quarantine._max_events = 300
         good = iter(make("good", 1000))
         for bad in make("bad", 1000):
             bench.put([bad, next(good)])

@@ -21,7 +21,7 @@ def _in(path: str, fault: str, old: str, new: str) -> Mutation:
 
 _DELIVERY = (
     _in(
-        "delivery/dispatcher.py",
+        "delivery/retry_decision.py",
         "no event is ever blamed: no quarantine",
         "return others_passed or failed.outlived >= OUTLIVED",
         "return False",
@@ -43,8 +43,8 @@ _DELIVERY = (
     _in(
         "delivery/dispatcher.py",
         "settled when sent, not when taken by the intake",
-        "        attempt = Attempt(event, failed, now, self._passed)\n",
-        "        attempt = Attempt(event, failed, now, self._passed)\n        self._store.settle(event)\n",
+        "        attempt = Attempt(event, failed, now, self.decision.passed)\n",
+        "        attempt = Attempt(event, failed, now, self.decision.passed)\n        self._store.settle(event)\n",
     ),
     _in(
         "delivery/dispatcher.py",
@@ -53,7 +53,7 @@ _DELIVERY = (
         "in_flight = 0\n",
     ),
     _in(
-        "delivery/dispatcher.py",
+        "delivery/retry_decision.py",
         "a failed event does not wait for another attempt",
         "            self._blame_destination(attempt, outcome)\n            self._wait_undecided(failed, outcome)\n",
         "            self._blame_destination(attempt, outcome)\n",
@@ -71,7 +71,7 @@ _DELIVERY = (
         "or True else None",
     ),
     _in(
-        "delivery/dispatcher.py",
+        "delivery/retry_decision.py",
         "nothing is handed back by a process that makes way",
         "if self._store.hand_back(failed.event)]",
         "if False]",

@@ -119,7 +119,7 @@ def _deliver_spool(say: log_lines.Say, serve: Serve) -> None:
 
 def _deliver(settings: Settings, say: log_lines.Say, serve: Serve) -> None:
     from dd_pa.cli.status_server import SpoolDeliverer  # noqa: PLC0415
-    from dd_pa.delivery.destination_gate import RetryPolicy  # noqa: PLC0415 - --help needs no delivery
+    from dd_pa.delivery.backoff import RetryPolicy  # noqa: PLC0415 - --help needs no delivery
     from dd_pa.delivery.pipeline import Pipeline  # noqa: PLC0415
     from dd_pa.store.trusted_directory import spool_path  # noqa: PLC0415
 

@@ -1,50 +1,28 @@
-"""Keeps as many requests in flight as the gate allows, and settles each event by its outcome."""
+"""Keeps as many requests in flight as the gate allows; what becomes of their events says the retry decision."""
 
 from __future__ import annotations
 
 import asyncio
-import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 
 from dd_pa.capture.attributes import MAX_BYTES as MAX_EVENT
 from dd_pa.capture.event import BuiltEvent
+from dd_pa.delivery.backoff import RetryPolicy
 from dd_pa.delivery.breather import Breather
-from dd_pa.delivery.destination_gate import Gate, RetryPolicy
-from dd_pa.delivery.event_age import EXPIRED, QUESTION, Ages, prepared
+from dd_pa.delivery.destination_gate import Gate
+from dd_pa.delivery.event_age import QUESTION, Ages, prepared
 from dd_pa.delivery.event_quarantine import FailedEvent, Quarantine
 from dd_pa.delivery.ledger import Ledger
+from dd_pa.delivery.retry_decision import Attempt, RetryDecision
 from dd_pa.network.outcome import Outcome, Verdict
 from dd_pa.network.outlet import DirectOutlet, Outlet, direct
-from dd_pa.observe import signals
 from dd_pa.store.protocol import Source
-
-logger = logging.getLogger("dd_pa")
-
-RECONNECTS = 4
-"""Times that an event is sent again at once after its connection was lost; after that it waits like any failure."""
 
 MAX_IN_FLIGHT = 16 * 1024 * 1024
 """Bytes of bodies that may be in flight."""
 
 SLICE = 256
 """Steps of filling in one turn of the loop; those that expired, say, need no room, and there may be any number."""
-
-OUTLIVED, OUTLIVED_LIMIT = 2, 5
-"""So often others pass between two failures of an event, and it is to blame though none passed beside it; a limit
-on the rate hits anyone, and asks for more."""
-
-NOT_SET_ASIDE = 60.0
-"""Seconds before an event that could not be written to the dead letters is written again."""
-
-
-class Attempt:
-    """One request in flight."""
-
-    __slots__ = ("event", "failed", "passed", "started")
-
-    def __init__(self, event: BuiltEvent, failed: FailedEvent | None, started: float, passed: int) -> None:
-        self.event, self.failed = event, failed
-        self.started, self.passed = started, passed
 
 
 class Dispatcher:
@@ -63,7 +41,7 @@ class Dispatcher:
         on_settled: Callable[[], None],
     ) -> None:
         self._store, self._ledger, self._outlet = store, ledger, direct(outlet)
-        self._policy, self._max_age, self._ages, self._sender = policy, max_age, ages, sender
+        self._max_age, self._ages = max_age, ages
         self._on_settled = on_settled
         self._breather = Breather()
         self._loop = asyncio.get_running_loop()
@@ -73,7 +51,6 @@ class Dispatcher:
 
         self._asking = False
         self._again = self._bytes = 0
-        self._passed = 0
         self._filling = self._ending = self._paced = False
         self._turn = False
         self._dry = False
@@ -82,6 +59,7 @@ class Dispatcher:
         self._recalls = 0
         self.quarantine = Quarantine(policy)
         self.gate = Gate(policy, width=self._outlet.width)
+        self.decision = RetryDecision(store, ledger, self.gate, self.quarantine, policy=policy, sender=sender)
 
     @property
     def busy(self) -> bool:
@@ -92,7 +70,7 @@ class Dispatcher:
     def gathers(self) -> bool:
         """All is well and nothing waits: what comes, and what is answered, may wait for its neighbours."""
         urgent = self.quarantine or self._undated or self.gate.closed or self.gate.hurried or not self.gate.healthy
-        return self._dry and self._passed > 0 and not urgent
+        return self._dry and self.decision.passed > 0 and not urgent
 
     def fill(self) -> None:
         """Start as many requests as may be in flight now."""
@@ -100,7 +78,7 @@ class Dispatcher:
         self._dry = False  # unless it turns out to be: where there is no room, nobody looks
         if self._store.recalls != self._recalls:
             self._recalls = self._store.recalls
-            self._hand_back(self.quarantine.all_waiting())
+            self.decision.hand_back(self.quarantine.all_waiting())
         for _ in range(SLICE):
             if self._ending or not self._send(self._loop.time()):
                 break
@@ -108,7 +86,7 @@ class Dispatcher:
             self._fill_soon()
         self._ask_if_needed()
         if self.gate.refusal is not None and not self._attempts and not self.gate.closed:
-            self._note_pause(self.gate.pause)
+            self.decision.note_pause(self.gate.pause)
 
     def _send(self, now: float) -> bool:
         """Send an event, or several; return whether there was one and room for it."""
@@ -155,18 +133,11 @@ class Dispatcher:
     def _send_if_room(self, now: float) -> bool:
         if self.quarantine.fullness >= 1:
             for failed in self.quarantine.most_tried():
-                self._make_room(failed)
+                self.decision.make_room(failed)
         fullness = self.quarantine.fullness
         if fullness >= 2 or (fullness >= 1 and len(self._attempts) > self._again):
             return False
         return self._send_fresh(1, now)
-
-    def _make_room(self, failed: FailedEvent) -> None:
-        if failed.sentence is None:
-            self._give_up(failed)
-            return
-        self._settle(failed.event)  # it could not be written down for as long as there was room
-        self._ledger.count_dropped("not_set_aside", failed.event)
 
     def _send_again(self, room: int, now: float) -> bool:
         """Send an event that has failed before: those that may be to blame take but a part of the room."""
@@ -179,7 +150,7 @@ class Dispatcher:
         if failed is None:
             return False
         if failed.sentence is not None:
-            self._set_aside(failed.event, failed.sentence)
+            self.decision.set_aside(failed.event, failed.sentence)
         else:
             self._start(failed.event, failed, now)
         return True
@@ -189,9 +160,9 @@ class Dispatcher:
         age = self._ages.of(event)
         body = prepared(event, age, self._max_age) if age is not None else QUESTION.body
         if isinstance(body, Outcome):
-            self._set_aside(event, body)
+            self.decision.set_aside(event, body)
             return
-        attempt = Attempt(event, failed, now, self._passed)
+        attempt = Attempt(event, failed, now, self.decision.passed)
         self._attempts.add(attempt)
         self._bytes += len(event.body)
         self._again += failed is not None
@@ -250,7 +221,7 @@ class Dispatcher:
         self._breather.step()
         self._over(attempt)
         try:
-            self._conclude(attempt, outcome)
+            self.decision.conclude(attempt, outcome)
         except BaseException as failure:  # a bug of ours, or a receiver of a signal that calls exit()
             self._ledger.say("delivery", "delivery failed: %s", type(failure).__name__)
         self._fill_soon()
@@ -271,132 +242,6 @@ class Dispatcher:
             self.fill()
         self._on_settled()
 
-    def _conclude(self, attempt: Attempt, outcome: Outcome) -> None:
-        match outcome.verdict:
-            case Verdict.DELIVERED:
-                self._settle(attempt.event)
-                self.gate.accepted()
-                self._pass(attempt)
-                self._ledger.count_delivered(attempt.event)
-            case Verdict.REJECT:
-                self._judge_rejection(attempt, outcome)
-                self._set_aside(attempt.event, outcome)
-            case _ if not self._ending:
-                self._judge_failure(attempt, outcome)
-
-    def _settle(self, event: BuiltEvent) -> None:
-        self._store.settle(event)
-        if self.quarantine:
-            self.quarantine.forget(event)
-
-    def _pass(self, attempt: Attempt) -> None:
-        """Note that the destination is well."""
-        self._passed += 1
-        paused = self.gate.paused_by
-        if self.gate.rate_limit.is_set:
-            self.gate.rate_limit.succeeded(self._loop.time())
-        if alone := self.gate.succeeded(attempt.started):
-            for failed in self.quarantine.waiting(alone):
-                self._convict(failed)
-        if paused and not self.gate.paused_by:
-            logger.warning("the intake takes events again; delivery goes on")
-            signals.send(signals.delivery_resumed, self._sender)
-
-    def _judge_rejection(self, attempt: Attempt, outcome: Outcome) -> None:
-        """Take a rejection for a sign of life, unless everything is rejected."""
-        refusal = self.gate.rejected(outcome)
-        if refusal is None:
-            self._pass(attempt)
-        else:
-            self._blame_destination(attempt, refusal)
-
-    def _judge_failure(self, attempt: Attempt, outcome: Outcome) -> None:
-        """Find out who is to blame: the event, the destination, or nobody knows."""
-        self._ledger.count_retried(outcome.reason)
-        failed = self.quarantine.note(attempt.event, outcome)
-        if self._hand_back([failed]):
-            return
-        others_passed = self._passed > (failed.passed if failed.convictions else attempt.passed)
-        failed.outlived += failed.failures > 1 and self._passed > failed.passed
-        failed.passed = self._passed
-        if failed.convictions:
-            self._convict(failed, counts=others_passed and not self.gate.hurried)
-        elif outcome.verdict is Verdict.LOST and failed.failures <= RECONNECTS and not self.gate.closed:
-            self.quarantine.add(failed, self._loop.time())
-        elif self._is_to_blame(failed, outcome, others_passed=others_passed):
-            self._convict(failed)
-        else:
-            self._blame_destination(attempt, outcome)
-            self._wait_undecided(failed, outcome)
-
-    def _hand_back(self, failures: Iterable[FailedEvent]) -> int:
-        """Forget events that are not this process's to deliver any more; return how many those are."""
-        handed_back = [failed.event for failed in failures if self._store.hand_back(failed.event)]
-        for event in handed_back:
-            self.quarantine.forget(event)
-        return len(handed_back)
-
-    def _is_to_blame(self, failed: FailedEvent, outcome: Outcome, *, others_passed: bool) -> bool:
-        """Tell by those that passed beside it or, with little traffic, between its failures."""
-        if outcome.verdict is Verdict.LIMIT:
-            return failed.outlived >= OUTLIVED_LIMIT
-        return others_passed or failed.outlived >= OUTLIVED
-
-    def _blame_destination(self, attempt: Attempt, outcome: Outcome) -> None:
-        was_closed = self.gate.closed
-        self._note_pause(
-            lambda: self.gate.failed(attempt.event.id, outcome, self._loop.time(), attempt.started),
-        )
-        if self.gate.closed and not was_closed:  # those that failed first are no longer suspected
-            self.quarantine.release(self._loop.time())
-
-    def _wait_undecided(self, failed: FailedEvent, outcome: Outcome) -> None:
-        if self.gate.closed:  # the gate says when
-            self.quarantine.add(failed, self._loop.time())
-            return
-        pauses = outcome.verdict is Verdict.PAUSE
-        wait = self._policy.pause_wait(failed.failures) if pauses else self._policy.wait(failed.failures)
-        self._wait(failed, max(wait, outcome.wait or 0.0))
-
-    def _wait(self, failed: FailedEvent, seconds: float) -> None:
-        self.quarantine.add(failed, self._loop.time() + min(seconds, self.gate.longest_wait))
-
-    def _convict(self, failed: FailedEvent, *, counts: bool = True) -> None:
-        """Let an event wait by itself, or give it up if it had its tries."""
-        if counts and self.quarantine.convict(failed, self._loop.time()):
-            self._give_up(failed)
-        else:
-            self._wait(failed, self.quarantine.own_wait(failed))
-
-    def _give_up(self, failed: FailedEvent) -> None:
-        last = failed.outcome or EXPIRED
-        detail = f"given up after {failed.failures} failures while others passed: {last.detail}"
-        self._set_aside(failed.event, Outcome(verdict=Verdict.REJECT, reason=last.reason, detail=detail))
-
-    def _set_aside(self, event: BuiltEvent, why: Outcome) -> None:
-        """Hand an event to the dead letters; one for which there is no room now stays, and is handed over later."""
-        if not self._store.reject(event, why.reason, why.detail):
-            failed = self.quarantine.get(event) or self.quarantine.note(event, why)
-            failed.sentence = why
-            self._wait(failed, NOT_SET_ASIDE)
-            return
-        self.quarantine.forget(event)
-        if why is EXPIRED:
-            self._ledger.count_dropped("expired", event)
-        else:
-            self._ledger.count_rejected(event, why.reason, why.detail)
-
-    def _note_pause(self, change: Callable[[], None]) -> None:
-        """Do what may pause the delivery, and say so if it does."""
-        was_paused = self.gate.paused_by
-        change()
-        if self.gate.paused_by and not was_paused:
-            logger.error(
-                "delivery is paused: the answer is %s; check API_KEY, SITE, INTAKE_URL and RELAY_URL. Events are kept.",
-                self.gate.paused_by,
-            )
-            signals.send(signals.delivery_paused, self._sender, reason=self.gate.paused_by)
-
     def hurry(self) -> None:
         """Try everything once more now, and soon again: the process is about to end."""
         self.gate.hurry()
@@ -405,5 +250,5 @@ class Dispatcher:
 
     async def close(self) -> None:
         """Send nothing more and end the requests in flight; their events stay unsettled in the store."""
-        self._ending = True
+        self._ending = self.decision.is_ending = True
         await self._outlet.aclose()

@@ -13,7 +13,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from dd_pa.capture.event import BuiltEvent
-from dd_pa.delivery.destination_gate import RetryPolicy
+from dd_pa.delivery.backoff import RetryPolicy
 from dd_pa.network.outcome import Outcome
 
 TRIES = 16

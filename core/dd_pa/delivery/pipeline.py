@@ -7,7 +7,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 from dd_pa.capture.event import BuiltEvent, EventBuilder
-from dd_pa.delivery.destination_gate import RetryPolicy
+from dd_pa.delivery.backoff import RetryPolicy
 from dd_pa.delivery.drop_report import DropReport
 from dd_pa.delivery.ledger import DropReason, Ledger
 from dd_pa.delivery.plan_report import PlanReport

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from dd_pa import metrics
-from dd_pa.delivery.destination_gate import RetryPolicy
+from dd_pa.delivery.backoff import RetryPolicy
 from dd_pa.delivery.dispatcher import Dispatcher
 from dd_pa.delivery.event_age import Ages
 from dd_pa.delivery.ledger import Ledger
