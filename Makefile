@@ -22,7 +22,7 @@ test: lint types pytest ## All tests, lint and types
 
 # Left out: what starts processes and servers, waits for time-outs, or goes through hundreds of outages.
 SLOW = tests/core/test_attributes.py tests/core/test_delivery_faults.py tests/core/test_doctor.py \
-  tests/core/test_emitter_life.py tests/core/test_quarantine.py tests/core/test_reentrancy.py tests/core/test_secrets_in_logs.py \
+  tests/core/test_emitter_life.py tests/core/test_event_quarantine.py tests/core/test_reentrancy.py tests/core/test_secrets_in_logs.py \
   tests/core/test_spool_processes.py tests/core/test_tls.py
 
 check: lint $(VENV)/installed ## While you work: lint, types and the quick tests

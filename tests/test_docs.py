@@ -20,7 +20,7 @@ from dd_pa import Identity, Settings, Stats, signals
 from dd_pa.capture import event as event_module
 from dd_pa.capture.event import EventBuilder
 from dd_pa.capture.person import Traits
-from dd_pa.cli.program import COMMANDS
+from dd_pa.cli.command_extras import COMMANDS
 from dd_pa.delivery.event_age import without_session
 from dd_pa.delivery.ledger import DropReason, LostIdentityReason
 from dd_pa.delivery.worker import State

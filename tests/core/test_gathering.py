@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 
 from dd_pa.network.outcome import DELIVERED
-from tests.core.test_quarantine import LOST, Bench, make
+from tests.core.test_event_quarantine import LOST, Bench, make
 from tests.core.virtual_loop import run
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from dd_pa.emulator import Emulator
-from dd_pa.emulator.intake.body import MAX_BODY
+from dd_pa.emulator.intake.request_body import MAX_BODY
 from tests.emulator.client import INTAKE, KEY, Client, event
 
 JSON = b'{"application":{"id":"a"},"event":{"name":"n"},"type":"server","usr":{"id":"1"}}'

@@ -14,11 +14,14 @@ from typing import Any, Literal
 import msgspec
 
 from dd_pa.capture.baggage import session_id_in_baggage
-from dd_pa.capture.rum_cookie import MAX_HEADER_LENGTH, READ_LENGTH, anonymous_id, cookie_of_environ, live_state
-
-SESSION_LASTS = 4 * 3600
-"""Seconds after which nothing claims a browser session that was read before. Datadog ends a session 4 hours after it
-began, and the server knows only when it read the id."""
+from dd_pa.capture.rum_cookie import (
+    MAX_HEADER_LENGTH,
+    READ_LENGTH,
+    SESSION_LASTS,
+    anonymous_id,
+    cookie_of_environ,
+    live_state,
+)
 
 _MAX_DATE = 8_640_000_000_000_000  # of JavaScript's Date
 

@@ -19,12 +19,10 @@ from email.utils import parsedate_to_datetime
 import msgspec
 
 from dd_pa.capture.event import BuiltEvent
+from dd_pa.capture.rum_cookie import SESSION_LASTS
 from dd_pa.network.outcome import Outcome, Verdict
 from dd_pa.process.uptime import uptime
 from dd_pa.store.protocol import Source
-
-LATE_AFTER = 4 * 3600.0
-"""Seconds after which an event may no longer carry `session.id`."""
 
 LATE_SESSION = Outcome(
     verdict=Verdict.REJECT,
@@ -52,7 +50,7 @@ class Ages:
 
     def __init__(self, store: Source, *, max_age: float, wall: Callable[[], float] = time.time) -> None:
         self._store, self._wall = store, wall
-        self._old = min(LATE_AFTER, max_age)
+        self._old = min(SESSION_LASTS, max_age)
         self._date: str | None = None
         self._heard_at = -math.inf
         self._started: float | None = None
@@ -98,7 +96,7 @@ class Ages:
 def prepared(event: BuiltEvent, age: float, max_age: float) -> bytes | Outcome:
     """Return the body to send so many seconds after the event, or why it cannot be sent. Never raises."""
     try:
-        if age <= LATE_AFTER and age <= max_age:
+        if age <= SESSION_LASTS and age <= max_age:
             return event.body
         return EXPIRED if age > max_age else without_session(event.body) or LATE_SESSION
     except Exception as error:  # a record of another version, or of a relay: nobody else's event waits for it

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from dd_pa.delivery.intake_probe import ProbeAnswer, probe
 from dd_pa.doctor.plan_examination import examine_plan
 from dd_pa.doctor.relay_examination import examine_relay, examine_tap
-from dd_pa.doctor.report import Finding, State
+from dd_pa.doctor.report import OLD, Finding, State
 from dd_pa.errors import SpoolError
 from dd_pa.network.outcome import Verdict
 from dd_pa.network.tls_trust import is_secure
@@ -129,10 +129,6 @@ def _clock(skew: float) -> Finding:
         text=f"{abs(skew):.0f} s {direction} the intake's, or its answer was old",
         fix=fix,
     )
-
-
-OLD = 15 * 60
-"""Seconds after which an event that waits shows that nobody delivers it, or that the intake takes nothing."""
 
 
 def examine_spool(settings: Settings) -> Iterator[Finding]:

@@ -5,12 +5,9 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 
-from dd_pa.doctor.report import Finding
+from dd_pa.doctor.report import OLD, Finding
 from dd_pa.relay.brokers import RelayQueue, open_queue
 from dd_pa.settings.relay_address import RelayAddress
-
-OLD = 15 * 60
-"""Seconds after which an event that waits shows that nobody delivers it."""
 
 
 def examine_tap(address: RelayAddress, *, ca_file: str | None, timeout: float) -> Iterator[Finding]:

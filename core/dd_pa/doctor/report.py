@@ -11,6 +11,9 @@ if TYPE_CHECKING:
     from dd_pa.store.inspection import SpoolContents
 
 
+OLD = 15 * 60
+"""Seconds after which an event that waits shows that nobody delivers it, or that the intake takes nothing."""
+
 State = Literal["ok", "note", "warning", "failure"]
 
 _MARKS: dict[State, str] = {"ok": "✓", "note": "·", "warning": "!", "failure": "✗"}

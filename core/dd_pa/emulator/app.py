@@ -16,8 +16,8 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from dd_pa.emulator.http.access import Access
+from dd_pa.emulator.http.answers import refusal
 from dd_pa.emulator.http.guard import AGENTS, API, guarded, reason_to_refuse
-from dd_pa.emulator.http.replies import refusal
 from dd_pa.emulator.http.rum_target import is_open
 from dd_pa.emulator.intake.endpoint import PATH, IntakeEndpoint, Rules
 from dd_pa.emulator.intake.faults import Fault, Faults, On, QueryStatus
@@ -27,7 +27,7 @@ from dd_pa.emulator.live.row import Row
 from dd_pa.emulator.live.selection import Selections
 from dd_pa.emulator.page import assets
 from dd_pa.emulator.page.drops import Drops
-from dd_pa.emulator.page.explanation import explaining
+from dd_pa.emulator.page.error_answers import explaining
 from dd_pa.emulator.page.former_events import FormerEventRoutes
 from dd_pa.emulator.page.plan_routes import PlanRoutes
 from dd_pa.emulator.page.reports import Reports

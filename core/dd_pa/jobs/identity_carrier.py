@@ -8,7 +8,7 @@ from contextvars import ContextVar
 import msgspec
 
 from dd_pa.capture.person import NOBODY, Identity
-from dd_pa.capture.rum_session import SESSION_LASTS
+from dd_pa.capture.rum_cookie import SESSION_LASTS
 from dd_pa.capture.work import Work
 from dd_pa.emitter import Emitter
 from dd_pa.jobs.job_header import MAX_HEADER, CarriedIdentity, Seal

@@ -8,6 +8,9 @@ import ssl
 from dd_pa.process import forks
 from dd_pa.settings.settings import Settings
 
+OLDEST = ssl.TLSVersion.TLSv1_2
+"""Version of TLS; browsers and RFC 9113 ask for no newer one."""
+
 
 def is_secure(settings: Settings) -> bool:
     """Tell whether the intake is reached by TLS."""
@@ -21,12 +24,21 @@ def tls_context(ca_file: str | None) -> ssl.SSLContext:
         import certifi  # noqa: PLC0415 - takes importlib.resources, and is needed here only
 
         tls = ssl.create_default_context(cafile=certifi.where())
-        tls.minimum_version = ssl.TLSVersion.TLSv1_2
+        tls.minimum_version = OLDEST
         tls.options |= ssl.OP_NO_RENEGOTIATION  # RFC 9113, section 9.2.1
         tls.set_alpn_protocols(["h2", "http/1.1"])
         if ca_file:
             tls.load_verify_locations(ca_file)
         return tls
+
+
+def broker_tls_context(ca_file: str | None) -> ssl.SSLContext:
+    """Return what verifies a broker's certificate and name, by the system's authorities and those of `CA_FILE`."""
+    context = ssl.create_default_context()
+    context.minimum_version = OLDEST
+    if ca_file:
+        context.load_verify_locations(ca_file)
+    return context
 
 
 @functools.cache

@@ -15,7 +15,7 @@ from nats.js import JetStreamContext
 from nats.js.api import DiscardPolicy, RetentionPolicy, StorageType, StreamConfig
 from nats.js.errors import NotFoundError
 
-from dd_pa.relay.tls import tls_context
+from dd_pa.network.tls_trust import broker_tls_context
 from dd_pa.settings.relay_address import RelayAddress
 
 FAREWELL = 1.0
@@ -56,7 +56,7 @@ class NatsConnection:
                 connect_timeout=max(1, int(timeout)),
                 error_cb=failed,
                 name="dd-pa",
-                tls=tls_context(ca_file) if address.is_secure else None,
+                tls=broker_tls_context(ca_file) if address.is_secure else None,
             )
             connection.watch()
             if make:

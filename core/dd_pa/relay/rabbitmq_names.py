@@ -7,8 +7,8 @@ from typing import Any
 
 from pika import BasicProperties, SSLOptions, URLParameters
 
+from dd_pa.network.tls_trust import broker_tls_context
 from dd_pa.relay.cloud_event import CONTENT_TYPE
-from dd_pa.relay.tls import tls_context
 from dd_pa.settings.relay_address import RelayAddress
 
 PREFIX = "cloudEvents:"
@@ -22,7 +22,7 @@ def connection_parameters(address: RelayAddress, ca_file: str | None, name: str)
     """Return where and how to connect; `name` is what the broker's operators see."""
     parameters = URLParameters(address.reveal())
     if address.is_secure:
-        parameters.ssl_options = SSLOptions(tls_context(ca_file), parameters.host)
+        parameters.ssl_options = SSLOptions(broker_tls_context(ca_file), parameters.host)
     parameters.client_properties = {"connection_name": f"dd-pa {name}"}
     return parameters
 

@@ -10,8 +10,8 @@ from starlette.datastructures import Headers
 from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.types import Scope
 
+from dd_pa.emulator.http.answers import refusal
 from dd_pa.emulator.http.guard import AGENTS, API, QUERIES
-from dd_pa.emulator.http.replies import refusal
 
 COOKIE = "dd_pa_emulator"
 BY_COOKIE = "dd_pa.by_cookie"

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import cache
 from http import HTTPStatus
 
+from starlette.responses import Response
 from starlette.types import Send
 
 Headers = tuple[tuple[str, str], ...]
@@ -80,3 +81,18 @@ def _answer(status: int, body: bytes, extra: Headers = ()) -> Answer:
 
 
 ACCEPTED = _answer(202, b"{}")
+
+
+def reply(content: object, status: int = 200) -> Response:
+    """Answer with JSON; ASCII only, as events may hold text that UTF-8 cannot carry."""
+    return Response(encoded(content), status, media_type="application/json")
+
+
+def encoded(content: object) -> bytes:
+    """Encode compactly."""
+    return json.dumps(content, separators=(",", ":"), check_circular=False).encode()
+
+
+def refusal(status: int, detail: str) -> Response:
+    """Answer with Datadog's error document."""
+    return Response(error_body(status, detail), status, media_type="application/json")

@@ -13,10 +13,10 @@ from starlette.types import Receive, Scope, Send
 
 from dd_pa.emulator.http.answers import ACCEPTED, Answer, Headers, Refusal, refused, respond
 from dd_pa.emulator.http.connection import drop
-from dd_pa.emulator.intake.body import Disconnected, read_body
 from dd_pa.emulator.intake.faults import Fault, Faults
-from dd_pa.emulator.intake.payload import parse
+from dd_pa.emulator.intake.request_body import Disconnected, read_body
 from dd_pa.emulator.intake.requirements import check_event, check_limits, check_meaning
+from dd_pa.emulator.intake.strict_json import parse
 from dd_pa.emulator.live.history import History
 from dd_pa.emulator.live.row import Row
 

@@ -10,7 +10,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from dd_pa.emulator.http.replies import refusal
+from dd_pa.emulator.http.answers import refusal
 from dd_pa.emulator.page.bundle import bundle
 
 _TYPES = {

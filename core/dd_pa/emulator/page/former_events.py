@@ -9,12 +9,12 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from dd_pa.emulator.http.answers import refusal, reply
 from dd_pa.emulator.http.guard import API
-from dd_pa.emulator.http.replies import refusal, reply
 from dd_pa.emulator.live.selection import Wanted
-from dd_pa.emulator.page.detail import detail_of
-from dd_pa.emulator.page.explanation import explaining
+from dd_pa.emulator.page.error_answers import explaining
 from dd_pa.emulator.page.parameters import integer, wanted_of
+from dd_pa.emulator.page.row_detail import detail_of
 from dd_pa.emulator.plan.plans import Plans
 from dd_pa.emulator.query.former_events import ALWAYS, FormerEvents
 

@@ -10,10 +10,10 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from dd_pa.emulator.http.answers import refusal, reply
 from dd_pa.emulator.http.connection import read_within
 from dd_pa.emulator.http.guard import API
-from dd_pa.emulator.http.replies import refusal, reply
-from dd_pa.emulator.page.explanation import explaining
+from dd_pa.emulator.page.error_answers import explaining
 from dd_pa.emulator.page.parameters import ParameterError, json_object
 from dd_pa.emulator.query.kept_segments import MAX_FILE, KeptSegments, SegmentsError
 from dd_pa.emulator.warehouse.named_file import NamedFile, NotKeptError

@@ -13,14 +13,14 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from dd_pa.emulator.http.answers import refusal, reply
 from dd_pa.emulator.http.connection import read_within
 from dd_pa.emulator.http.guard import API
-from dd_pa.emulator.http.replies import refusal, reply
 from dd_pa.emulator.intake.faults import Faults
 from dd_pa.emulator.live.selection import Filter, Selections, Wanted
-from dd_pa.emulator.page.detail import detail_of
-from dd_pa.emulator.page.explanation import explaining
+from dd_pa.emulator.page.error_answers import explaining
 from dd_pa.emulator.page.parameters import ParameterError, as_json, fault_of, filter_of, integer, wanted_of
+from dd_pa.emulator.page.row_detail import detail_of
 from dd_pa.emulator.plan.plans import Plans
 from dd_pa.emulator.query.former_events import FormerEvents
 from dd_pa.emulator.warehouse.database import WarehouseError

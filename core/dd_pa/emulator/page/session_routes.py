@@ -10,10 +10,10 @@ from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
+from dd_pa.emulator.http.answers import encoded, refusal, reply
 from dd_pa.emulator.http.guard import API
-from dd_pa.emulator.http.replies import encoded, refusal, reply
 from dd_pa.emulator.live.label import SERVER, Json
-from dd_pa.emulator.page.explanation import explaining
+from dd_pa.emulator.page.error_answers import explaining
 from dd_pa.emulator.page.parameters import ParameterError, integer
 from dd_pa.emulator.plan.plans import Plans
 from dd_pa.emulator.search.search import compile_search

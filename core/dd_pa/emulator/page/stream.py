@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Callable
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
-from dd_pa.emulator.http.replies import encoded, refusal
+from dd_pa.emulator.http.answers import encoded, refusal
 from dd_pa.emulator.live.history import History
 from dd_pa.emulator.live.row import Row
 from dd_pa.emulator.live.selection import RowCheck

@@ -7,8 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
 from dd_pa.emulator.search.tree import Node
-from dd_pa.emulator.warehouse.binding import Binding
-from dd_pa.emulator.warehouse.clauses import Conditions
+from dd_pa.emulator.warehouse.clauses import Binding, Conditions
 from dd_pa.emulator.warehouse.extent import EVERYTHING, Extent
 from dd_pa.emulator.warehouse.query_deadline import QueryDeadline
 from dd_pa.emulator.warehouse.warehouse import Warehouse

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from dd_pa.emulator.http.answers import Refusal
-from dd_pa.emulator.intake.payload import parse
 from dd_pa.emulator.intake.requirements import check_limits
+from dd_pa.emulator.intake.strict_json import parse
 
 MAX_LINES = 10_000
 MAX_ID = 256

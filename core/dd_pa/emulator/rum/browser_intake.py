@@ -9,7 +9,7 @@ from starlette.types import Receive, Scope, Send
 
 from dd_pa.emulator.http.answers import ACCEPTED, Answer, Headers, Refusal, refused, respond
 from dd_pa.emulator.http.rum_target import target_of
-from dd_pa.emulator.intake.body import Disconnected, inflate, read_body
+from dd_pa.emulator.intake.request_body import Disconnected, inflate, read_body
 from dd_pa.emulator.rum.batch import BrowserEvent, Sender, read_batch
 
 Sink: TypeAlias = Callable[[Sequence[BrowserEvent]], None]

@@ -22,8 +22,8 @@ from lark import Lark, Token, Transformer
 from lark.exceptions import UnexpectedCharacters, UnexpectedInput, UnexpectedToken
 
 from dd_pa.emulator.search import tree
+from dd_pa.emulator.search.number_units import number_of
 from dd_pa.emulator.search.tree import Node
-from dd_pa.emulator.search.units import number_of
 from dd_pa.emulator.search.wildcard import Wildcard, unescaped
 
 MAX_BYTES = 16 * 1024

@@ -10,7 +10,7 @@ from typing import Any, Protocol, TypeAlias
 
 from dd_pa.emulator.search import tree
 from dd_pa.emulator.search.facets import Facet, Scalar, flatten, text_of
-from dd_pa.emulator.search.units import number_of
+from dd_pa.emulator.search.number_units import number_of
 from dd_pa.emulator.search.wildcard import Wildcard, unescaped
 
 MAX_TEXT = 25_600

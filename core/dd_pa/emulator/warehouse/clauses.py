@@ -6,11 +6,28 @@ import re
 from collections.abc import Callable
 
 from dd_pa.emulator.search import tree
+from dd_pa.emulator.search.number_units import number_of
 from dd_pa.emulator.search.predicates import SEPARATOR, lowered
-from dd_pa.emulator.search.units import number_of
 from dd_pa.emulator.search.wildcard import unescaped
-from dd_pa.emulator.warehouse.binding import Binding
 from dd_pa.emulator.warehouse.catalogue import Catalogue
+
+
+class Binding:
+    """Collects the values of one statement."""
+
+    def __init__(self) -> None:
+        self.values: dict[str, object] = {}
+
+    def __call__(self, value: object) -> str:
+        """Bind a value and return what stands for it."""
+        name = f"p{len(self.values)}"
+        self.values[name] = value
+        return f"${name}"
+
+    def texts(self, values: list[str]) -> str:
+        """Bind a list of strings, which may be empty."""
+        return f"{self(values)}::VARCHAR[]"
+
 
 _WORD = r"[\pL\pN_]"
 _NO_WORD = r"[^\pL\pN_]"

@@ -9,7 +9,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from dd_pa.emulator.search.units import MAX_LENGTH, MEASURE, NANOSECONDS
+from dd_pa.emulator.search.number_units import MAX_LENGTH, MEASURE, NANOSECONDS
 from dd_pa.emulator.warehouse.catalogue import DOCUMENTED, Catalogue
 from dd_pa.emulator.warehouse.extent import EVERYTHING, Extent
 from dd_pa.emulator.warehouse.query_deadline import QueryDeadline, QueryTimeoutError

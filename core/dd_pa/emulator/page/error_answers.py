@@ -8,8 +8,7 @@ from typing import TypeAlias
 from starlette.requests import Request
 from starlette.responses import Response
 
-from dd_pa.emulator.http.answers import title_of
-from dd_pa.emulator.http.replies import refusal, reply
+from dd_pa.emulator.http.answers import refusal, reply, title_of
 from dd_pa.emulator.live.selection import SearchTimeoutError
 from dd_pa.emulator.page.parameters import ParameterError
 from dd_pa.emulator.search.search import SearchError
