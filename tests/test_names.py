@@ -11,7 +11,7 @@ from pathlib import Path
 ROOT = Path(__file__).parents[1]
 PACKAGES = ("core/dd_pa", "dd_pa_django", "dd_pa_flask", "dd_pa_pytest")
 
-NOUNS = {"binding", "grouping", "linking", "listing", "mapping", "sampling", "streaming", "testbed", "tracking"}
+NOUNS = {"grouping", "linking", "listing", "mapping", "misspelling", "sampling", "streaming", "testbed", "tracking"}
 """What ends like a participle and is a word of the field."""
 
 SAY_NOTHING = {"base", "common", "core", "helper", "helpers", "manager", "managers", "misc", "mixins", "util", "utils"}
