@@ -7,7 +7,6 @@ endless iterators or long texts there are. `plain` is the quick way to the same 
 
 from __future__ import annotations
 
-import dataclasses
 import datetime as dt
 import enum
 import math
@@ -17,8 +16,7 @@ from decimal import Decimal
 from itertools import islice
 from typing import Any
 
-import msgspec
-
+from dd_pa.capture.foreign_values import is_lazy_text, is_record, members, record
 from dd_pa.errors import EventError
 
 RESERVED = frozenset(
@@ -66,7 +64,7 @@ def shallow_copy(attributes: object) -> dict[Any, Any]:
     if not isinstance(attributes, Mapping):
         raise EventError("attributes", f"must be a mapping, not {type(attributes).__name__}")
     try:
-        return dict(islice(_members(attributes), MAX_ATTRIBUTES + 1))
+        return dict(islice(members(attributes, MAX_ATTRIBUTES + 1), MAX_ATTRIBUTES + 1))
     except EventError:
         raise
     except Exception as error:  # code of the caller's own
@@ -145,7 +143,7 @@ class AttributeCleaner:
 
     def _mapping(self, values: Mapping[Any, Any], path: str, depth: int) -> dict[str, Any]:
         clean: dict[str, Any] = {}
-        for key, value in _members(values):
+        for key, value in members(values, MAX_ATTRIBUTES + 1):
             if self._is_full(path):
                 break
             name = self._key(key, path)
@@ -205,7 +203,7 @@ class AttributeCleaner:
         if isinstance(value, (dt.datetime, dt.date, dt.time)):
             is_moment = value == value  # noqa: PLR0124 - not so for pandas' NaT, the NaN among moments
             return self._text(value.isoformat(), path) if is_moment else self._problem(path, "is no moment (NaT)")
-        if isinstance(value, uuid.UUID) or _is_lazy_text(value):
+        if isinstance(value, uuid.UUID) or is_lazy_text(value):
             return self._text(str(value), path)
         return self._problem(path, f"{type(value).__name__} cannot be sent; give a text, a number or a mapping")
 
@@ -231,29 +229,6 @@ class AttributeCleaner:
         if len(exact.as_tuple().digits) > MAX_DIGITS or abs(exact.adjusted()) > MAX_DIGITS:
             return self._problem(path, f"has more than {MAX_DIGITS} digits; send a text")
         return exact
-
-
-def _members(values: Mapping[Any, Any]) -> Iterable[tuple[Any, Any]]:
-    """Return the members of a mapping. One that has several values of a key gives all of them, in a list.
-
-    Such are the queries and forms of Django and Werkzeug (`lists`), and of Starlette and httpx (`multi_items`); their
-    `items` would keep one value of each key, and in silence.
-    """
-    kind = type(values)
-    if kind is dict:
-        return values.items()
-    if callable(getattr(kind, "lists", None)):
-        return ((key, found[0] if len(found) == 1 else found) for key, found in values.lists())  # type: ignore[attr-defined]
-    if callable(getattr(kind, "multi_items", None)):
-        return _gathered(values.multi_items())  # type: ignore[attr-defined]
-    return values.items()
-
-
-def _gathered(pairs: Iterable[tuple[Any, Any]]) -> Iterable[tuple[Any, Any]]:
-    lists: dict[Any, list[Any]] = {}
-    for key, value in islice(pairs, MAX_ATTRIBUTES + 1):
-        lists.setdefault(key, []).append(value)
-    return ((key, found[0] if len(found) == 1 else found) for key, found in lists.items())
 
 
 def _joined(path: str, name: str) -> str:
@@ -282,43 +257,6 @@ def _encodable(text: str) -> bool:
     return True
 
 
-def is_record(value: object) -> bool:
-    """Tell an object of a dataclass, a Struct or a pydantic model."""
-    kind = type(value)
-    return dataclasses.is_dataclass(kind) or isinstance(value, msgspec.Struct) or _is_model(kind)
-
-
-def _is_model(kind: type) -> bool:
-    """Tell a model of pydantic's, without an import of it."""
-    return hasattr(kind, "model_fields") and hasattr(kind, "model_dump")
-
-
-def record(value: Any) -> Any:
-    """Return the members of an object of a dataclass, a Struct or a pydantic model, by their names on the wire.
-
-    A model that is one value (pydantic's `RootModel`) is returned as that value.
-    """
-    if isinstance(value, msgspec.Struct):
-        config, tag = value.__struct_config__, {}
-        if config.tag_field is not None:
-            tag = {config.tag_field: config.tag}
-        pairs = zip(value.__struct_fields__, value.__struct_encode_fields__, strict=True)
-        found = {shown: getattr(value, name) for name, shown in pairs}
-        return {**tag, **{name: item for name, item in found.items() if item is not msgspec.UNSET}}
-    if _is_model(type(value)):
-        return value.model_dump()
-    return {item.name: getattr(value, item.name) for item in dataclasses.fields(value)}
-
-
-def _is_lazy_text(value: object) -> bool:
-    """Tell a translated text that is not evaluated yet: Django's `gettext_lazy`, Flask-Babel's `lazy_gettext`."""
-    names = {f"{kind.__module__}.{kind.__qualname__}" for kind in type(value).__mro__}
-    return not names.isdisjoint(_LAZY_TEXTS)
-
-
 _SCALARS = frozenset(
     [str, int, float, bool, type(None), Decimal, dt.datetime, dt.date, dt.time, dt.timedelta, uuid.UUID]
-)
-_LAZY_TEXTS = frozenset(
-    ("django.utils.functional.Promise", "flask_babel.speaklater.LazyString", "speaklater.LazyString")
 )

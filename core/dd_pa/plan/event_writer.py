@@ -7,8 +7,9 @@ from typing import NamedTuple
 
 import msgspec
 
-from dd_pa.capture.attributes import AttributeCleaner, record
+from dd_pa.capture.attributes import AttributeCleaner
 from dd_pa.capture.fast_path import GoodNames, plain
+from dd_pa.capture.foreign_values import record
 from dd_pa.errors import EventError
 from dd_pa.plan import personal_data
 from dd_pa.plan.event_class import Event

@@ -13,8 +13,9 @@ from weakref import WeakKeyDictionary
 
 import msgspec
 
-from dd_pa.capture.attributes import AttributeCleaner, record
+from dd_pa.capture.attributes import AttributeCleaner
 from dd_pa.capture.before_send import decoded
+from dd_pa.capture.foreign_values import record
 from dd_pa.errors import PlanError
 from dd_pa.plan.annotations import AnnotationReader
 from dd_pa.plan.class_members import members_of

@@ -12,7 +12,8 @@ from unittest.mock import ANY
 
 import msgspec
 
-from dd_pa.capture.attributes import AttributeCleaner, is_record, record
+from dd_pa.capture.attributes import AttributeCleaner
+from dd_pa.capture.foreign_values import is_record, record
 from dd_pa.errors import EventError
 from dd_pa.testing.tracked_event import TrackedEvent
 

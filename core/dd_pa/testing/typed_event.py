@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
 
-from dd_pa.capture.attributes import MAX_INT, MIN_INT, AttributeCleaner, record
+from dd_pa.capture.attributes import MAX_INT, MIN_INT, AttributeCleaner
 from dd_pa.capture.before_send import decoded
+from dd_pa.capture.foreign_values import record
 from dd_pa.plan.class_members import hints_of
 from dd_pa.plan.event_class import Event, EventType, event_name
 from dd_pa.plan.money import Money
