@@ -10,15 +10,10 @@ from pathlib import Path
 from typing import Any, cast
 
 from starlette.applications import Starlette
-from starlette.requests import Request
-from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from dd_pa.emulator.http.access import Access
-from dd_pa.emulator.http.answers import refusal
-from dd_pa.emulator.http.guard import AGENTS, API, guarded, reason_to_refuse
-from dd_pa.emulator.http.rum_target import is_open
+from dd_pa.emulator.http.guard import API
 from dd_pa.emulator.intake.endpoint import PATH, IntakeEndpoint, Rules
 from dd_pa.emulator.intake.faults import Fault, Faults, On, QueryStatus
 from dd_pa.emulator.live.history import History, Rejected
@@ -42,6 +37,7 @@ from dd_pa.emulator.query.former_events import FormerEvents, Numbers
 from dd_pa.emulator.query.former_sessions import FormerSessions
 from dd_pa.emulator.query.kept_segments import KeptSegments, load_segments
 from dd_pa.emulator.query.routes import QueryRoutes
+from dd_pa.emulator.request_routing import NOT_FOUND, RequestRouting
 from dd_pa.emulator.rum.batch import BrowserEvent
 from dd_pa.emulator.rum.browser_intake import BrowserIntake
 from dd_pa.emulator.rum.recent_events import RecentEvents
@@ -53,9 +49,6 @@ from dd_pa.emulator.warehouse.table_row import Event
 from dd_pa.emulator.warehouse.warehouse import MAX_SECONDS, Warehouse
 
 _MAX_SECONDS_OF_SAMPLE = 600.0
-_NO_AGENTS = refusal(
-    404, "agents are answered here on this machine only, by dd-pa emulator, with pip install 'dd-pa[emulator,mcp]'"
-)
 
 
 class Emulator:
@@ -117,17 +110,29 @@ class Emulator:
         self._browser_rows = BrowserRows(self._history, self._numbers.note)
         self._sessions = Sessions(FormerSessions(self._warehouse))
         self._saved = saved_views(folder)
-        self._allowed_hosts = frozenset(host.lower() for host in allowed_hosts)
-        self._access = Access(token) if token else None
-        self.agents: ASGIApp | None = None
-        """What answers coding agents; `dd-pa emulator` brings it."""
         self.stopping = False
         """Set by a server that shuts down: streams, searches and delays end within a fraction of a second."""
         self._intake = IntakeEndpoint(
             self._rules, self._faults, self._history, body_timeout, self._is_stopping, self._take_row
         )
         self._browser_intake = BrowserIntake(self._take_browser, body_timeout, clock)
-        self._page = self._build_page(clock)
+        self._routing = RequestRouting(
+            intake=self._intake,
+            browser_intake=self._browser_intake,
+            page=self._build_page(clock),
+            allowed_hosts=allowed_hosts,
+            token=token,
+            reads=self._reads,
+        )
+
+    @property
+    def agents(self) -> ASGIApp | None:
+        """What answers coding agents; `dd-pa emulator` brings it."""
+        return self._routing.agents
+
+    @agents.setter
+    def agents(self, agents: ASGIApp | None) -> None:
+        self._routing.agents = agents
 
     def _build_page(self, clock: Callable[[], float]) -> Starlette:
         boot = secrets.token_hex(8)
@@ -156,7 +161,7 @@ class Emulator:
             *assets.routes(),
         )
         routes = [intake, stream_route, *own]
-        page = Starlette(routes=routes, exception_handlers={404: _nothing_here, 405: _wrong_method})
+        page = Starlette(routes=routes, exception_handlers=NOT_FOUND)
         page.router.redirect_slashes = False
         return page
 
@@ -186,27 +191,7 @@ class Emulator:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one ASGI scope."""
-        if scope["type"] != "http":
-            await _decline(scope, receive, send)
-            return
-        unwelcome = reason_to_refuse(scope, self._allowed_hosts)
-        if unwelcome:
-            await refusal(403, unwelcome)(scope, receive, guarded(send))
-        elif self._reads is not None and (scope["path"] == PATH or is_open(scope)):
-            await refusal(403, f"this emulator only reads {self._reads}: it takes no events")(
-                scope, receive, guarded(send)
-            )
-        elif scope["path"] == PATH and scope["method"] == "POST":
-            await self._intake(scope, receive, send)
-        elif is_open(scope):
-            await self._browser_intake(scope, receive, send)
-        else:
-            await self._show(scope, receive, guarded(send))
-
-    async def _show(self, scope: Scope, receive: Receive, send: Send) -> None:
-        instead = self._access.answer(scope) if self._access else None
-        shown = self._page if scope["path"] != AGENTS else self.agents or _NO_AGENTS
-        await (instead or shown)(scope, receive, send)
+        await self._routing(scope, receive, send)
 
     @property
     def api_keys(self) -> set[str] | None:
@@ -317,25 +302,3 @@ class Emulator:
 def _stored(event: BrowserEvent) -> Event:
     view_id = event.body["view"]["id"] if event.kind in ("view", "view_update") else None
     return Event(ts=event.date_ms, body=event.body, user_agent=event.user_agent, view_id=view_id)
-
-
-async def _decline(scope: Scope, receive: Receive, send: Send) -> None:
-    """Take part in a lifespan; refuse everything else, web sockets included."""
-    if scope["type"] == "websocket":
-        await send({"type": "websocket.close", "code": 1008})
-        return
-    while scope["type"] == "lifespan":
-        message = await receive()
-        await send({"type": f"{message['type']}.complete"})
-        if message["type"] == "lifespan.shutdown":
-            return
-
-
-def _nothing_here(request: Request, error: Exception) -> Response:
-    return refusal(404, "there is nothing here")
-
-
-def _wrong_method(request: Request, error: Exception) -> Response:
-    response = refusal(405, f"{request.url.path} does not take {request.method}")
-    response.headers.update(getattr(error, "headers", {}))
-    return response
