@@ -6,8 +6,9 @@ from dd_pa.capture.attributes import RESERVED as RESERVED_ATTRIBUTES
 from dd_pa.capture.before_send import EventDraft
 from dd_pa.capture.consent import request_consent
 from dd_pa.capture.event import BuiltEvent
+from dd_pa.capture.id_text import Id
 from dd_pa.capture.identity_block import bound_identity, identify
-from dd_pa.capture.person import Id, Identity, IdentitySource
+from dd_pa.capture.person import Identity, IdentitySource
 from dd_pa.capture.pseudonym import pseudonymous_session
 from dd_pa.capture.rum_session import RumSession, rum_session_from_environ, rum_session_from_scope
 from dd_pa.delivery.backoff import RetryPolicy

@@ -5,7 +5,8 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 from dd_pa import metrics
-from dd_pa.capture.person import Id, Identity, IdentityCallable
+from dd_pa.capture.id_text import Id
+from dd_pa.capture.person import Identity, IdentityCallable
 from dd_pa.delivery.backoff import RetryPolicy
 from dd_pa.delivery.pipeline import Pipeline
 from dd_pa.delivery.process_pipelines import ProcessPipelines

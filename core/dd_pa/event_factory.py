@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 from dd_pa.capture.batch import EventFrame
 from dd_pa.capture.before_send import Drafts, decoded
 from dd_pa.capture.event import BuiltEvent, shown_name
+from dd_pa.capture.id_text import Id
 from dd_pa.capture.linking import ConsentUnknownError, Link, Linker, OnProblem
-from dd_pa.capture.person import Id, Identity, IdentityCallable
+from dd_pa.capture.person import Identity, IdentityCallable
 from dd_pa.capture.sampling import Sampling, Switch
 from dd_pa.capture.traits import TraitsReader, Whose
 from dd_pa.errors import EventError, OffPlanError

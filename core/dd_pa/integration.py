@@ -9,8 +9,9 @@ import msgspec
 
 from dd_pa.capture.batch import BatchBuilder
 from dd_pa.capture.event import BuiltEvent
+from dd_pa.capture.id_text import Id
 from dd_pa.capture.linking import ConsentUnknownError
-from dd_pa.capture.person import DENIED, Id, Identity
+from dd_pa.capture.person import DENIED, Identity
 from dd_pa.delivery.ledger import LostIdentityReason
 from dd_pa.event_factory import EventFactory
 from dd_pa.observe import observers

@@ -10,14 +10,12 @@ from django.db.models import Model
 from django.db.models.fields.related import lazy_related_operation
 from django.db.models.signals import m2m_changed
 
+from dd_pa.model_events import MAX_PKS
 from dd_pa_django.database_connection import connection_of
 from dd_pa_django.model_events.event_firing import EventFiring, active_emitter
 from dd_pa_django.model_events.row_key import row_key
 from dd_pa_django.model_events.watch import watches
 from dd_pa_django.transaction_block import block_of
-
-MAX_PKS = 100
-"""Most keys that an event lists; `count` says how many there were."""
 
 _DONE = {"post_add": "added", "post_remove": "removed", "post_clear": "cleared"}
 

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dd_pa import Emitter, EventError, Identity, bound_identity, identify
-from dd_pa.capture.person import ID_LIMIT, NO_IDS, as_id
+from dd_pa.capture.id_text import ID_LIMIT, NO_IDS, as_id
 from dd_pa.capture.work import uninherited_work
 from tests.core.attribute_values import HostileText, HostileUUID, Subtext
 from tests.core.wire import parsed

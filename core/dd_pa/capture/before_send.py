@@ -10,8 +10,9 @@ from typing import Any
 import msgspec
 
 from dd_pa.capture.attributes import shallow_copy
+from dd_pa.capture.id_text import as_id
 from dd_pa.capture.linking import Linker
-from dd_pa.capture.person import Identity, Traits, as_id
+from dd_pa.capture.person import Identity, Traits
 from dd_pa.capture.traits import OnProblem, TraitsEncoder
 from dd_pa.errors import EventError
 

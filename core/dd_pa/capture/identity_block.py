@@ -7,7 +7,8 @@ from types import TracebackType
 from typing import Any, ParamSpec, TypeVar
 
 from dd_pa.capture.function_wrapper import stepwise
-from dd_pa.capture.person import DENIED, NOBODY, Id, Identity, as_id, within
+from dd_pa.capture.id_text import Id, as_id
+from dd_pa.capture.person import DENIED, NOBODY, Identity, within
 from dd_pa.capture.work import Steps, Work, current_work
 from dd_pa.errors import EventError
 

@@ -7,7 +7,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from dd_pa.capture.person import DENIED, Id, Identity, IdentityCallable, IdentitySource, as_id, is_same
+from dd_pa.capture.id_text import Id, as_id, is_same
+from dd_pa.capture.person import DENIED, Identity, IdentityCallable, IdentitySource
 from dd_pa.capture.traits import TraitsReader
 from dd_pa.capture.work import Work, current_work, innermost_work
 from dd_pa.errors import EventError

@@ -8,7 +8,8 @@ from typing import Any, Literal, Protocol
 import msgspec
 
 from dd_pa.capture.attributes import AttributeCleaner
-from dd_pa.capture.person import Identity, Traits, is_same
+from dd_pa.capture.id_text import is_same
+from dd_pa.capture.person import Identity, Traits
 from dd_pa.capture.work import current_work
 from dd_pa.errors import EventError
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
 
-from dd_pa.capture.person import Id
+from dd_pa.capture.id_text import Id
 from dd_pa.plan.event_class import Event, EventType, event_name, said_event
 
 if TYPE_CHECKING:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from dd_pa.capture.batch import Columns, DueEvent, Part
 from dd_pa.model_events.answers import Answers, ask
-from dd_pa.model_events.declaration import Change, Declaration, DeclaredEvent, ModelOptions
+from dd_pa.model_events.declaration import MAX_PKS, Change, Declaration, DeclaredEvent, ModelOptions
 from dd_pa.model_events.listing import event_lines
 
 __all__ = [
+    "MAX_PKS",
     "Answers",
     "Change",
     "Columns",

@@ -8,13 +8,17 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple, TypeAlias, TypedDict
 
 from dd_pa.capture.attributes import RESERVED
-from dd_pa.capture.person import Id, Identity
+from dd_pa.capture.id_text import Id
+from dd_pa.capture.person import Identity
 from dd_pa.model_events.callable_arguments import of_three
 from dd_pa.model_events.row_event import row_names
 from dd_pa.plan.event_class import Event, EventType
 
 Change: TypeAlias = Mapping[str, Mapping[str, Any]]
 """What has changed: `{"status": {"old": "new", "new": "paid"}}`, or `{"tags": {"action": "added", …}}`."""
+
+MAX_PKS = 100
+"""Most keys that the change of a relation lists; `count` says how many there were."""
 
 EventOrName: TypeAlias = "str | type[Event]"
 """The name of an event, or the class of a typed one."""

@@ -12,12 +12,9 @@ from sqlalchemy.orm.attributes import History, get_history
 from sqlalchemy.orm.base import PassiveFlag, instance_dict
 from sqlalchemy.sql import ClauseElement
 
-from dd_pa.model_events import Change
+from dd_pa.model_events import MAX_PKS, Change
 from dd_pa.sqlalchemy.mapping import is_many_to_many
 from dd_pa.sqlalchemy.stored_values import forms_of
-
-MAX_PKS = 100
-"""Most keys that an event lists; `count` says how many there were."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,6 +10,7 @@ from dd_pa.capture.event import BuiltEvent
 from dd_pa.process.uptime import started, uptime
 from dd_pa.store.destination import Destination
 from dd_pa.store.directory import Directory
+from dd_pa.store.disk_reserve import keep_reserve
 from dd_pa.store.held_segment import HeldSegment
 from dd_pa.store.journal import Journal
 from dd_pa.store.record import encode
@@ -31,10 +32,6 @@ RETRY_DISK = 1.0
 
 RETRY_PLACE = 60.0
 """Seconds before a directory that cannot be trusted is looked at again."""
-
-RESERVE = 64 * 1024 * 1024
-"""Bytes of the file system that are left to others, or a twentieth of a small one."""
-
 
 AT_ONCE = 128 * 1024
 """Bytes of events that are written by one call of the system."""
@@ -206,7 +203,7 @@ class SpoolWriter:
     def _open(self) -> Segment | None:
         try:
             directory = self._destination.directory()
-            _keep_reserve(directory)
+            keep_reserve(directory)
             made = SegmentFiles(
                 directory, self._destination.application_id, self._destination.intake, started=started()
             )
@@ -249,9 +246,3 @@ def _some_records(events: Sequence[BuiltEvent], start: int, most_bytes: int) -> 
 def _count_of_whole(records: Sequence[bytes], written: int) -> int:
     """Return how many records lie within the first bytes of them all."""
     return sum(end <= written for end in accumulate(map(len, records)))
-
-
-def _keep_reserve(directory: Directory) -> None:
-    free, total = directory.free
-    if free < min(RESERVE, total // 20):
-        raise OSError(f"the disk is almost full; {free:,} bytes are left to others")

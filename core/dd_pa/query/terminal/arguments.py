@@ -46,6 +46,17 @@ _OPTIONS: tuple[Callable[[Any], Any], ...] = (
     click.option("--json", is_flag=True, help="Print the rows as JSON."),
 )
 
+KINDS = {"--funnel": "funnel", "--retention": "retention", "--paths": "paths", "--list": "listed"}
+BELONGS = {
+    "by": ("", "--funnel"),
+    "compute": ("",),
+    "interval": ("",),
+    "within": ("--funnel",),
+    "entity": ("--funnel", "--retention"),
+    "period": ("--retention",),
+}
+"""Which kinds of question an option has a meaning for; "" is a number of events."""
+
 HELP = """Ask Datadog, or the emulator, what happened.
 
 QUERY is an event's name (order.placed, order.*), a search in Datadog's syntax, or * for everything.

@@ -10,6 +10,7 @@ from dd_pa.query.funnels import FunnelBuilder, funnel
 from dd_pa.query.measures import Events, Listing, Measure, Series, events, search
 from dd_pa.query.paths import SankeyBuilder, sankey
 from dd_pa.query.schema.retention import CalendarUnit
+from dd_pa.query.terminal.arguments import BELONGS, KINDS
 
 _NAME = re.compile(r"[A-Za-z0-9_.-]+")
 _PATTERN = re.compile(r"[A-Za-z0-9_.*?-]*[A-Za-z0-9_][A-Za-z0-9_.*?-]*")
@@ -19,16 +20,6 @@ _ENTITIES = {"user": "@usr.id", "account": "@account.id", "session": "@session.i
 _WORDS = {"distinct": "cardinality"}
 _PERIODS: tuple[CalendarUnit, ...] = ("week", "day", "month")
 _EVENTS = 100
-_KINDS = {"--funnel": "funnel", "--retention": "retention", "--paths": "paths", "--list": "listed"}
-_BELONGS = {
-    "by": ("", "--funnel"),
-    "compute": ("",),
-    "interval": ("",),
-    "within": ("--funnel",),
-    "entity": ("--funnel", "--retention"),
-    "period": ("--retention",),
-}
-"""Which kinds of question an option has a meaning for; "" is a number of events."""
 
 Asked: TypeAlias = Measure | Series | FunnelBuilder | RetentionBuilder | SankeyBuilder | Listing
 
@@ -71,7 +62,7 @@ class Question:
 
     def _check(self) -> None:
         """Refuse options that have no meaning beside each other."""
-        kinds = [name for name, option in _KINDS.items() if getattr(self, option) is not None]
+        kinds = [name for name, option in KINDS.items() if getattr(self, option) is not None]
         if len(kinds) > 1:
             raise ValueError(f"{' and '.join(kinds)} are different questions: ask one")
         if self.json and self.csv:
@@ -79,7 +70,7 @@ class Question:
         if self.limit is not None and self.limit < 1:
             raise ValueError(f"--limit {self.limit}: must be 1 or more")
         kind = kinds[0] if kinds else ""
-        for option, those in _BELONGS.items():
+        for option, those in BELONGS.items():
             if getattr(self, option) not in (None, (), "count") and kind not in those:
                 if kind:
                     raise ValueError(f"--{option} does not go with {kind}")

@@ -6,7 +6,8 @@ import { eventText } from "../shared/router.js";
 import { follow } from "../shared/links.js";
 import { Differences } from "../shared/offplan.js";
 import { Shape } from "../shared/shapes.js";
-import { attributes, isFailure, kindOf, member, nanoseconds, offset, text } from "./timeline.js";
+import { member, nanoseconds, text } from "./members.js";
+import { attributes, isFailure, kindOf, offset } from "./timeline.js";
 
 /** @typedef {import("../shared/api.js").Moment} Moment */
 /** @typedef {import("./timeline.js").Row} Row */

@@ -2,6 +2,7 @@
 import { html } from "../vendor/vendor.js";
 import { ACCOUNT, ATTRIBUTES, DELAY, KIND, NAME, OFF_PLAN, REASON, RECEIVED, SESSION, STATUS, USER } from "./api.js";
 import { day, duration, iso, MISSING, shortId, time } from "./format.js";
+import { isLate } from "./lateness.js";
 import { hue } from "./sessionhue.js";
 import { OffPlanMark } from "./offplan.js";
 import { Shape } from "./shapes.js";
@@ -19,7 +20,6 @@ import { Shape } from "./shapes.js";
  */
 
 export const ACCEPTED = 202;
-const LATE_MS = 5_000;
 
 /** @param {Summary} row */
 export const isRejected = (row) => row[STATUS] !== ACCEPTED;
@@ -69,7 +69,7 @@ export const columns = [
     id: "delay",
     title: "Delay",
     width: "64px",
-    cell: (row) => html`<span class=${(row[DELAY] ?? 0) > LATE_MS ? "late" : ""}>${duration(row[DELAY])}</span>`,
+    cell: (row) => html`<span class=${isLate(row[DELAY]) ? "late" : ""}>${duration(row[DELAY])}</span>`,
   },
 ];
 
