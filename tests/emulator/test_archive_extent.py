@@ -16,7 +16,7 @@ from dd_pa.emulator.warehouse import archive_files
 from dd_pa.emulator.warehouse.archive_files import ArchiveFiles, Content, by_time
 from dd_pa.emulator.warehouse.extent import Extent
 from tests.emulator.asking import SCALAR, ask, table
-from tests.emulator.test_archive import END, HOUR, base, export
+from tests.emulator.test_parquet_export import END, HOUR, base, export
 
 HOURS = 40
 FIRST = END - HOURS * HOUR
