@@ -20,7 +20,7 @@ from dd_pa_django.model_events import stored_values
 from dd_pa_django.model_events.event_firing import active_emitter
 from dd_pa_django.model_events.relations import fire_relation
 from dd_pa_django.model_events.row_key import row_key
-from dd_pa_django.model_events.row_memory import MANY_ROWS, is_deleted, known, note_read
+from dd_pa_django.model_events.row_memory import MANY_ROWS, is_deleted, keep_known, known, note_read
 from dd_pa_django.model_events.watch import ModelWatch, watches
 from dd_pa_django.transaction_block import TransactionBlock, block_of
 
@@ -104,6 +104,9 @@ def _after_delete(sender: type[Model], instance: Model, using: str, **kwargs: An
     for model, field, rows in block.leaving.pop((sender, id(instance)), ()):
         watch = watches[model]
         if not field.many_to_many:
+            for row in rows:
+                if is_deleted(row, watch.table, connection):  # by the same deletion, which has emptied its field before
+                    keep_known(row, connection)
             with _still_known(block, watch, rows, connection):
                 watch.after_update(_as_left(rows, field, using), [field.attname], using)
             continue

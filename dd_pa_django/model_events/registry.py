@@ -13,7 +13,7 @@ from django.db.models.signals import ModelSignal, class_prepared, post_delete, p
 from dd_pa.model_events import Declaration
 from dd_pa_django.database_connection import connection_of
 from dd_pa_django.model_events import cascades, load_watch, relations
-from dd_pa_django.model_events.row_memory import forget, known
+from dd_pa_django.model_events.row_memory import forget, is_doubtful, known
 from dd_pa_django.model_events.watch import ModelWatch, watches
 
 _declared: defaultdict[type[Model], list[Declaration]] = defaultdict(list)
@@ -110,7 +110,8 @@ def _before_save(
     if raw:
         return
     watch = watches[sender]
-    if instance._state.adding and not known(instance, watch.root, connection_of(using)):
+    is_new = instance._state.adding and not is_doubtful(instance)
+    if is_new and not known(instance, watch.root, connection_of(using)):
         forget(instance)  # what it was made with says nothing about a row that it may overwrite
     else:
         watch.before_save(instance, update_fields, using)

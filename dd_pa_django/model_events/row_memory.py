@@ -120,6 +120,13 @@ def note_read(instance: Model, values: Mapping[str, Any], connection: BaseDataba
     state.__dict__[_KNOWN] = Known(row_key(instance), connection, values)
 
 
+def keep_known(instance: Model, connection: BaseDatabaseWrapper) -> None:
+    """Take what was last known of the row for what it has now."""
+    found: Known | None = instance._state.__dict__.get(_KNOWN)
+    if found is not None:
+        note_read(instance, found.values, connection)
+
+
 def note_rows_written(pks: Collection[Any], root: type[Model], connection: BaseDatabaseWrapper) -> None:
     """Keep that rows were written by a statement; what instances know of them is past."""
     if not pks:

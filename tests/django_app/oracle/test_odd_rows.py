@@ -106,6 +106,18 @@ def test_an_instance_made_by_hand_and_refreshed(using: str, events: CapturedEven
     assert changes(events, "status") == [("new", "paid")]
 
 
+def test_an_instance_made_by_hand_and_refreshed_in_a_block_that_failed(using: str, events: CapturedEvents) -> None:
+    Parcel.objects.using(using).create(id=KEY)
+    parcel = Parcel(pk=KEY)
+    with suppress(RuntimeError), transaction.atomic(using=using):
+        parcel.refresh_from_db(using=using)
+        raise RuntimeError
+    parcel.status = "paid"
+    parcel.save(using=using, force_update=True)
+
+    assert changes(events, "status") == [("new", "paid")]
+
+
 def test_a_row_that_points_to_itself_and_goes(using: str, events: CapturedEvents) -> None:
     """Its key is emptied first; what a generated column had cannot be read any more."""
     parcel = Parcel.objects.using(using).create(id=KEY)
@@ -115,6 +127,18 @@ def test_a_row_that_points_to_itself_and_goes(using: str, events: CapturedEvents
 
     assert changes(events, "within") == [(None, str(KEY)), (str(KEY), None)]
     assert [event.attributes["parcel"]["double"] for event in events] == [2, 2, 2, 2]
+
+
+def test_rows_that_point_to_each_other_and_go_at_once(using: str, events: CapturedEvents) -> None:
+    """Whichever of them Django names first."""
+    rows = Parcel.objects.using(using)
+    one, two = rows.create(id=UUID(int=1)), rows.create(id=UUID(int=2))
+    rows.filter(pk=one.pk).update(within=two)
+    rows.filter(pk=two.pk).update(within=one)
+    rows.all().delete()
+
+    emptied = [change for change in changes(events, "within") if change[1] is None]
+    assert sorted(emptied) == [(str(UUID(int=1)), None), (str(UUID(int=2)), None)]
 
 
 def test_an_object_with_several_tables_that_comes_back(using: str, events: CapturedEvents) -> None:
