@@ -111,6 +111,7 @@ def test_what_is_no_event_is_set_aside_and_holds_nobody_up(
     assert ids(emulator[0]) == sorted(before + after)
     (letter,) = queue.letters()
     assert (letter.reason, letter.body) == ("damaged", body)
+    assert deliverer.stats().dropped == {"damaged": 1}
 
 
 def test_a_full_broker_keeps_the_rest_in_the_spool(broker: Broker, publisher: Publishers) -> None:

@@ -48,7 +48,7 @@ DROP_MEANING: dict[str, str] = {
     "before_send": "BEFORE_SEND dropped it or failed",
     "overflow": "there was no room (BUFFER_SIZE, BUFFER_MAX_BYTES, SPOOL_MAX_BYTES)",
     "expired": "it could not be delivered for MAX_AGE seconds; the spool and the outbox keep it as a dead letter",
-    "damaged": "its record on disk was damaged; it is among the dead letters (dd-pa spool list)",
+    "damaged": "it is damaged, or another application's; it is among the dead letters",
     "failed": "it could not be stored, for a reason that should not exist; please report it",
     "closed": "it was tracked after close()",
     "dead_letters": "a dead letter gave way to a newer one: they take a 16th of SPOOL_MAX_BYTES (dd-pa spool list)",

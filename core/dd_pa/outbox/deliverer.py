@@ -80,7 +80,12 @@ class OutboxDeliverer:
         emulator = local_emulator(settings)
         self._plan_report = None if emulator is None else PlanReport(emulator, settings.service, "outbox")
         self._news, self._many = threading.Event(), threading.Event()
-        self._store = OutboxStore(settings.application_id, bound=settings.concurrency, on_settled=self._note_answer)
+        self._store = OutboxStore(
+            settings.application_id,
+            bound=settings.concurrency,
+            on_settled=self._note_answer,
+            on_damaged=lambda: self._ledger.count_dropped("damaged", None),
+        )
         self._worker = Worker(
             self._store,
             self._ledger,

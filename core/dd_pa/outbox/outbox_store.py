@@ -45,11 +45,13 @@ class OutboxStore:
         *,
         bound: int,
         on_settled: Callable[[], object],
+        on_damaged: Callable[[], object] = lambda: None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
+        """`on_damaged` is called for each row that is set aside, because it is no event of this application."""
         self._application_id = application_id
         self._bound = bound
-        self._on_settled = on_settled
+        self._on_settled, self._on_damaged = on_settled, on_damaged
         self._clock = clock
         self._lock = threading.Lock()
         self._held: dict[str, _LeasedEvent] = {}
@@ -69,6 +71,7 @@ class OutboxStore:
                 event = event_of(row.body, self._application_id)
             except DamagedRecordError as error:
                 self.rejected.append((row.id, "damaged", ascii_text(str(error), 400)))
+                self._on_damaged()
                 continue
             with self._lock:
                 self._hold(row.id, event, leased_until)
