@@ -6,7 +6,6 @@ from collections.abc import Awaitable, Callable, MutableMapping
 from io import BytesIO
 from typing import Any
 
-from django.contrib.auth.models import AnonymousUser
 from django.contrib.auth.signals import user_logged_in, user_logged_out
 from django.core.handlers.asgi import ASGIRequest
 
@@ -78,6 +77,8 @@ def _signed_in(*, request: Any = None, user: Any, **_: Any) -> None:
 
 
 def _signed_out(*, request: Any = None, **_: Any) -> None:
+    from django.contrib.auth.models import AnonymousUser  # models cannot be imported where an asgi.py imports this
+
     _note(request, AnonymousUser())
 
 
