@@ -77,7 +77,7 @@ def _signed_in(*, request: Any = None, user: Any, **_: Any) -> None:
 
 
 def _signed_out(*, request: Any = None, **_: Any) -> None:
-    from django.contrib.auth.models import AnonymousUser  # models cannot be imported where an asgi.py imports this
+    from django.contrib.auth.models import AnonymousUser  # noqa: PLC0415 - no models where an asgi.py imports this
 
     _note(request, AnonymousUser())
 
