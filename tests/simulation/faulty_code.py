@@ -145,8 +145,8 @@ _STORE = (
     _in(
         "store/spool_writer.py",
         "an event that cannot be written is taken for written",
-        "except OSError as error:\n            return self._failed(segment, error.strerror)",
-        "except OSError as error:\n            self._failed(segment, error.strerror)\n            return True",
+        "segment.doubt((event.id,))\n            return self._failed(segment, error.strerror)",
+        "segment.doubt((event.id,))\n            self._failed(segment, error.strerror)\n            return True",
     ),
     _in(
         "store/backlog.py",
