@@ -104,6 +104,7 @@ export async function counted(wanted, signal) {
     const names = [...sums(await asked("scalar", time, search, groups)).keys()];
     if (!names.length) return [];
     const only = groups ? withTerm(search, `(${names.map((name) => term(by, name)).join(" OR ")})`) : search;
+    /** @type {Map<string, Value>[]} */
     const each = [];
     for (const from of allTimes(time, WEEK)) each.push(sums(await asked("scalar", { from, to: Math.min(from + WEEK - 1, time.to) }, only, groups && MOST_BEFORE)));
     return names.map((name) => ({ name, values: each.map((week) => week.get(name) ?? nothing) }));
