@@ -17,6 +17,7 @@ from dd_pa.doctor import Finding, NotSentError, as_numbers, examine, failed, rep
 from dd_pa.emulator import Emulator
 from dd_pa.network import httpx_library
 from dd_pa.store import segment
+from dd_pa.store.directory import Directory
 from dd_pa.store.segment import Names
 from tests.waiting import PATIENCE, wait_until
 
@@ -186,6 +187,20 @@ def test_how_long_something_waits(url: str, tmp_path: Path, monkeypatch: pytest.
     assert 0 <= cast("float", stats()["oldest_pending_age"]) < 60
     monkeypatch.setattr(time, "time", lambda: now() + 3600)
     assert cast("float", stats()["oldest_pending_age"]) > 3500
+
+
+def test_how_long_is_found_out_by_the_first_files(url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """After an outage there may be a hundred thousand, and monitoring asks each minute."""
+    for _ in range(5):
+        Emitter(settings(url, tmp_path, delivery="process")).track("order.placed", usr="u-1")
+    opened: list[str] = []
+    read = Directory.open
+    monkeypatch.setattr(Directory, "open", lambda self, name: (opened.append(name), read(self, name))[1])
+
+    found = as_numbers(waiting(settings(url, tmp_path)))
+
+    assert found["segments"] == 5
+    assert sum(name.endswith(".seg") for name in opened) == 1
 
 
 def test_events_that_are_switched_off(tmp_path: Path) -> None:

@@ -138,13 +138,17 @@ def look_into(destination: Destination) -> SpoolContents:
 def _oldest(directory: Directory) -> int | None:
     """Return when the oldest event occurred that is not settled, in epoch milliseconds.
 
-    A process keeps its segment for as long as it lives, so the age of the file says nothing.
+    A process keeps its segment for as long as it lives, so the age of the file says nothing. What was begun after an
+    event that waits has none that is older, so only the first files are read.
     """
-    found = []
+    oldest: int | None = None
     for name in directory.names():
+        if oldest is not None and int(name[:13]) > oldest:
+            break
         with contextlib.suppress(AlienFileError, FileNotFoundError):  # delivered meanwhile
-            found.append(_first_left(directory, name))
-    return min((moment for moment in found if moment is not None), default=None)
+            found = _first_left(directory, name)
+            oldest = found if oldest is None or (found is not None and found < oldest) else oldest
+    return oldest
 
 
 def _first_left(directory: Directory, name: str) -> int | None:
