@@ -15,9 +15,9 @@ import pytest
 
 from dd_pa.emulator import Emulator
 from dd_pa.emulator.query.audience_filter import Audience
-from dd_pa.emulator.query.fields import Fields
 from dd_pa.emulator.query.kept_segments import KeptSegments
 from dd_pa.emulator.query.request import Request
+from dd_pa.emulator.query.request_fields import Fields
 from dd_pa.emulator.query.routes import ENDPOINTS, Endpoint
 from dd_pa.emulator.query.statement import Statement
 from dd_pa.emulator.warehouse.query_deadline import AbandonedError, QueryDeadline, QueryTimeoutError

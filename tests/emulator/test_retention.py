@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from dd_pa.emulator import Emulator
 from dd_pa.emulator.query.calendar import CalendarInterval
-from dd_pa.emulator.query.fields import Fields
+from dd_pa.emulator.query.request_fields import Fields
 from tests.emulator.asking import ask, post, stored
 
 Engine = tuple[Emulator, httpx.Client]

@@ -7,7 +7,7 @@ import re
 
 from dd_pa.delivery.destination_gate import LATER_BY, REJECTIONS
 from dd_pa.store.janitor import STEPS
-from dd_pa.store.segment import default_segment_bytes
+from dd_pa.store.spool_options import default_segment_bytes
 from tests.simulation.books import Tracked
 from tests.simulation.plan import BAD, Plan
 from tests.simulation.shop import TIMEOUT, Shop

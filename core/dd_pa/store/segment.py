@@ -83,11 +83,6 @@ class Segment:
         self.unsure.update(dict.fromkeys(ids, False))
 
 
-def default_segment_bytes(max_bytes: int) -> int:
-    """Return when to begin a new segment: a 64th of the spool, so that dropping the oldest drops little."""
-    return max(max_bytes // 64, min(16 * 1024, max_bytes // 4))
-
-
 class Names:
     """The names of the segments of this process, each of which sorts behind the last, whatever the wall clock does."""
 

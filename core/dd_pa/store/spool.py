@@ -18,9 +18,8 @@ from dd_pa.store.janitor_duty import Duty
 from dd_pa.store.memory import MemoryStore
 from dd_pa.store.orphans import Orphans
 from dd_pa.store.record import Line
-from dd_pa.store.segment import default_segment_bytes
 from dd_pa.store.segment_merger import Merger
-from dd_pa.store.spool_options import SpoolOptions
+from dd_pa.store.spool_options import SpoolOptions, default_segment_bytes
 from dd_pa.store.spool_writer import Say, SpoolWriter
 from dd_pa.store.taken_events import TakenEvents
 from dd_pa.store.trusted_directory import UnsafePlaceError

@@ -23,3 +23,8 @@ class SpoolOptions(msgspec.Struct, frozen=True, kw_only=True):
 
     segment_bytes: int | None = None
     """Size at which a new segment is begun; None: by `max_bytes`."""
+
+
+def default_segment_bytes(max_bytes: int) -> int:
+    """Return when to begin a new segment: a 64th of the spool, so that dropping the oldest drops little."""
+    return max(max_bytes // 64, min(16 * 1024, max_bytes // 4))

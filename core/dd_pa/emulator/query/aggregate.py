@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
-from dd_pa.emulator.query.fields import Fields, aggregation_of
+from dd_pa.emulator.query.request_fields import Fields, aggregation_of
 from dd_pa.emulator.query.statement import Statement
 
 

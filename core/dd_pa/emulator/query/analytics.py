@@ -6,9 +6,9 @@ import json
 from typing import Any
 
 from dd_pa.emulator.query.aggregate import Compute
-from dd_pa.emulator.query.fields import Fields, facet_path, window_of
 from dd_pa.emulator.query.grouping import Group, GroupedQuery, read_groups
 from dd_pa.emulator.query.request import Request, Scope
+from dd_pa.emulator.query.request_fields import Fields, facet_path, window_of
 from dd_pa.emulator.search.facets import Facet
 from dd_pa.emulator.warehouse.extent import Extent
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from dd_pa.emulator.query.fields import BadRequest, Fields
 from dd_pa.emulator.query.kept_segments import KeptSegments, Members
 from dd_pa.emulator.query.people import everybody, matching
+from dd_pa.emulator.query.request_fields import BadRequest, Fields
 from dd_pa.emulator.query.statement import Statement
 from dd_pa.emulator.search import tree
 

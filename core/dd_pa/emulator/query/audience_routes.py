@@ -6,10 +6,10 @@ from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
-from dd_pa.emulator.query.fields import Fields, facet_path
 from dd_pa.emulator.query.grouping import ordered
 from dd_pa.emulator.query.people import Person, matching, passing, people
 from dd_pa.emulator.query.request import Request
+from dd_pa.emulator.query.request_fields import Fields, facet_path
 from dd_pa.emulator.search.predicates import anywhere_term, anywhere_words
 
 MAX_HITS = 10_000

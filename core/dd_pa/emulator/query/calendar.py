@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, tzinfo
 from zoneinfo import ZoneInfo
 
-from dd_pa.emulator.query.fields import Fields
+from dd_pa.emulator.query.request_fields import Fields
 
 UNITS = ("minute", "hour", "day", "week", "month", "quarter", "year")
 MAX_BOUNDS = 1_000

@@ -7,10 +7,10 @@ from typing import Any
 
 from dd_pa.emulator.query.aggregate import Compute
 from dd_pa.emulator.query.analytics import interval_of, series, value_at
-from dd_pa.emulator.query.fields import Fields, aggregation_of, facet_path, window_of
 from dd_pa.emulator.query.grouping import ordered
 from dd_pa.emulator.query.journey import ENTITIES, Journey, Target
 from dd_pa.emulator.query.request import Request
+from dd_pa.emulator.query.request_fields import Fields, aggregation_of, facet_path, window_of
 from dd_pa.emulator.query.segments import Segment, best, read_segments, segmented
 
 MAX_ROWS = 10_000

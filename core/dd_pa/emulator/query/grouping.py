@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from dd_pa.emulator.query.aggregate import Compute
-from dd_pa.emulator.query.fields import Fields
 from dd_pa.emulator.query.people import everybody
+from dd_pa.emulator.query.request_fields import Fields
 from dd_pa.emulator.query.statement import Statement
 from dd_pa.emulator.search.facets import text_of
 

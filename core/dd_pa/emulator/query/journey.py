@@ -6,8 +6,8 @@ import re
 from dataclasses import dataclass
 
 from dd_pa.emulator.query.event_order import EventOrder
-from dd_pa.emulator.query.fields import Fields, facet_path, window_of
 from dd_pa.emulator.query.request import Request, Scope
+from dd_pa.emulator.query.request_fields import Fields, facet_path, window_of
 from dd_pa.emulator.warehouse.extent import Extent
 
 MAX_STEPS = 20

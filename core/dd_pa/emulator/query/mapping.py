@@ -9,8 +9,8 @@ import threading
 from datetime import UTC, datetime
 from typing import Any
 
-from dd_pa.emulator.query.fields import BadRequest, Fields
 from dd_pa.emulator.query.people import attribute_names
+from dd_pa.emulator.query.request_fields import BadRequest, Fields
 
 ENTITIES = {"users": "usr", "accounts": "account"}
 MAX_CONNECTIONS = 100

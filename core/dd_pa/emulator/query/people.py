@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from dd_pa.emulator.query.fields import LAST_MS
+from dd_pa.emulator.query.request_fields import LAST_MS
 from dd_pa.emulator.query.statement import Statement
 from dd_pa.emulator.search.predicates import RowTest, row_test
 from dd_pa.emulator.search.tree import Node

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from dd_pa.emulator.query.audience_filter import Audience
-from dd_pa.emulator.query.fields import Fields, facet_path
+from dd_pa.emulator.query.request_fields import Fields, facet_path
 from dd_pa.emulator.query.statement import Statement
 
 

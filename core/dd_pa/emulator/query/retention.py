@@ -9,9 +9,9 @@ from itertools import pairwise
 from typing import TypeAlias
 
 from dd_pa.emulator.query.calendar import CalendarInterval
-from dd_pa.emulator.query.fields import Fields, window_of
 from dd_pa.emulator.query.grouping import MISSING
 from dd_pa.emulator.query.request import Request, Scope
+from dd_pa.emulator.query.request_fields import Fields, window_of
 from dd_pa.emulator.query.segments import Segment, best, read_segment
 from dd_pa.emulator.warehouse.extent import Extent
 

@@ -9,8 +9,8 @@ from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 from dd_pa.emulator.query.analytics import value_at
-from dd_pa.emulator.query.fields import Fields, aggregation_of
 from dd_pa.emulator.query.request import Request
+from dd_pa.emulator.query.request_fields import Fields, aggregation_of
 from dd_pa.emulator.query.retention import Retention
 from dd_pa.emulator.warehouse.extent import Extent
 

@@ -21,10 +21,10 @@ from dd_pa.emulator.intake.faults import QUERY_RATE_LIMITED, Fault, Faults
 from dd_pa.emulator.query import analytics, audience_routes, conversion, retention_routes
 from dd_pa.emulator.query.aggregate import finite
 from dd_pa.emulator.query.audience_filter import Audience
-from dd_pa.emulator.query.fields import MAX_BODY, BadRequest, Fields, data_of
 from dd_pa.emulator.query.funnel import funnel
 from dd_pa.emulator.query.mapping import ENTITIES, Mappings
 from dd_pa.emulator.query.request import Request
+from dd_pa.emulator.query.request_fields import MAX_BODY, BadRequest, Fields, data_of
 from dd_pa.emulator.query.sankey import anchored_sankey, sankey
 from dd_pa.emulator.query.statement import Statement
 from dd_pa.emulator.query.timed_journey import timed_entities, timed_funnel

@@ -7,8 +7,8 @@ from itertools import pairwise
 from typing import Any, NamedTuple, TypeAlias
 
 from dd_pa.emulator.query.event_order import EventOrder
-from dd_pa.emulator.query.fields import facet_path, window_of
 from dd_pa.emulator.query.request import Request, Scope
+from dd_pa.emulator.query.request_fields import facet_path, window_of
 from dd_pa.emulator.warehouse.extent import Extent
 from dd_pa.emulator.warehouse.query_deadline import QueryDeadline
 

@@ -7,9 +7,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
-from dd_pa.emulator.query.fields import Fields
 from dd_pa.emulator.query.grouping import DEFAULT_LIMIT, MAX_FACETS, MAX_LIMIT, MISSING, Dimension
 from dd_pa.emulator.query.journey import Journey
+from dd_pa.emulator.query.request_fields import Fields
 from dd_pa.emulator.query.statement import Statement
 
 Tags: TypeAlias = tuple[str, ...]
