@@ -380,7 +380,7 @@ def test_the_systemd_unit_and_the_sidecar_of_the_docs_name_real_options() -> Non
     """What the page shows can be typed."""
     page = (Path(__file__).parents[2] / "docs" / "spool.md").read_text()
 
-    assert set(re.findall(r"dd-pa (\w+)", page)) <= {"deliver", "spool", "emulator"}
+    assert set(re.findall(r"dd-pa (\w+)", page)) <= {"deliver", "spool", "relay", "emulator"}
     assert {"dd-pa deliver", "dd-pa spool list", "dd-pa spool replay", "dd-pa spool purge"} <= set(
         re.findall(r"dd-pa (?:deliver|spool \w+)", page)
     )
