@@ -106,6 +106,11 @@ def all_arrived(processes: Processes, emulator: Running) -> bool:
     return set(processes.tracked) <= set(arrived(emulator))
 
 
+def missing(processes: Processes, emulator: Running) -> str:
+    """Say how many came, and what the processes said."""
+    return f"{len(arrived(emulator))} of {len(processes.tracked)} events arrived\n{processes.log}"
+
+
 def twice(emulator: Running) -> int:
     return sum(count - 1 for count in arrived(emulator).values())
 
@@ -118,7 +123,7 @@ def test_a_killed_publisher_loses_nothing(processes: Processes, emulator: Runnin
         publisher.wait()
     processes.publish_rest()
     deliverer = processes.deliver()
-    wait_until(lambda: all_arrived(processes, emulator), lambda: processes.log)
+    wait_until(lambda: all_arrived(processes, emulator), lambda: missing(processes, emulator))
     assert twice(emulator) <= 2 * BATCH
     deliverer.send_signal(signal.SIGTERM)
     assert deliverer.wait(120) == 0, processes.log
@@ -133,7 +138,7 @@ def test_what_a_killed_deliverer_held_goes_to_another(processes: Processes, emul
     deliverer.wait()
     emulator[0].clear_faults()
     processes.deliver()
-    wait_until(lambda: all_arrived(processes, emulator), lambda: processes.log)
+    wait_until(lambda: all_arrived(processes, emulator), lambda: missing(processes, emulator))
     assert twice(emulator) <= 2 * 100  # those in flight, and those whose settling was not written yet (CONCURRENCY)
 
 
@@ -146,13 +151,13 @@ def test_a_deliverer_that_is_told_to_end_gives_back_what_it_held(processes: Proc
     assert deliverer.wait(120) in (0, 1), processes.log
     emulator[0].clear_faults()
     processes.deliver()
-    wait_until(lambda: all_arrived(processes, emulator), lambda: processes.log)
+    wait_until(lambda: all_arrived(processes, emulator), lambda: missing(processes, emulator))
 
 
 def test_several_deliverers_share_the_work(processes: Processes, broker: Broker, emulator: Running) -> None:
     deliverers = [processes.deliver() for _ in range(3)]
     assert processes.publish(300).wait(120) == 0, processes.log
-    wait_until(lambda: all_arrived(processes, emulator), lambda: processes.log)
+    wait_until(lambda: all_arrived(processes, emulator), lambda: missing(processes, emulator))
     for deliverer in deliverers:
         deliverer.send_signal(signal.SIGTERM)
     assert [deliverer.wait(120) for deliverer in deliverers] == [0, 0, 0], processes.log
@@ -176,7 +181,7 @@ def test_a_broker_that_is_killed_loses_nothing_that_it_confirmed(
         wait_until(lambda: len(emulator[0].events) > 300, lambda: processes.log)
         own_broker.kill()
         own_broker.start()
-        wait_until(lambda: all_arrived(processes, emulator), lambda: processes.log)
+        wait_until(lambda: all_arrived(processes, emulator), lambda: missing(processes, emulator))
         assert twice(emulator) <= 2 * BATCH + 2 * 100
 
 
@@ -188,4 +193,4 @@ def test_events_wait_for_a_broker_that_is_away(own_broker: MortalBroker, emulato
         assert processes.publish(30).wait(120) == 0, processes.log
         own_broker.start()
         processes.publish_rest()
-        wait_until(lambda: all_arrived(processes, emulator), lambda: processes.log)
+        wait_until(lambda: all_arrived(processes, emulator), lambda: missing(processes, emulator))
