@@ -17,7 +17,7 @@ from dd_pa.doctor import Finding, NotSentError, as_numbers, examine, failed, rep
 from dd_pa.emulator import Emulator
 from dd_pa.network import httpx_library
 from dd_pa.store import segment
-from dd_pa.store.directory import Directory
+from dd_pa.store.directory import Descriptor, Directory
 from dd_pa.store.segment import Names
 from tests.waiting import PATIENCE, wait_until
 
@@ -195,7 +195,12 @@ def test_how_long_is_found_out_by_the_first_files(url: str, tmp_path: Path, monk
         Emitter(settings(url, tmp_path, delivery="process")).track("order.placed", usr="u-1")
     opened: list[str] = []
     read = Directory.open
-    monkeypatch.setattr(Directory, "open", lambda self, name: (opened.append(name), read(self, name))[1])
+
+    def noted(self: Directory, name: str) -> Descriptor:
+        opened.append(name)
+        return read(self, name)
+
+    monkeypatch.setattr(Directory, "open", noted)
 
     found = as_numbers(waiting(settings(url, tmp_path)))
 
