@@ -46,6 +46,12 @@ class Processes:
         arguments = [self._broker.url, str(self._folder / "spool"), str(self.noted), str(count)]
         return self._run("tests.relay.publish", *arguments)
 
+    def publish_all(self, count: int) -> None:
+        """Publish events, and what was left of them: a quorum queue that is just made refuses for a while, and who
+        ends meanwhile does not wait for it."""
+        assert self.publish(count).wait(120) == 0, self.log
+        self.publish_rest()
+
     def deliver(self, *options: str) -> subprocess.Popen[bytes]:
         assert self._broker is not None
         command = ["deliver", "--lease", "2", *options]
@@ -130,7 +136,7 @@ def test_a_killed_publisher_loses_nothing(processes: Processes, emulator: Runnin
 
 
 def test_what_a_killed_deliverer_held_goes_to_another(processes: Processes, emulator: Running) -> None:
-    assert processes.publish(300).wait(120) == 0, processes.log
+    processes.publish_all(300)
     emulator[0].fail(delay=0.2, times=100_000)
     deliverer = processes.deliver()
     wait_until(lambda: len(emulator[0].events) >= 100, lambda: processes.log)
@@ -143,7 +149,7 @@ def test_what_a_killed_deliverer_held_goes_to_another(processes: Processes, emul
 
 
 def test_a_deliverer_that_is_told_to_end_gives_back_what_it_held(processes: Processes, emulator: Running) -> None:
-    assert processes.publish(300).wait(120) == 0, processes.log
+    processes.publish_all(300)
     emulator[0].fail(delay=0.2, times=100_000)
     deliverer = processes.deliver()
     wait_until(lambda: len(emulator[0].events) >= 100, lambda: processes.log)
@@ -156,7 +162,7 @@ def test_a_deliverer_that_is_told_to_end_gives_back_what_it_held(processes: Proc
 
 def test_several_deliverers_share_the_work(processes: Processes, broker: Broker, emulator: Running) -> None:
     deliverers = [processes.deliver() for _ in range(3)]
-    assert processes.publish(300).wait(120) == 0, processes.log
+    processes.publish_all(300)
     wait_until(lambda: all_arrived(processes, emulator), lambda: missing(processes, emulator))
     for deliverer in deliverers:
         deliverer.send_signal(signal.SIGTERM)
