@@ -11,32 +11,53 @@ import asyncio
 import contextlib
 import selectors
 import socket
+import sys
 from collections.abc import Iterator
+from typing import Any
 from weakref import WeakKeyDictionary
 
-_others: WeakKeyDictionary[asyncio.AbstractEventLoop, list[asyncio.AbstractEventLoop | None]] = WeakKeyDictionary()
-"""By the delivery's loop: the loop of a greenlet that waits while it runs."""
+_others: WeakKeyDictionary[asyncio.AbstractEventLoop, _Greenlets] = WeakKeyDictionary()
 
 
 LAST_TASKS = 1.0
 """Seconds that cancelled tasks have to end before their loop is closed."""
 
 
+class _Greenlets:
+    """What asyncio noted of other greenlets on the delivery's thread: the loop of one that waits while it runs, and who
+    is told of async generators: else that loop, when it ends, would close those of a request in flight."""
+
+    __slots__ = ("_hooks", "_ours", "loop")
+
+    def __init__(self, ours: Any) -> None:
+        self._ours = ours._asyncgen_firstiter_hook, ours._asyncgen_finalizer_hook
+        self.loop, self._hooks = asyncio._get_running_loop(), sys.get_asyncgen_hooks()
+
+    def show(self) -> None:
+        """Let them run: what they noted is what is seen."""
+        asyncio._set_running_loop(self.loop)
+        sys.set_asyncgen_hooks(*self._hooks)
+
+    def hide(self, ours: asyncio.AbstractEventLoop) -> None:
+        """Let the delivery's loop run."""
+        self.loop, self._hooks = asyncio._get_running_loop(), sys.get_asyncgen_hooks()
+        asyncio._set_running_loop(ours)
+        sys.set_asyncgen_hooks(*self._ours)
+
+
 @contextlib.contextmanager
 def yielding() -> Iterator[None]:
     """Keep the delivery's loop, which runs this, out of sight inside the block, where other greenlets may run."""
     ours = asyncio.get_running_loop()
-    others = _others.get(ours, [ours])  # another kind of loop hides nothing
-    asyncio._set_running_loop(others[0])
+    greenlets = _others.get(ours)
+    if greenlets is None:  # another kind of loop hides nothing
+        yield
+        return
+    greenlets.show()
     try:
         yield
     finally:
-        _show(ours, others)
-
-
-def _show(ours: asyncio.AbstractEventLoop, others: list[asyncio.AbstractEventLoop | None]) -> None:
-    others[0] = asyncio._get_running_loop()
-    asyncio._set_running_loop(ours)
+        greenlets.hide(ours)
 
 
 class Loop(asyncio.SelectorEventLoop):
@@ -47,24 +68,23 @@ class Loop(asyncio.SelectorEventLoop):
     """What comes from the network is looked at when the next timer is due, all together; other threads are heard."""
 
     def __init__(self) -> None:
-        loop, waiting = self, asyncio._get_running_loop()
+        loop, greenlets = self, _Greenlets(self)
         asyncio._set_running_loop(None)
 
         # The base is looked up now: gevent replaces it when it patches.
         class UnseenSelector(selectors.DefaultSelector):
             def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
-                asyncio._set_running_loop(others[0])  # as `yielding`, for less: an idle thread does little else
+                greenlets.show()  # as `yielding`, for less: an idle thread does little else
                 try:
                     if loop.gathers and timeout:
                         loop._calls.select(timeout)
                         timeout = 0.0
                     return super().select(timeout)
                 finally:
-                    _show(loop, others)
+                    greenlets.hide(loop)
 
-        others = [waiting]
         with contextlib.ExitStack() as failed:  # there may be no descriptor left
-            failed.callback(asyncio._set_running_loop, waiting)
+            failed.callback(asyncio._set_running_loop, greenlets.loop)
             self._calls = failed.enter_context(contextlib.closing(selectors.DefaultSelector()))
             seen = failed.enter_context(contextlib.closing(UnseenSelector()))
             failed.callback(setattr, self, "_closed", True)
@@ -72,7 +92,7 @@ class Loop(asyncio.SelectorEventLoop):
             failed.pop_all()
         waker: socket.socket = self._ssock  # type: ignore[attr-defined]  # what `call_soon_threadsafe()` writes to
         self._calls.register(waker.fileno(), selectors.EVENT_READ)
-        _others[self] = others
+        _others[self] = greenlets
 
     def close(self) -> None:
         self._calls.close()
@@ -88,4 +108,4 @@ def close_loop(loop: Loop) -> None:
         loop.run_until_complete(asyncio.wait(tasks, timeout=LAST_TASKS))
     loop.run_until_complete(loop.shutdown_asyncgens())
     loop.close()
-    asyncio._set_running_loop(_others[loop][0])
+    _others[loop].show()
