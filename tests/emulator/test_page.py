@@ -108,9 +108,10 @@ def panel(page: Page) -> Locator:
     return page.get_by_role("region", name="Event", exact=True)
 
 
-def test_events_are_pushed_into_the_page(show: Open, url: str) -> None:
+def test_events_are_pushed_into_the_page(show: Open, url: str, context: BrowserContext) -> None:
     """They come by the stream that is open: nothing is asked for, so nothing waits for a turn."""
-    page = show()
+    with context.expect_event("request", lambda request: "/older?" in request.url):  # the last one of its opening
+        page = show()
     asked: list[str] = []
     page.on("request", lambda request: asked.append(request.url))
     for i in range(5):
