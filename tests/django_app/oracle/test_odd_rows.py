@@ -175,7 +175,7 @@ def test_a_savepoint_that_django_does_not_keep(using: str, events: CapturedEvent
             savepoint = connections[using].savepoint()
             parcel.status = value
             parcel.save()
-            transaction.savepoint_rollback(savepoint, using=using)
+            connections[using].savepoint_rollback(str(savepoint))
         parcel.status = "done"
         parcel.save()
         with suppress(RuntimeError), transaction.atomic(using=using):
