@@ -3,21 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import nullcontext
+from itertools import count
 from types import SimpleNamespace
 
 import pytest
 
 from dd_pa import Emitter
 from dd_pa.delivery import breather
-from dd_pa.delivery.breather import PAUSE, STEPS, Breather
+from dd_pa.delivery.breather import PAUSE, Breather
 from dd_pa.observe import signals
+
+LOOKS = 8
+"""Looks at the clock that take as long as the thread may go on without a pause."""
 
 
 @pytest.fixture
 def seen(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """What happens: a pause, or an event that is settled."""
+    """What happens: a pause, or an event that is settled; each look at the clock takes the same time."""
     found: list[str] = []
-    monkeypatch.setattr(breather, "time", SimpleNamespace(sleep=lambda seconds: found.append(f"pause of {seconds}")))
+    ticks = count()
+
+    def sleep(seconds: float) -> None:
+        found.append(f"pause of {seconds}")
+
+    monkeypatch.setattr(breather, "time", SimpleNamespace(sleep=sleep, monotonic=lambda: next(ticks)))
+    monkeypatch.setattr(breather, "HOLD", LOOKS)
     return found
 
 
@@ -34,15 +45,26 @@ def test_many_events_at_once(make: Callable[..., Emitter], seen: list[str]) -> N
         assert emitter.flush(60)
 
     assert seen.count("settled") == 100
-    assert seen.count(f"pause of {PAUSE}") == 200 // STEPS
     rows = " ".join(seen).split(f"pause of {PAUSE}")
-    assert max(row.count("settled") for row in rows) <= STEPS
+    assert max(row.count("settled") for row in rows) <= LOOKS
+
+
+def test_few_events_do_not_wait(seen: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """A pause takes as long as a third of an event: there is none before one is due."""
+    monkeypatch.setattr(breather, "yielding", nullcontext)  # there is no loop here
+    few = Breather(has_gil=True)
+    for _ in range(LOOKS - 1):
+        few.step()
+    assert seen == []
+
+    few.step()
+    assert seen == [f"pause of {PAUSE}"]
 
 
 def test_where_threads_run_beside_each_other(seen: list[str]) -> None:
     """Without a GIL nobody waits for it."""
     free = Breather(has_gil=False)
-    for _ in range(10 * STEPS):
+    for _ in range(10 * LOOKS):
         free.step()
 
     assert seen == []
