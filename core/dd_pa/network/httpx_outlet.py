@@ -8,7 +8,7 @@ from dd_pa.capture.event import BuiltEvent
 from dd_pa.network.httpx_library import httpx, library_of
 from dd_pa.network.httpx_transport import SeparateConnections
 from dd_pa.network.intake_protocol import MAX_ANSWER, Heard, IntakeProtocol
-from dd_pa.network.outcome import Outcome, Verdict
+from dd_pa.network.outcome import Outcome, Verdict, may_be_page
 from dd_pa.settings.settings import Settings
 
 HTTP1_CONNECTIONS = 32
@@ -46,7 +46,7 @@ class HttpxOutlet:
             "POST", self._intake.url.geturl(), headers=self._headers, content=body, extensions={"timeout": limits}
         )
         response = await self._transport.handle_async_request(request)
-        says_all = response.status_code < 300 and "html" not in response.headers.get("content-type", "")
+        says_all = response.status_code < 300 and not may_be_page(response.headers)
         try:
             async with asyncio.timeout(self._timeout):
                 content = await _read(response)

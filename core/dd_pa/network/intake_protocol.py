@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable, Mapping
 from urllib.parse import urlsplit
 
-from dd_pa.network.outcome import DELIVERED, Outcome, Verdict, judge
+from dd_pa.network.outcome import DELIVERED, Outcome, Verdict, judge, may_be_page
 from dd_pa.settings.settings import Settings
 
 VERSION = "0.1.0"
@@ -25,8 +25,8 @@ Heard = Callable[[Mapping[str, str]], object]
 
 
 def is_page(fields: Mapping[str, str], content: bytes) -> bool:
-    """Tell whether an answer is a page: of a site, or of a proxy, that answers 200 to whatever is posted to it."""
-    return "html" in fields.get("content-type", "") and content.lstrip()[:1] == b"<"
+    """Tell whether an answer is a page; one without content is none."""
+    return may_be_page(fields) and content.lstrip()[:1] == b"<"
 
 
 class IntakeProtocol:

@@ -54,6 +54,14 @@ ABOUT_THE_WAY = frozenset({401, 402, 403, 404, 405, 406, 407, 410, 421, 423, 425
 """What an intake answers to any event: the key, the address, a proxy or the connection is not right."""
 
 
+def may_be_page(fields: Mapping[str, str]) -> bool:
+    """Tell whether an answer may be a page of a site or proxy, which answers 200 to whatever is posted: its body tells.
+
+    `fields` are looked up in lower case.
+    """
+    return "html" in fields.get("content-type", "")
+
+
 def judge(status: int, headers: Mapping[str, str], detail: str = "") -> Outcome:
     """Return what an HTTP status means. `headers` are looked up in lower case."""
     if 200 <= status < 300:

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from dd_pa.network.http2.fields import Head
 from dd_pa.network.http2.frames import StreamFault
+from dd_pa.network.outcome import may_be_page
 
 MAX_ANSWER = 65_536
 """Bytes of an answer's body that are read; the rest is of no use to us."""
@@ -88,14 +89,14 @@ class Exchange:
         if self.head is None:
             raise StreamFault
         self.read += len(data)
-        if (self.head.status or 0) >= 300 or "html" in self.head.fields.get("content-type", ""):
+        if (self.head.status or 0) >= 300 or may_be_page(self.head.fields):
             self.content = (self.content + data)[:MAX_ANSWER]
 
     @property
     def taken(self) -> Answer | None:
         """A success of which only the rest has not come, which would say no more; but for that of a page."""
         head = self.head
-        if head is None or (head.status or 300) >= 300 or self.unsent or "html" in head.fields.get("content-type", ""):
+        if head is None or (head.status or 300) >= 300 or self.unsent or may_be_page(head.fields):
             return None
         return Answer(head.status or 0, head.fields, b"")
 
